@@ -147,8 +147,7 @@ def prefix_length(value: int | str, *, where: str = "") -> int:
         length = int(value)
     elif isinstance(value, str):
         digits = value.strip()
-        if digits.startswith("/"):
-            digits = digits[1:]
+        digits = digits.removeprefix("/")
         if digits.isascii() and digits.isdigit():
             length = int(digits)
         else:
