@@ -9,11 +9,14 @@ a process of its own, and the action plugin in ``plugin_utils/in_process.py``, i
 
 from __future__ import annotations
 
+import json
 import os
+import traceback
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule
+from ansible.module_utils.common.parameters import sanitize_keys
 
 from .errors import PodreachError
 
@@ -67,9 +70,20 @@ class ArgumentSpec:
             "required_if": list(self.required_if),
         }
 
-    def drop_unset(self, args: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The arguments without those empty strings that mean that nothing was given."""
-        return {k: v for k, v in args.items() if not (k in self.empty_is_unset and v == "")}
+    def tidy(self, args: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The arguments as the validator is to see them.
+
+        Empty strings that mean that nothing was given are left out. A JSON option that is secret becomes one string: as
+        a structure, each of its parts (a project's name, say) would be censored in every result.
+        """
+        tidied = {}
+        for name, value in args.items():
+            if name in self.empty_is_unset and value == "":
+                continue
+            if self.options.get(name, {}).get("type") == "jsonarg" and isinstance(value, (dict, list)):
+                value = json.dumps(value)
+            tidied[name] = value
+        return tidied
 
 
 def _ignore(message: str) -> None:
@@ -82,13 +96,16 @@ class Call:
 
     ``params`` are validated and typed. ``progress`` shows a line at once where that is possible. ``run_dir`` is
     Ansible's directory for this run, in which tasks may share short-lived things; ``None`` outside the controller.
+    ``secrets`` takes what was learned while running and must not be shown (a key that was read, a token).
     """
 
     params: dict[str, t.Any]
     check_mode: bool = False
+    diff: bool = False
     warn: t.Callable[[str], None] = _ignore
     progress: t.Callable[[str], None] = _ignore
     run_dir: str | None = None
+    secrets: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -106,6 +123,14 @@ def failure(error: PodreachError) -> dict[str, t.Any]:
     return {"failed": True, "changed": error.changed, "msg": str(error), "error": error.as_result()}
 
 
+def unexpected(error: Exception) -> dict[str, t.Any]:
+    """A failed result for what should not have happened, with where it did."""
+    where = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    message = f"Unexpected {type(error).__name__}: {error}. This is a bug in podreach.gke; please report it."
+    details = PodreachError(message, code="unexpected")
+    return {**failure(details), "exception": where}
+
+
 def run_as_module(definition: Definition) -> t.NoReturn:
     """Run a module in a process of its own."""
     module = AnsibleModule(
@@ -113,11 +138,15 @@ def run_as_module(definition: Definition) -> t.NoReturn:
         supports_check_mode=definition.supports_check_mode,
         **definition.spec.rules(),
     )
-    call = Call(params=module.params, check_mode=module.check_mode, warn=module.warn)
+    call = Call(params=module.params, check_mode=module.check_mode, diff=module._diff, warn=module.warn)
     try:
         result = definition.execute(call)
     except PodreachError as error:
         result = failure(error)
-        result.pop("failed")
+    except Exception as error:
+        result = unexpected(error)
+    module.no_log_values.update(call.secrets)
+    result = sanitize_keys(result, module.no_log_values)
+    if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

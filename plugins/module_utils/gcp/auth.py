@@ -123,13 +123,15 @@ class Session:
     its URL, for each place that a token of this session comes from.
     """
 
-    def __init__(self, params: t.Mapping[str, t.Any], service_urls: t.Mapping[str, str], run_dir: str | None) -> None:
+    def __init__(self, params: t.Mapping[str, t.Any], service_urls: t.Mapping[str, str], run_dir: str | None = None,
+                 secrets: set[str] | None = None) -> None:
         if IMPORT_ERROR:
             library = "google-auth with requests"
             raise PodreachError(missing_required_lib(library), code="missing-library") from IMPORT_ERROR
         self.token_addresses: dict[str, str] = {}
         self._proxies = not any(endpoints.is_loopback(url) for url in service_urls.values())
         self._run_dir = run_dir
+        self._secrets = secrets if secrets is not None else set()
         try:
             self.credentials = self._credentials(params, service_urls)
         except (google.auth.exceptions.GoogleAuthError, ValueError) as error:
@@ -156,6 +158,7 @@ class Session:
             credentials = google.oauth2.credentials.Credentials(params["access_token"])
         elif kind == "serviceaccount":
             info = self._service_account_info(params)
+            self._secrets.add(info["private_key"])
             self._own_project = info.get("project_id")
             credentials = google.oauth2.service_account.Credentials.from_service_account_info(info, scopes=scopes)
             self.token_addresses["the token endpoint of the service account"] = info["token_uri"]
@@ -227,6 +230,7 @@ class Session:
                     self._refresh()
                     if credentials.expiry:
                         share.update(token=credentials.token, expiry=credentials.expiry.isoformat())
+        self._secrets.add(credentials.token)
         headers["authorization"] = f"Bearer {credentials.token}"
 
     def _refresh(self) -> None:

@@ -116,7 +116,7 @@ class Client:
         params = auth.settle(call.params)
         urls = endpoints.resolve(params)
         endpoints.check(params.get("environment"), {f"the {name} API": urls[name] for name in ("compute", "container")})
-        session = auth.Session(params, urls, call.run_dir)
+        session = auth.Session(params, urls, call.run_dir, call.secrets)
         endpoints.check(params.get("environment"), session.token_addresses)
         if not session.project:
             raise InvalidInput(

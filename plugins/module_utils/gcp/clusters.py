@@ -497,6 +497,8 @@ class Prerequisites:
         cluster, policy = self.cluster, self.body.get("ipAllocationPolicy") or {}
         if self.body.get("network"):
             network = cluster.client.get("compute", self.body["network"])
+            if network is None and cluster.coming(self.body["network"]):
+                return []
             if network is None:
                 return [f"network {self.body['network']} does not exist"]
             if network.get("IPv4Range") and not policy.get("useRoutes"):
@@ -508,6 +510,8 @@ class Prerequisites:
         if not self.body.get("subnetwork"):
             return []
         subnetwork = cluster.client.get("compute", self.body["subnetwork"])
+        if subnetwork is None and cluster.coming(self.body["subnetwork"]):
+            return []
         if subnetwork is None:
             return [f"subnetwork {self.body['subnetwork']} does not exist"]
         named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]

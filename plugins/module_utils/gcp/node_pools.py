@@ -9,9 +9,9 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Step
+from ..engine import Grade, Plan, Step
 from .clusters_common import ContainerResource, cluster_pod_range, zones_of
-from .resource import CreateOnly, Default, Field, Fixed, Json, Labels, Names, Number, Request, Via, dig
+from .resource import CreateOnly, Default, Field, Fixed, Json, Labels, Names, Number, Request, Via, bury, dig
 
 #: What a node pool is made of; the cluster module's node_pools take the same.
 POOL_OPTIONS: dict[str, t.Any] = {
@@ -203,10 +203,17 @@ class NodePool(ContainerResource):
     def creation(self, body: Json) -> Json:
         return pool_body(body, self.params)
 
+    def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
+        cluster = self.coming(self.cluster_path)
+        if cluster and any(pool["name"] == self.name for pool in cluster.params.get("node_pools") or []):
+            # it comes with the cluster's create call
+            return Plan(None, None)
+        return super().plan(current, check_mode=check_mode)
+
     def creation_request(self, body: Json) -> Request:
         return Request("POST", self.collection, {"parent": self.cluster_path, "nodePool": body})
 
-    def _plan_update(self, current: Json, *, check_mode: bool) -> t.Any:
+    def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
         plan = super()._plan_update(current, check_mode=check_mode)
         wanted, now = self.params.get("node_count"), current_node_count(self, current)
         if wanted is None or now == wanted:
@@ -217,11 +224,13 @@ class NodePool(ContainerResource):
         grade = Grade.DISRUPTIVE if wanted < now else Grade.SAFE
         step = Step("update", f"resize from {now} to {wanted} nodes in each zone", request, grade, ("nodeCount",))
         before, after = {**(plan.before or {}), "nodeCount": now}, {**(plan.after or {}), "nodeCount": wanted}
-        return type(plan)(before, after, (*plan.steps, step), plan.warnings)
+        return Plan(before, after, (*plan.steps, step), plan.warnings)
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         cluster = self.client.get("container", self.cluster_path)
         if cluster is None:
+            if self.coming(self.cluster_path):
+                return []
             if check_mode:
                 return [f"{self.label}: cluster {self.params['cluster']} does not exist yet; counted as planned."]
             raise self.refused(f"cluster {self.cluster_path} does not exist: create it first", code="missing-prerequisite")
@@ -289,8 +298,6 @@ def pool_body(body: Json, params: t.Mapping[str, t.Any]) -> Json:
 
 def new_pool(params: t.Mapping[str, t.Any]) -> Json:
     """A pool of a cluster's create call, from the options of one item of node_pools."""
-    from .resource import bury
-
     body: Json = {"name": params["name"]}
     for item in NodePool.fields:
         value = item.wanted(params)

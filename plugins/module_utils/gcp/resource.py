@@ -256,7 +256,10 @@ class GcpResource:
         self.params = params
         self.name: str = params["name"]
         self.project = params.get("project") or client.project
-        self._prior: Json | None = None
+        #: what is brought about together with this one; the ones before it come first
+        self.siblings: t.Sequence[GcpResource] = ()
+        #: whether it existed when it was last read
+        self.exists = False
         self.errors: list[PodreachError] = []
         self.check_name("name", self.name)
         self.validate()
@@ -325,6 +328,13 @@ class GcpResource:
         """Whether this collection created the object."""
         return MARKER in str(current.get("description") or "")
 
+    def coming(self, path: str) -> GcpResource | None:
+        """The sibling that is about to create what lives at ``path``, if there is one."""
+        for sibling in self.siblings:
+            if sibling.path == path and sibling.params["state"] == "present" and not sibling.exists:
+                return sibling
+        return None
+
     def read(self) -> Json | None:
         return self.client.get(self.service, self.path)
 
@@ -346,7 +356,7 @@ class GcpResource:
         return shown
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
-        self._prior = current
+        self.exists = current is not None
         if self.params["state"] == "absent":
             return self._plan_removal(current)
         if current is None:

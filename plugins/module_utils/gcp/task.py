@@ -25,7 +25,7 @@ def definition(resource: type[GcpResource], spec: ArgumentSpec) -> Definition:
         warn(call, [outcome])
         return {
             "changed": outcome.changed,
-            "diff": diff(outcome),
+            **({"diff": diff(outcome)} if call.diff else {}),
             "plan": [step.as_result() for step in outcome.steps],
             "resource": public(state(outcome, call)),
             "operation": outcome.operation,
