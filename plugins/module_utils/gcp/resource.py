@@ -477,12 +477,15 @@ class GcpResource:
             self.client.finish(self.service, operation, self.label)
 
     def lost(self, plan: Plan, observed: Json | None) -> list[str]:
-        if plan.after is None or observed is None:
+        if plan.before is None or plan.after is None or observed is None:
             return []
         gone = []
         for item in self.fields:
-            for name in item.kind.removed(dig(plan.after, item.path), dig(observed, item.path)):
-                gone.append(f"{snake(item.path)} {name}")
+            before = dig(plan.before, item.path)
+            meant = item.kind.removed(before, dig(plan.after, item.path))
+            for name in item.kind.removed(before, dig(observed, item.path)):
+                if name not in meant:
+                    gone.append(f"{item.option()} {name}")
         return gone
 
 
