@@ -40,13 +40,17 @@ SPEC = BASE_SPEC.merge(
 )
 
 #: What an item may say for itself although the set says it for all.
-ITEM_OPTIONS = {"project": {"type": "str"}}
+ITEM_OPTIONS: dict[str, t.Any] = {
+    "project": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"]},
+}
 
 
 def execute(call: Call) -> dict[str, t.Any]:
     resources = _resources(Client.for_call(call), call)
-    if call.params["state"] == "absent":
-        resources.reverse()
+    # what goes makes room for what comes, and what stands on something goes before it
+    going = [resource for resource in resources if resource.params["state"] == "absent"]
+    resources = going[::-1] + [resource for resource in resources if resource.params["state"] == "present"]
     outcomes = converge(resources, consent(call), check_mode=call.check_mode)
     warn(call, outcomes)
     return {
@@ -82,11 +86,11 @@ def _resources(client: Client, call: Call) -> list[GcpResource]:
                 where = f"{option}[{number}] ({item.get('name', 'no name')})"
                 errors.extend(InvalidInput(f"{where}: {message}") for message in validation.error_messages)
                 continue
-            # the set's own word counts for what is common; an item's time is the set's
-            own = {name: value for name, value in validation.validated_parameters.items() if name != "timeout"}
-            own = {name: value for name, value in own.items() if not (name in ITEM_OPTIONS and value is None)}
+            own = {name: value for name, value in validation.validated_parameters.items() if value is not None}
             common = {name: value for name, value in call.params.items() if name not in KINDS}
-            params = {**own, **{name: value for name, value in common.items() if name not in own or own[name] is None}}
+            params = {**validation.validated_parameters, **common, **own, "timeout": common["timeout"]}
+            if common["state"] == "absent":
+                params["state"] = "absent"
             try:
                 resources.append(resource(client, call, params))
             except PodreachError as error:
