@@ -386,9 +386,12 @@ class Cluster(ContainerResource):
         body["resourceLabels"] = {**(body.get("resourceLabels") or {}), **_OWN_LABEL}
         return body
 
-    def removal_refusal(self, current: Json) -> str | None:
+    def removal_refusal(self, current: Json) -> Refused | None:
         if self.params.get("deletion_protection", True):
-            return "deletion_protection is on (the default): say deletion_protection: false to have it deleted"
+            return self.refused(
+                "deletion_protection is on (the default): say deletion_protection: false to have it deleted",
+                code="deletion-protected",
+            )
         return None
 
     # -- planning

@@ -9,7 +9,9 @@ import typing as t
 
 from ..arguments import ArgumentSpec
 from ..engine import Grade
+from ..errors import Refused
 from . import advertisement
+from .client import relative
 from .resource import Default, Field, Fixed, GcpResource, Json, Patch
 
 SPEC = ArgumentSpec(
@@ -59,6 +61,14 @@ class Network(GcpResource):
         # left out, it would make a legacy network, which neither peers nor carries VPC-native clusters
         body.setdefault("autoCreateSubnetworks", False)
         return body
+
+    def removal_refusal(self, current: Json) -> Refused | None:
+        going = {sibling.path for sibling in self.siblings if sibling.going}
+        left = ["projects/{}/{}".format(*relative(url)) for url in current.get("subnetworks") or []]
+        left = [path for path in left if path not in going]
+        if left:
+            return self.refused(f"it still holds {', '.join(left)}: delete these first.", code="holds-others")
+        return None
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         if current is not None:

@@ -26,6 +26,9 @@ Json = dict[str, t.Any]
 #: Ends the description of everything that this collection created (most of these resources have no labels).
 MARKER = "[podreach.gke]"
 
+#: refusals to delete that mean: it, or what is in it, is somebody else's
+KEPT = frozenset({"not-ours", "holds-others"})
+
 #: https://cloud.google.com/compute/docs/naming-resources
 NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -258,8 +261,9 @@ class GcpResource:
         self.project = params.get("project") or client.project
         #: what is brought about together with this one; the ones before it come first
         self.siblings: t.Sequence[GcpResource] = ()
-        #: whether it existed when it was last read
+        #: whether it existed when it was last read, and whether it is about to be deleted
         self.exists = False
+        self.going = False
         self.errors: list[PodreachError] = []
         self.check_name("name", self.name)
         self.validate()
@@ -292,8 +296,8 @@ class GcpResource:
         """The steps that replace the resource where fixed fields differ; none: it is refused."""
         return ()
 
-    def removal_refusal(self, current: Json) -> str | None:
-        """Why this object may not be deleted now, if so."""
+    def removal_refusal(self, current: Json) -> Refused | None:
+        """Why this object, which is ours, may not be deleted now, if so."""
         return None
 
     # what all have in common
@@ -367,17 +371,18 @@ class GcpResource:
         if current is None:
             return Plan(None, None)
         before = self.projection(current)
+        refusal = self.removal_refusal(current)
         if not self.marked(current):
-            if self.params.get("unmarked") == "keep":
-                return Plan(before, before, warnings=(f"{self.label}: left alone: podreach.gke did not create it.",))
-            raise self.refused(
-                f"podreach.gke did not create it (no {MARKER} in its description or labels), so it is not deleted. "
-                "Delete it with the tool that made it.",
+            refusal = self.refused(
+                f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), so it "
+                "is not deleted. Delete it with the tool that made it.",
                 code="not-ours",
             )
-        refusal = self.removal_refusal(current)
+        if refusal and refusal.code in KEPT and self.params.get("unmarked") == "keep":
+            return Plan(before, before, warnings=(f"{refusal} Left alone.",))
         if refusal:
-            raise self.refused(refusal, code="deletion-protected")
+            raise refusal
+        self.going = True
         step = Step("delete", f"delete {self.kind} {self.name}", Request("DELETE", self.path), Grade.DESTRUCTIVE)
         return Plan(before, None, (step,))
 
