@@ -16,7 +16,7 @@ ANSIBLE := ANSIBLE_CONFIG='$(CURDIR)/ansible.cfg'
 
 .DEFAULT_GOAL := help
 .PHONY: help site test lab lab-down bench lint unit sanity molecule integration package importer changelog clean \
-	system-packages run-venv venv yamllint ruff mypy licence-headers antsibull-changelog ansible-lint \
+	system-packages run-venv venv yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
 	antsibull-docs action-groups action-groups-write
 
 help: ## list the targets
@@ -60,15 +60,18 @@ bench: system-packages run-venv ## measure; figures as JSON in .bench/
 test: system-packages venv ## all that CI runs
 	@python tests/tools/gates.py \
 		'sanity ansible-lint importer package antsibull-docs' \
-		'yamllint ruff mypy licence-headers antsibull-changelog action-groups unit molecule integration'
+		'yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups unit molecule integration'
 
-lint: yamllint ruff mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs ## every gate that only reads
+lint: yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs ## every gate that only reads
 
 yamllint: venv
 	yamllint --strict .
 
 ruff: venv
 	ruff check .
+
+shellcheck: venv
+	shellcheck $$(git grep -lE --untracked --exclude-standard '^#!(/bin/sh|/usr/bin/env bash)')
 
 mypy: venv
 	mypy
@@ -98,7 +101,7 @@ sanity: venv ## ansible-test sanity; ARGS='--test pep8' picks some
 	tests/tools/sanity $(ARGS)
 
 molecule: system-packages venv ## every scenario, against a lab of its own
-	@molecule reset --all >/dev/null 2>&1 # what a killed run left would make it skip the start of the lab
+	@molecule reset >/dev/null 2>&1 # what a killed run left would make it skip the start of the lab
 	molecule test --all
 
 integration: system-packages venv ## tests/integration, against a lab of its own
