@@ -18,6 +18,7 @@ import time
 import typing as t
 
 import requests
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REGION = "asia-northeast1"
@@ -36,17 +37,16 @@ def snake_case(value: t.Any) -> t.Any:
 
 
 class Estate:
-    """One lab, empty at first. ``env`` is what the lab tells its users to export; ``sent`` gives the lab's request log,
-    one ``(method, path)`` for each request it has received."""
+    """One lab, empty at first. ``scratch`` is a directory for Ansible's own files."""
 
-    def __init__(self, env: dict[str, str], sent: t.Callable[[], list[tuple[str, str]]], scratch: pathlib.Path) -> None:
-        self.env = env
-        self.sent = sent
+    def __init__(self, lab: Lab, scratch: pathlib.Path) -> None:
+        self.lab = lab
+        self.env = env = lab.env
         self.scratch = scratch
         self.project = env["GCP_PROJECT"]
         self._http = requests.Session()
         self._http.trust_env = False
-        self._http.headers["Authorization"] = f"Bearer {env['GCP_ACCESS_TOKEN']}"
+        self._http.headers["Authorization"] = f"Bearer {lab.token()}"
 
     # ---- requests
 
@@ -108,7 +108,7 @@ class Estate:
             self.subnetwork(fields.pop("name"), fields.pop("network"), fields.pop("ipCidrRange"), **fields)
 
     def cluster(self, name: str, **fields: t.Any) -> dict[str, t.Any]:
-        """Make a zonal cluster in network ``n1``, subnetwork ``s1``, bearing the collection's label; return it as read."""
+        """Make a zonal cluster in subnetwork ``s1`` of ``n1``, bearing the collection's label; return it as read."""
         if not {"nodePools", "initialNodeCount"} & set(fields):
             fields["initialNodeCount"] = 1
         parent = f"locations/{ZONE}"
@@ -148,6 +148,9 @@ class Estate:
         outcome["failed"] = "SUCCESS" not in host and "CHANGED" not in host
         return outcome
 
-    def mutating(self, since: int) -> list[tuple[str, str]]:
-        """The requests after the first ``since`` of the log that could have changed something."""
-        return [(method, path) for method, path in self.sent()[since:] if method not in ("GET", "HEAD")]
+    def quietly(self, name: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """As :meth:`module`, for real, and the lab must have got no request that could change something."""
+        before = self.lab.seq()
+        result = self.module(name, options)
+        assert self.lab.mutating(before) == []
+        return result

@@ -4,7 +4,8 @@
 """Reads the golden vectors beside this file and hands each one to the check that answers its question.
 
 A group of vectors is one file, ``GROUP.yml``; its head explains the keys. The vectors were written apart from the code
-they judge, so a failing one is a question to both sides and never a reason to edit the data: :func:`digest` tells of edits.
+they judge, so a failing one is a question to both sides and never a reason to edit the data: :func:`digest` tells of
+edits.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Vector:
 
     @property
     def kind(self) -> str:
-        """What is asked, without its particulars: ``max_nodes``, ``validate compute.networks.insert``, ``change nodeCount``."""
+        """What is asked, less its particulars: ``max_nodes``, ``change nodeCount``, ``validate METHOD``."""
         (question,) = self.ask
         inner = self.ask[question]
         if question == "validate" and "method" in inner:
@@ -65,8 +66,8 @@ def load(group: str) -> list[Vector]:
     """The vectors of one group, in the order of the file; an unknown key or a double id is an error."""
     vectors = []
     for item in _data(group):
-        source = item.pop("source")
-        vectors.append(Vector(source=[source] if isinstance(source, str) else source, note=item.pop("note", ""), **item))
+        source, note = item.pop("source"), item.pop("note", "")
+        vectors.append(Vector(source=[source] if isinstance(source, str) else source, note=note, **item))
     seen = [vector.id for vector in vectors]
     if len(set(seen)) != len(seen):
         raise ValueError(f"{group}.yml: an id is used twice")
@@ -123,7 +124,7 @@ class Answers:
         return answer.judges if answer else frozenset()
 
     def run(self, vector: Vector, *args: t.Any, partly: bool = False) -> None:
-        """Put the vector to its check, with ``args`` after it. ``partly``: other tables judge the other expectations."""
+        """Put the vector to its check, with ``args`` after it. ``partly``: other tables judge the rest."""
         answer = self._table.get(vector.kind)
         assert answer is not None, f"{vector.id}: nothing answers '{vector.kind}'"
         unread = set(vector.given) - answer.reads

@@ -32,7 +32,7 @@ def errors(findings: t.Iterable[t.Any]) -> list[t.Any]:
 
 
 def only_warns(vector: Vector, findings: t.Iterable[t.Any]) -> list[t.Any]:
-    """The warnings, at least one, none of the findings an error; a message must name the limits that the vector names."""
+    """The warnings: at least one, no finding an error, and together they name the limits that the vector names."""
     findings = list(findings)
     warnings = [finding for finding in findings if finding.severity == "warning"]
     assert warnings, f"a warning is due: {vector.expect['warn']}"
@@ -147,9 +147,10 @@ def declared_ranges(given: dict[str, t.Any]) -> list[t.Any]:
     return ranges
 
 
-@ANSWERS.to("overlap", reads=["ranges", "subnetworks", "clusters", "usableSubnetworks", "aws"], judges=["pairs", "causes"])
+@ANSWERS.to("overlap", reads=["ranges", "subnetworks", "clusters", "usableSubnetworks", "aws"],
+            judges=["pairs", "causes"])
 def overlap(vector: Vector) -> None:
-    """Which ranges are in each other's way. The function gives pairs; that a pair means ``range-overlap`` is its caller's."""
+    """Which ranges are in each other's way. The function gives pairs; the code ``range-overlap`` is its caller's."""
     pairs = addressing.overlaps(declared_ranges(vector.given))
     found = sorted(sorted([str(one.cidr), str(other.cidr)]) for one, other in pairs)
     assert found == sorted(sorted(pair) for pair in vector.expect["pairs"])
@@ -181,15 +182,16 @@ def create_vpn_connection(vector: Vector) -> None:
 def subnetworks_insert(vector: Vector) -> None:
     """Whether the range can be a subnetwork's. The server's own wording is judged in the lab."""
     body = vector.ask["validate"]["body"]
-    network = next((n for n in vector.given.get("networks", []) if n["name"] == body.get("network")), {})
-    findings = addressing.check_subnet_range(body["ipCidrRange"], auto_mode=network.get("autoCreateSubnetworks", False))
+    auto_mode = any(network["name"] == body.get("network") and network.get("autoCreateSubnetworks", False)
+                    for network in vector.given.get("networks", []))
+    findings = addressing.check_subnet_range(body["ipCidrRange"], auto_mode=auto_mode)
     assert vector.expect["error"]["class"] == "invalid"
     is_refused(vector.expect, findings)
 
 
 @ANSWERS.to("route node+to", reads=["nodes"], judges=["warn", "causes"])
 def destination(vector: Vector) -> None:
-    """Whether a node would keep the packet. The function knows the bridge's usual range, so the vector must be of that one."""
+    """Whether a node would keep the packet. The function knows the bridge's usual range only, which is the vector's."""
     (node,) = [n for n in vector.given["nodes"] if n["name"] == vector.ask["route"]["node"]]
     bridges = [ipaddress.ip_interface(i["address"]).network for i in node["interfaces"] if i["name"] == "docker0"]
     assert bridges == [ipaddress.ip_network("172.17.0.0/16")]
