@@ -13,11 +13,12 @@ import time
 import typing as t
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from ansible_collections.podreach.gke.plugins.module_utils import addressing
 from ansible_collections.podreach.gke.plugins.module_utils.addressing import AddressingError, Range
 from ansible_collections.podreach.gke.plugins.module_utils.errors import InvalidInput
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 PREFIXES = st.integers(0, 32)
 MAX_PODS = st.integers(1, 4096)
@@ -479,9 +480,9 @@ def test_next_free_known() -> None:
     assert addressing.next_free("10.0.0.0/16", 24, []) == "10.0.0.0/24"
     assert addressing.next_free("10.0.0.0/16", 24, ["10.0.0.0/24", "10.0.1.128/25"]) == "10.0.2.0/24"
     assert addressing.next_free("0.0.0.0/0", 0, []) == "0.0.0.0/0"
-    with pytest.raises(AddressingError, match="largest free range is 10.0.0.128/25"):
+    with pytest.raises(AddressingError, match=r"largest free range is 10.0.0.128/25"):
         addressing.next_free("10.0.0.0/24", 24, ["10.0.0.0/25"])
-    with pytest.raises(AddressingError, match="largest free range is 10.0.0.0/24"):
+    with pytest.raises(AddressingError, match=r"largest free range is 10.0.0.0/24"):
         addressing.next_free("10.0.0.0/24", 16, [])
 
 
@@ -587,7 +588,7 @@ def test_inside_addresses_known() -> None:
     assert addressing.inside_addresses("169.254.24.220/30") == addressing.InsideAddresses(
         "169.254.24.221", "169.254.24.222"
     )
-    with pytest.raises(AddressingError, match="did you mean 169.254.24.220/30") as caught:
+    with pytest.raises(AddressingError, match=r"did you mean 169.254.24.220/30") as caught:
         addressing.inside_addresses("169.254.24.222/31")
     assert caught.value.code == "range-mask"
 
