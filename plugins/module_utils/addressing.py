@@ -195,7 +195,7 @@ class MaskLimits:
 _NODES = MaskLimits(20, 29, 8, "third-party", VPC_SUBNETS)
 
 #: Profile -> purpose -> limits. ``nodes`` is a subnet's primary range, ``pods`` and ``services`` are a VPC-native
-#: cluster's ranges. ``today`` is what Google documents now; ``gke-2018`` is the table of 2018 and is refused beyond.
+#: cluster's ranges. ``today`` is what is known of Google's present limits; ``gke-2018`` is the table of 2018 and binds.
 PROFILES: dict[str, dict[str, MaskLimits]] = {
     "today": {
         "nodes": _NODES,

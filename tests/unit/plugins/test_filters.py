@@ -206,8 +206,13 @@ def templated(environment: dict[str, str]) -> dict[str, dict[str, t.Any]]:
     asked = json.dumps({"expressions": expressions, "variables": VARIABLES})
     done = subprocess.run(
         [sys.executable, "-c", TEMPLATE_ALL],
-        check=False, input=asked, capture_output=True, text=True, env=environment, timeout=120,
-    )  # fmt: skip
+        check=False,
+        input=asked,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return dict(zip(expressions, json.loads(done.stdout), strict=True))
 
@@ -233,8 +238,12 @@ def documents(environment: dict[str, str]) -> t.Callable[[str], dict[str, t.Any]
         names = [f"podreach.gke.{name}" for plugin_kind, name in PLUGINS if plugin_kind == kind]
         done = subprocess.run(
             [sys.executable, "-m", "ansible", "doc", "-t", kind, "--json", *names],
-            check=False, capture_output=True, text=True, env=environment, timeout=120,
-        )  # fmt: skip
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))
 
@@ -245,8 +254,12 @@ def documents(environment: dict[str, str]) -> t.Callable[[str], dict[str, t.Any]
 def test_ansible_doc_lists_exactly_these(environment: dict[str, str], kind: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "doc", "-t", kind, "--json", "-l", "podreach.gke"],
-        check=True, capture_output=True, text=True, env=environment, timeout=120,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
     expected = {f"podreach.gke.{name}" for plugin_kind, name in PLUGINS if plugin_kind == kind}
     assert set(json.loads(done.stdout)) == expected
     documented = {path.stem for path in (ROOT / "plugins" / kind).glob("*.yml")}
@@ -301,8 +314,13 @@ def test_examples_run_and_give_what_they_say(environment: dict[str, str], tmp_pa
     playbook.write_text(yaml.safe_dump(play, sort_keys=False), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "playbook", "-v", "-i", "localhost,", str(playbook)],
-        check=False, capture_output=True, text=True, env=environment, timeout=300, cwd=tmp_path,
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     shown = re.sub(r"\s", "", done.stdout)
     for words in promised:
