@@ -12,7 +12,7 @@ from ..module_utils import addressing
 from ..plugin_utils.jinja import plugin, truth, whole_number
 
 
-def _prefix_length(value: t.Any, where: str) -> int:
+def _prefix_length(value: t.Any, where: str = "") -> int:
     """The prefix length of what may be a length, a range, or a dict with a range."""
     if isinstance(value, t.Mapping):
         value = addressing.own_range(value, where=where)
@@ -31,7 +31,7 @@ def range_capacity(
     overprovision: t.Any = True,
 ) -> dict[str, int]:
     found = addressing.capacity(
-        _prefix_length(value, "_input"),
+        _prefix_length(value),
         whole_number(max_pods, "max_pods"),
         truth(routes_based, "routes_based"),
         overprovision=truth(overprovision, "overprovision"),
@@ -49,7 +49,7 @@ def range_for_nodes(
     routes_based: t.Any = False,
     overprovision: t.Any = True,
 ) -> int | str:
-    count = whole_number(nodes, "_input")
+    count = whole_number(nodes, "nodes")
     if purpose == "nodes":
         prefix = addressing.nodes_prefix_for(count)
     elif purpose == "pods":
@@ -70,7 +70,7 @@ def range_for_nodes(
 
 @plugin
 def pod_cidr_mask(max_pods: t.Any, overprovision: t.Any = True) -> int:
-    return addressing.pod_cidr_mask(whole_number(max_pods, "_input"), truth(overprovision, "overprovision"))
+    return addressing.pod_cidr_mask(whole_number(max_pods, "max_pods"), truth(overprovision, "overprovision"))
 
 
 @plugin
@@ -88,7 +88,7 @@ def overlapping_ranges(value: t.Any) -> list[dict[str, t.Any]]:
 @plugin
 def next_free_range(within: t.Any, prefix_length: t.Any, used: t.Any = ()) -> str:
     return addressing.next_free(
-        addressing.own_range(within, where="_input"),
+        addressing.own_range(within),
         _prefix_length(prefix_length, "prefix_length"),
         _cidrs(used, "used"),
     )
