@@ -194,7 +194,7 @@ class MaskLimits:
 _NODES = MaskLimits(20, 29, 8, "third-party", VPC_SUBNETS)
 
 #: Profile -> purpose -> limits. ``nodes`` is a subnet's primary range, ``pods`` and ``services`` are a VPC-native
-#: cluster's ranges. ``today`` is what Google documents now; ``gke-2018`` is the table of 2018 and is refused beyond.
+#: cluster's ranges. ``today`` is what is known of Google's present limits; ``gke-2018`` is the table of 2018 and binds.
 PROFILES: dict[str, dict[str, MaskLimits]] = {
     "today": {
         "nodes": _NODES,
@@ -481,16 +481,15 @@ def overlaps(ranges: t.Iterable[Range]) -> list[tuple[Range, Range]]:
     return found
 
 
+def overlap_message(one: Range, other: Range) -> str:
+    """What to tell a user about a pair of :func:`overlaps`."""
+    names = [item.cidr if item.label == item.cidr else f"{item.label} ({item.cidr})" for item in (one, other)]
+    return f"{names[0]} and {names[1]} overlap; give one of them another range"
+
+
 def overlap_findings(ranges: t.Iterable[Range]) -> list[Finding]:
     """One error finding, code ``range-overlap``, for each pair of :func:`overlaps`."""
-    return [
-        Finding(
-            "error",
-            "range-overlap",
-            f"{one.label} ({one.cidr}) and {other.label} ({other.cidr}) overlap; give one of them another range",
-        )
-        for one, other in overlaps(ranges)
-    ]
+    return [Finding("error", "range-overlap", overlap_message(one, other)) for one, other in overlaps(ranges)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
