@@ -39,7 +39,8 @@ options:
       - name: GCP_SERVICE_ACCOUNT_CONTENTS
   service_account_email:
     description:
-      - Which service account of the machine to use, where O(auth_kind=machineaccount). The machine's default one otherwise.
+      - Which service account of the machine to use, where O(auth_kind=machineaccount). The machine's default one
+        otherwise.
     type: str
     env:
       - name: GCP_SERVICE_ACCOUNT_EMAIL
@@ -108,7 +109,8 @@ options:
     default: true
   allow_disruption:
     description:
-      - Allow changes that may cut traffic that flows now. RV(plan) says which these are; without this word they are refused.
+      - Allow changes that may cut traffic that flows now. RV(plan) says which these are; without this word they are
+        refused.
     type: bool
     default: false
 notes:
@@ -142,7 +144,8 @@ options:
   advertised_prefix_limit:
     description:
       - How many prefixes a BGP session of the network may advertise. A change that would push one over this is refused.
-      - An AWS virtual private gateway drops a session that sends it more than 100. Raise it only for peers that take more.
+      - An AWS virtual private gateway drops a session that sends it more than 100. Raise it only for peers that take
+        more.
     type: int
     default: 100
 """

@@ -22,7 +22,7 @@ MAX_CONFLICTS = 5
 MAX_READS = 4
 
 
-class Grade(str, enum.Enum):
+class Grade(enum.StrEnum):
     """What a step may do to traffic that flows now."""
 
     SAFE = "safe"
@@ -138,7 +138,8 @@ def missing_consent(resource: Resource, plan: Plan, consent: Consent) -> list[Re
         if step.action == "replace" and consent.confirm_replace != resource.name:
             refusals.append(
                 Refused(
-                    f"{resource.label}: {step.summary}: this replaces it. Say confirm_replace: {resource.name} to do it.",
+                    f"{resource.label}: {step.summary}: this replaces it. Say confirm_replace: {resource.name} to do "
+                    "it.",
                     code="replace-not-confirmed",
                     resource=resource.label,
                 )
@@ -206,7 +207,9 @@ def _plan_again(
     for reading in range(MAX_READS):
         current, _operation = resource.settle(resource.read())
         plan = resource.plan(current, check_mode=False)
-        if not done or not any(again.action == done[1].action and again.summary == done[1].summary for again in plan.steps):
+        if not done or not any(
+            again.action == done[1].action and again.summary == done[1].summary for again in plan.steps
+        ):
             break
         if reading + 1 == MAX_READS:
             raise ApiError(

@@ -42,8 +42,14 @@ def advertised(network: Json, subnetworks: t.Sequence[Json], router: Json, peer:
     return prefixes
 
 
-def check(resource: GcpResource, network_path: str, *, network: Json | None = None, subnetwork: Json | None = None,
-          router: Json | None = None) -> None:
+def check(
+    resource: GcpResource,
+    network_path: str,
+    *,
+    network: Json | None = None,
+    subnetwork: Json | None = None,
+    router: Json | None = None,
+) -> None:
     """Refuse a change after which a session of the network would send more prefixes than its peer takes.
 
     What changes is given as it will be: the ``network``, one ``subnetwork`` (with name and region) or one ``router``
@@ -64,9 +70,11 @@ def check(resource: GcpResource, network_path: str, *, network: Json | None = No
     network_then = {**network_now, **(network or {})}
     subnetworks_then = _replaced(subnetworks_now, subnetwork)
     over = []
-    for now, then in zip(routers, _replaced(routers, router)):
+    for now, then in zip(routers, _replaced(routers, router), strict=True):
         region = relative(now["region"])[1].rsplit("/", 1)[-1]
-        status = client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
+        status = (
+            client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
+        )
         sent = {
             peer.get("name"): len(peer.get("advertisedRoutes") or [])
             for peer in (status.get("result") or {}).get("bgpPeerStatus") or []
@@ -81,7 +89,8 @@ def check(resource: GcpResource, network_path: str, *, network: Json | None = No
     if over:
         raise Refused(
             f"{resource.label}: this change would push BGP sessions over {limit} prefixes, and a peer such as an AWS "
-            f"virtual private gateway then drops the whole session: {'; '.join(over)}. Aggregate the ranges with CUSTOM "
+            f"virtual private gateway then drops the whole session: {'; '.join(over)}. Aggregate the ranges with "
+            "CUSTOM "
             "advertisement, or raise advertised_prefix_limit if the peer is known to take more.",
             code="bgp-prefix-limit",
             resource=resource.label,

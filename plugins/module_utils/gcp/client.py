@@ -97,9 +97,18 @@ class Client:
     ``project`` is the default project. ``projects``, if given, are the only ones that may be written.
     """
 
-    def __init__(self, transport: Transport, urls: t.Mapping[str, str], *, project: str | None, timeout: float,
-                 wait: bool = True, projects: t.Sequence[str] | None = None,
-                 progress: t.Callable[[str], None] | None = None, clock: type[Clock] = Clock) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        urls: t.Mapping[str, str],
+        *,
+        project: str | None,
+        timeout: float,
+        wait: bool = True,
+        projects: t.Sequence[str] | None = None,
+        progress: t.Callable[[str], None] | None = None,
+        clock: type[Clock] = Clock,
+    ) -> None:
         self.transport = transport
         self.urls = urls
         self.project = project
@@ -159,8 +168,9 @@ class Client:
                 return found
             query = {**query, "pageToken": page["nextPageToken"]}
 
-    def mutate(self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *,
-               resource: str = "") -> dict[str, t.Any]:
+    def mutate(
+        self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *, resource: str = ""
+    ) -> dict[str, t.Any]:
         """Send a change; the answer is an operation, not waited for.
 
         A compute request carries a request id, so that sending it again cannot make two; a lost answer of the
@@ -181,8 +191,16 @@ class Client:
             error.resource = resource or error.resource
             raise
 
-    def request(self, service: str, method: str, path: str, *, query: t.Mapping[str, t.Any] | None = None,
-                body: dict[str, t.Any] | None = None, again: bool = True) -> dict[str, t.Any]:
+    def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        query: t.Mapping[str, t.Any] | None = None,
+        body: dict[str, t.Any] | None = None,
+        again: bool = True,
+    ) -> dict[str, t.Any]:
         """One request, sent again while that may help. ``again`` says whether a lost answer may be asked for again."""
         url = self.urls[service] + path + ("?" + urlencode(query, doseq=True) if query else "")
         limit = min(self._deadline, self._clock.now() + PATIENCE)
@@ -228,8 +246,10 @@ class Client:
             waited = self._clock.now() - began
             if self._clock.now() >= self._deadline:
                 raise Timeout(
-                    f"{resource}: {operation.get('operationType', 'operation')} {name} is still {operation.get('status')} "
-                    f"after {waited:.0f} s (timeout {self._timeout:.0f} s). It goes on in the cloud; the next run adopts it.",
+                    f"{resource}: {operation.get('operationType', 'operation')} {name} is still "
+                    f"{operation.get('status')} "
+                    f"after {waited:.0f} s (timeout {self._timeout:.0f} s). It goes on in the cloud; the next run "
+                    "adopts it.",
                     resource=resource,
                     operation=name,
                 )
@@ -261,7 +281,9 @@ class Client:
                 interval *= 2
                 next_line = waited + interval
             attempt += 1
-            self._clock.sleep(max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), 10), seconds - waited)))
+            self._clock.sleep(
+                max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), 10), seconds - waited))
+            )
 
     def in_flight(self, service: str, scope: str, target: str) -> dict[str, t.Any] | None:
         """The operation that is changing ``target`` (a resource's path) now, if there is one. ``scope`` is where
@@ -269,7 +291,9 @@ class Client:
         key = "operations" if service == "container" else "items"
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
         for operation in self.list(service, f"{scope}/operations", key=key, **query):
-            if operation.get("status") != "DONE" and str(operation.get("targetLink", "")).endswith("/" + relative(target)[1]):
+            if operation.get("status") != "DONE" and str(operation.get("targetLink", "")).endswith(
+                "/" + relative(target)[1]
+            ):
                 return operation
         return None
 
@@ -330,5 +354,8 @@ def as_error(answer: Answer, method: str, url: str) -> ApiError:
     reason = first.get("reason") or error.get("status")
     bare = url.split("?", 1)[0]
     return ApiError(
-        f"{method} {bare}: {answer.status}: {message}", status=answer.status, code=reason or str(answer.status), reason=reason
+        f"{method} {bare}: {answer.status}: {message}",
+        status=answer.status,
+        code=reason or str(answer.status),
+        reason=reason,
     )

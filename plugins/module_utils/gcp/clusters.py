@@ -139,7 +139,15 @@ def _locations(cluster: Cluster, current: Json, wanted: list[str]) -> list[Step]
     removed = set(current.get("locations") or []) - set(wanted)
     grade = Grade.DISRUPTIVE if removed else Grade.SAFE
     body = {"name": cluster.path, "update": {"desiredLocations": wanted}}
-    return [Step("update", f"change locations to {', '.join(wanted)}", Request("PUT", cluster.path, body), grade, ("locations",))]
+    return [
+        Step(
+            "update",
+            f"change locations to {', '.join(wanted)}",
+            Request("PUT", cluster.path, body),
+            grade,
+            ("locations",),
+        )
+    ]
 
 
 def _labels(cluster: Cluster, current: Json, wanted: dict[str, str]) -> list[Step]:
@@ -159,7 +167,9 @@ def _additional_pod_ranges(cluster: Cluster, current: Json, wanted: list[str]) -
         if names:
             body = {"name": cluster.path, "update": {field: {"podRangeNames": names}}}
             summary = f"{verb} additional pod ranges {', '.join(names)}"
-            steps.append(Step("update", summary, Request("PUT", cluster.path, body), grade, ("additionalPodRangesConfig",)))
+            steps.append(
+                Step("update", summary, Request("PUT", cluster.path, body), grade, ("additionalPodRangesConfig",))
+            )
     return steps
 
 
@@ -300,14 +310,18 @@ class Cluster(ContainerResource):
             self.check_name(f"node_pools[{number}].name", pool["name"], 40)
             validate_pool(self, pool, f"node_pools[{number}].")
         if dig(self.params, "autopilot.enabled") and self.params.get("node_pools"):
-            self.invalid("node_pools", [pool["name"] for pool in self.params["node_pools"]], "Autopilot makes its own pools")
+            self.invalid(
+                "node_pools", [pool["name"] for pool in self.params["node_pools"]], "Autopilot makes its own pools"
+            )
         private = self.params.get("private_cluster_config") or {}
         if private.get("enable_private_endpoint") and private.get("enable_private_nodes") is False:
             self.invalid("private_cluster_config.enable_private_endpoint", True, "it needs enable_private_nodes: true")
         disabled = dig(self.params, "network_config.default_snat_status.disabled")
         if disabled and policy.get("use_routes"):
             self.invalid(
-                "network_config.default_snat_status.disabled", True, "only VPC-native clusters can switch default SNAT off"
+                "network_config.default_snat_status.disabled",
+                True,
+                "only VPC-native clusters can switch default SNAT off",
             )
 
     def _validate_ranges(self, policy: t.Mapping[str, t.Any]) -> None:
@@ -315,7 +329,9 @@ class Cluster(ContainerResource):
             "cluster_ipv4_cidr": self.params.get("cluster_ipv4_cidr"),
             "ip_allocation_policy.cluster_ipv4_cidr_block": policy.get("cluster_ipv4_cidr_block"),
             "ip_allocation_policy.services_ipv4_cidr_block": policy.get("services_ipv4_cidr_block"),
-            "private_cluster_config.master_ipv4_cidr_block": dig(self.params, "private_cluster_config.master_ipv4_cidr_block"),
+            "private_cluster_config.master_ipv4_cidr_block": dig(
+                self.params, "private_cluster_config.master_ipv4_cidr_block"
+            ),
         }
         for number, item in enumerate(dig(self.params, "master_authorized_networks_config.cidr_blocks") or []):
             ranges[f"master_authorized_networks_config.cidr_blocks[{number}].cidr_block"] = item["cidr_block"]
@@ -324,7 +340,11 @@ class Cluster(ContainerResource):
             if cidr is None:
                 continue
             try:
-                if cidr.startswith("/") and option.endswith(("_cidr_block", "cluster_ipv4_cidr")) and "master" not in option:
+                if (
+                    cidr.startswith("/")
+                    and option.endswith(("_cidr_block", "cluster_ipv4_cidr"))
+                    and "master" not in option
+                ):
                     addressing.prefix_length(cidr)
                     continue
                 network = addressing.parse(cidr)
@@ -341,12 +361,16 @@ class Cluster(ContainerResource):
     def _validate_pods(self, policy: t.Mapping[str, t.Any]) -> None:
         names = ("cluster_secondary_range_name", "services_secondary_range_name")
         if policy.get("use_routes") and policy.get("use_ip_aliases"):
-            self.invalid("ip_allocation_policy.use_routes", True, "a cluster is either routes-based or VPC-native; leave one out")
+            self.invalid(
+                "ip_allocation_policy.use_routes", True, "a cluster is either routes-based or VPC-native; leave one out"
+            )
         if policy.get("use_routes") or policy.get("use_ip_aliases") is False:
             for option in (*names, "additional_pod_ranges_config"):
                 if policy.get(option):
                     self.invalid(
-                        f"ip_allocation_policy.{option}", policy[option], "a routes-based cluster takes no secondary ranges"
+                        f"ip_allocation_policy.{option}",
+                        policy[option],
+                        "a routes-based cluster takes no secondary ranges",
                     )
             if self.params.get("default_max_pods_constraint"):
                 self.invalid(
@@ -365,7 +389,9 @@ class Cluster(ContainerResource):
             ("services_secondary_range_name", "services_ipv4_cidr_block"),
         ):
             if policy.get(name) and policy.get(block):
-                self.invalid(f"ip_allocation_policy.{block}", policy[block], f"{name} says the range already; leave one out")
+                self.invalid(
+                    f"ip_allocation_policy.{block}", policy[block], f"{name} says the range already; leave one out"
+                )
         if self.params.get("cluster_ipv4_cidr") and policy.get("cluster_ipv4_cidr_block"):
             self.invalid(
                 "cluster_ipv4_cidr",
@@ -424,13 +450,8 @@ class Cluster(ContainerResource):
         if self.params.get("subnetwork"):
             body["subnetwork"] = self.subnetwork_path()
         if not dig(body, "autopilot.enabled"):
-            pools = self.params.get("node_pools")
-            if not pools:
-                raise self.refused(
-                    "to create a Standard cluster, node_pools must name at least one pool (name: default-pool is enough)",
-                    code="invalid-input",
-                )
-            body["nodePools"] = [new_pool(pool) for pool in pools]
+            # a Standard cluster begins with a pool; unless told otherwise it is named as gcloud names it
+            body["nodePools"] = [new_pool(pool) for pool in self.params.get("node_pools") or [{"name": "default-pool"}]]
         return body
 
     def subnetwork_path(self) -> str:
@@ -461,7 +482,8 @@ class Cluster(ContainerResource):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
             raise self.refused(
-                "confirm_replace is given, but deletion_protection is on (the default): say deletion_protection: false too",
+                "confirm_replace is given, but deletion_protection is on (the default): say deletion_protection: "
+                "false too",
                 code="deletion-protected",
             )
         creation: Plan = self._plan_creation(check_mode=False)
@@ -492,7 +514,9 @@ class Prerequisites:
         if missing and check_mode:
             return [f"{cluster.label}: {what}; counted as planned." for what in missing]
         if missing:
-            raise cluster.refused("; ".join(missing) + ": create it first, or correct the name", code="missing-prerequisite")
+            raise cluster.refused(
+                "; ".join(missing) + ": create it first, or correct the name", code="missing-prerequisite"
+            )
         return []
 
     def missing(self) -> list[str]:
@@ -506,7 +530,8 @@ class Prerequisites:
                 return [f"network {self.body['network']} does not exist"]
             if network.get("IPv4Range") and not policy.get("useRoutes"):
                 raise cluster.refused(
-                    f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: make a "
+                    f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: "
+                    "make a "
                     "new network",
                     code="legacy-network",
                 )
@@ -536,13 +561,18 @@ class Prerequisites:
         zones = len(self.body.get("locations") or []) or (3 if cluster.region == cluster.params["location"] else 1)
         needed = 0
         for pool in self.body.get("nodePools") or []:
-            pods = dig(pool, "maxPodsConstraint.maxPodsPerNode") or dig(self.body, "defaultMaxPodsConstraint.maxPodsPerNode")
+            pods = dig(pool, "maxPodsConstraint.maxPodsPerNode") or dig(
+                self.body, "defaultMaxPodsConstraint.maxPodsPerNode"
+            )
             mask = addressing.pod_cidr_mask(int(pods or addressing.DEFAULT_MAX_PODS))
-            needed += int(pool.get("initialNodeCount") or 0) * (len(pool.get("locations") or []) or zones) * 2 ** (32 - mask)
+            needed += (
+                int(pool.get("initialNodeCount") or 0) * (len(pool.get("locations") or []) or zones) * 2 ** (32 - mask)
+            )
         room = 2 ** (32 - addressing.parse(cidr).prefixlen)
         if needed > room:
             raise cluster.refused(
-                f"the pod range {cidr} has {room} addresses, and the node pools need {needed} from the start (each node "
+                f"the pod range {cidr} has {room} addresses, and the node pools need {needed} from the start (each "
+                "node "
                 "takes a block of its own): take a larger range, fewer nodes, or a smaller max_pods_per_node",
                 code="range-too-small",
             )
@@ -561,9 +591,13 @@ class Prerequisites:
             if item.get("subnetwork") != self.body["subnetwork"]:
                 continue
             for extra in item.get("secondaryIpRanges") or []:
-                if extra.get("rangeName") == range_name and extra.get("status") in ("IN_USE_MANAGED_POD", "IN_USE_SERVICE"):
+                if extra.get("rangeName") == range_name and extra.get("status") in (
+                    "IN_USE_MANAGED_POD",
+                    "IN_USE_SERVICE",
+                ):
                     raise cluster.refused(
-                        f"ip_allocation_policy.cluster_secondary_range_name: {range_name} is {extra['status']}: it cannot "
+                        f"ip_allocation_policy.cluster_secondary_range_name: {range_name} is {extra['status']}: it "
+                        "cannot "
                         "hold the pods of another cluster; take a range of your own",
                         code="range-in-use",
                     )

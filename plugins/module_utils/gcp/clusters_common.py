@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clusters and their node pools have in common: the container API's operations, and the pod ranges of a cluster."""
+"""What clusters and their node pools have in common: the container API's operations, and the pod ranges of a "
+"cluster."""
 
 from __future__ import annotations
 

@@ -146,7 +146,9 @@ class FirewallRule(GcpResource):
                 for port in item.get("ports") or []:
                     ends = port.split("-")
                     if len(ends) > 2 or not all(end.isdigit() and int(end) <= 65535 for end in ends):
-                        self.invalid(f"{where}.ports", port, "a port is a number up to 65535, or a range such as 8000-8100")
+                        self.invalid(
+                            f"{where}.ports", port, "a port is a number up to 65535, or a range such as 8000-8100"
+                        )
         direction = self.params.get("direction") or "INGRESS"
         wrong = {
             "INGRESS": ("destination_ranges",),

@@ -120,7 +120,8 @@ def _put(option: str, grade: Grade, body: t.Callable[[Json, t.Any], Json]) -> Vi
 
 
 class MergedObject(Labels):
-    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses agree."""
+    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses "
+    "agree."""
 
     def canonical(self, value: t.Any) -> t.Any:
         return {key: item for key, item in (value or {}).items() if item not in (None, False, 0, "", [], "0")}
@@ -233,7 +234,9 @@ class NodePool(ContainerResource):
                 return []
             if check_mode:
                 return [f"{self.label}: cluster {self.params['cluster']} does not exist yet; counted as planned."]
-            raise self.refused(f"cluster {self.cluster_path} does not exist: create it first", code="missing-prerequisite")
+            raise self.refused(
+                f"cluster {self.cluster_path} does not exist: create it first", code="missing-prerequisite"
+            )
         if current is None:
             if dig(after, "maxPodsConstraint") and not dig(cluster, "ipAllocationPolicy.useIpAliases"):
                 raise self.refused(
@@ -253,9 +256,7 @@ class NodePool(ContainerResource):
         pods = int(dig(pool, "maxPodsConstraint.maxPodsPerNode") or addressing.DEFAULT_MAX_PODS)
         prefix = addressing.parse(cidr).prefixlen
         room = (
-            addressing.max_nodes_routes_based(prefix)
-            if routes_based
-            else addressing.max_nodes_vpc_native(prefix, pods)
+            addressing.max_nodes_routes_based(prefix) if routes_based else addressing.max_nodes_vpc_native(prefix, pods)
         )
         nodes = count * len(pool.get("locations") or zones_of(cluster))
         others = sum(
@@ -265,8 +266,10 @@ class NodePool(ContainerResource):
         )
         if nodes + others > room:
             raise self.refused(
-                f"node count: {nodes} nodes here and {others} in the cluster's other pools do not fit into the pod range "
-                f"{cidr}, which has room for {room} nodes of {pods} pods. Add a pod range (additional_pod_ranges_config "
+                f"node count: {nodes} nodes here and {others} in the cluster's other pools do not fit into the pod "
+                "range "
+                f"{cidr}, which has room for {room} nodes of {pods} pods. Add a pod range "
+                "(additional_pod_ranges_config "
                 "of the cluster, network_config.pod_range of the pool), or lower max pods for a new pool.",
                 code="range-too-small",
             )
@@ -278,7 +281,8 @@ class NodePool(ContainerResource):
 
 
 def current_node_count(resource: ContainerResource, pool: Json) -> int:
-    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began with."""
+    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began "
+    "with."""
     for url in pool.get("instanceGroupUrls") or []:
         path = url.split("projects/", 1)[-1]
         group = resource.client.get("compute", f"projects/{path}")
@@ -322,7 +326,9 @@ def validate_pool(resource: ContainerResource, params: t.Mapping[str, t.Any], wh
         else:
             for finding in findings:
                 if finding.severity == "error":
-                    resource.invalid(f"{where}max_pods_constraint.max_pods_per_node", pods, finding.message, finding.code)
+                    resource.invalid(
+                        f"{where}max_pods_constraint.max_pods_per_node", pods, finding.message, finding.code
+                    )
                 else:
                     resource.call.warn(f"{resource.label}: {finding.message}")
     scaling = params.get("autoscaling") or {}
@@ -330,12 +336,12 @@ def validate_pool(resource: ContainerResource, params: t.Mapping[str, t.Any], wh
         if scaling.get(low) is not None and scaling.get(high) is not None and scaling[low] > scaling[high]:
             resource.invalid(f"{where}autoscaling.{low}", scaling[low], f"is more than {high}, {scaling[high]}")
     if params.get("node_count") is not None and scaling.get("enabled"):
-        resource.invalid(where + "node_count", params["node_count"], "autoscaling decides the count; use initial_node_count")
+        resource.invalid(
+            where + "node_count", params["node_count"], "autoscaling decides the count; use initial_node_count"
+        )
     block = dig(params, "network_config.pod_ipv4_cidr_block")
     if block and not block.startswith("/"):
         try:
             addressing.parse(block)
         except addressing.AddressingError as error:
             resource.invalid(f"{where}network_config.pod_ipv4_cidr_block", block, str(error), code=error.code)
-
-

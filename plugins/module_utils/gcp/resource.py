@@ -285,7 +285,8 @@ class GcpResource:
         """Add to ``errors`` what can be known to be wrong without asking anybody."""
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns warnings."""
+        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns "
+        "warnings."""
         return []
 
     def creation(self, body: Json) -> Json:
@@ -312,15 +313,21 @@ class GcpResource:
 
     def invalid(self, option: str, value: t.Any, problem: str, code: str = "invalid-input") -> None:
         """Note that an option's value is wrong, and why, and what to do."""
-        self.errors.append(InvalidInput(f"{self.kind} {self.name or '(no name)'}: {option}: {value!r}: {problem}",
-                                        code=code, resource=self.label if self.name else None))
+        self.errors.append(
+            InvalidInput(
+                f"{self.kind} {self.name or '(no name)'}: {option}: {value!r}: {problem}",
+                code=code,
+                resource=self.label if self.name else None,
+            )
+        )
 
     def check_name(self, option: str, value: str, limit: int = 63) -> None:
         if not NAME.fullmatch(value) or len(value) > limit:
             self.invalid(
                 option,
                 value,
-                f"a name has 1 to {limit} lower-case letters, digits and hyphens, starts with a letter and does not end "
+                f"a name has 1 to {limit} lower-case letters, digits and hyphens, starts with a letter and does not "
+                "end "
                 "with a hyphen",
             )
 
@@ -374,7 +381,8 @@ class GcpResource:
         refusal = self.removal_refusal(current)
         if not self.marked(current):
             refusal = self.refused(
-                f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), so it "
+                f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), "
+                "so it "
                 "is not deleted. Delete it with the tool that made it.",
                 code="not-ours",
             )
@@ -454,8 +462,14 @@ class GcpResource:
         warnings = self.precheck(current, after, check_mode=check_mode) if steps else []
         return Plan(before, after, tuple(steps), tuple(warnings))
 
-    def patch_step(self, current: Json, patch: Json, patched: t.Sequence[str], grade: Grade = Grade.SAFE,
-                   summary: str | None = None) -> Step:
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
         """One PATCH with exactly these fields, and the fingerprint where there is one."""
         if self.fingerprinted:
             patch = {"fingerprint": current.get("fingerprint"), **patch}
@@ -465,9 +479,13 @@ class GcpResource:
     def send(self, step: Step) -> str | None:
         request: Request = step.request
         try:
-            operation = self.client.mutate(self.service, request.method, request.path, request.body, resource=self.label)
+            operation = self.client.mutate(
+                self.service, request.method, request.path, request.body, resource=self.label
+            )
         except ApiError as error:
-            already = (step.action == "create" and error.status == 409) or (step.action == "delete" and error.status == 404)
+            already = (step.action == "create" and error.status == 409) or (
+                step.action == "delete" and error.status == 404
+            )
             if not already:
                 raise
             # somebody else was faster, or an earlier try of ours did arrive

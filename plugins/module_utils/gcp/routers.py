@@ -21,7 +21,20 @@ from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
 from ..errors import PodreachError
 from . import advertisement
-from .resource import Default, Field, Fixed, GcpResource, Json, Keyed, Link, Names, Patch, dig, disruptive, disruptive_if_less
+from .resource import (
+    Default,
+    Field,
+    Fixed,
+    GcpResource,
+    Json,
+    Keyed,
+    Link,
+    Names,
+    Patch,
+    dig,
+    disruptive,
+    disruptive_if_less,
+)
 from .subnetworks import network_path
 
 try:
@@ -76,7 +89,9 @@ class Router(GcpResource):
         Field("bgp.asn", Fixed("the ASN of a router is fixed; all its sessions use it")),
         Field("bgp.advertiseMode", Patch(_mode_grade), Default("DEFAULT")),
         Field("bgp.advertisedGroups", Patch(disruptive_if_less(_GROUPS)), _GROUPS, purge="purge_advertisement"),
-        Field("bgp.advertisedIpRanges", Patch(disruptive_if_less(_CUSTOM_RANGES)), _CUSTOM_RANGES, "purge_advertisement"),
+        Field(
+            "bgp.advertisedIpRanges", Patch(disruptive_if_less(_CUSTOM_RANGES)), _CUSTOM_RANGES, "purge_advertisement"
+        ),
         Field("bgp.keepaliveInterval", Patch(disruptive), Default(20)),
         Field("bgp.identifierRange", Patch(disruptive)),
     )
@@ -130,11 +145,19 @@ class Router(GcpResource):
         if current is not None:
             network = network_path(current["network"], self.project)
             region = f"projects/{self.project}/regions/{self.params['region']}"
-            advertisement.check(self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}})
+            advertisement.check(
+                self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}}
+            )
         return []
 
-    def patch_step(self, current: Json, patch: Json, patched: t.Sequence[str], grade: Grade = Grade.SAFE,
-                   summary: str | None = None) -> Step:
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
         if dig(patch, "bgp.advertiseMode") == "DEFAULT":
             # the API takes the lists only together with CUSTOM
             patch["bgp"].update(advertisedGroups=[], advertisedIpRanges=[])

@@ -96,7 +96,8 @@ def check_free(
         raise invalid(
             field,
             wanted,
-            f"Invalid IPCidrRange: {wanted} overlaps {cidr.AUTO_MODE}, which is reserved for auto subnet mode networks.",
+            f"Invalid IPCidrRange: {wanted} overlaps {cidr.AUTO_MODE}, which is reserved for auto subnet mode "
+            "networks.",
         )
 
 

@@ -302,8 +302,8 @@ def set_autoscaling(call: Call) -> Body:
     if wanted.get("enabled"):
         low, high = wanted.get("minNodeCount", 0), wanted.get("maxNodeCount", 0)
         if (
-            not wanted.get("totalMaxNodeCount")
-            and not 0 <= low <= high
+            (not wanted.get("totalMaxNodeCount")
+            and not 0 <= low <= high)
             or (high < 1 and "totalMaxNodeCount" not in wanted)
         ):
             raise bad("Autoscaling requires 0 <= min_node_count <= max_node_count and a positive max_node_count.")

@@ -9,7 +9,12 @@ import pytest
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import subnetworks
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
-from wire import Expected, Wire, google_error, operation
+from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
+    Expected,
+    Wire,
+    google_error,
+    operation,
+)
 
 MODULE = definition(subnetworks.Subnetwork, subnetworks.SPEC)
 REGION = "projects/p/regions/asia-northeast1"

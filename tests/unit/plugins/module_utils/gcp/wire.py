@@ -30,10 +30,18 @@ class Expected:
 
 
 def google_error(status: int, reason: str, message: str = "no") -> dict[str, t.Any]:
-    return {"error": {"code": status, "message": message, "errors": [{"message": message, "domain": "global", "reason": reason}]}}
+    return {
+        "error": {
+            "code": status,
+            "message": message,
+            "errors": [{"message": message, "domain": "global", "reason": reason}],
+        }
+    }
 
 
-def operation(kind: str = "insert", target: str = "", status: str = "DONE", name: str = "op-1", **more: t.Any) -> dict[str, t.Any]:
+def operation(
+    kind: str = "insert", target: str = "", status: str = "DONE", name: str = "op-1", **more: t.Any
+) -> dict[str, t.Any]:
     """A compute operation of project p."""
     return {
         "kind": "compute#operation",
@@ -46,7 +54,9 @@ def operation(kind: str = "insert", target: str = "", status: str = "DONE", name
     }
 
 
-def container_operation(kind: str = "CREATE_CLUSTER", status: str = "DONE", name: str = "operation-1", **more: t.Any) -> dict[str, t.Any]:
+def container_operation(
+    kind: str = "CREATE_CLUSTER", status: str = "DONE", name: str = "operation-1", **more: t.Any
+) -> dict[str, t.Any]:
     """A container operation of project p in asia-northeast1."""
     return {
         "name": name,
@@ -88,8 +98,15 @@ class Wire:
         self.sleeps.append(seconds)
         self.time += seconds
 
-    def run(self, definition: Definition, params: dict[str, t.Any], *, check_mode: bool = False,
-            lines: list[str] | None = None, warnings: list[str] | None = None) -> dict[str, t.Any]:
+    def run(
+        self,
+        definition: Definition,
+        params: dict[str, t.Any],
+        *,
+        check_mode: bool = False,
+        lines: list[str] | None = None,
+        warnings: list[str] | None = None,
+    ) -> dict[str, t.Any]:
         """Run a module over this wire, and make sure that all that was expected was asked."""
         args = {"project": "p", "access_token": "a-token-of-the-test", **params}
         validation = ArgumentSpecValidator(definition.spec.options, **definition.spec.rules()).validate(args)
