@@ -66,8 +66,8 @@ options:
     default: {}
   unmarked:
     description:
-      - What to do with O(state=absent) about what this collection did not create. V(refuse) deletes nothing at all, V(keep)
-        leaves it alone, with a warning, and deletes the rest.
+      - What to do with O(state=absent) about what this collection did not create. V(refuse) deletes nothing at all,
+        V(keep) leaves it alone, with a warning, and deletes the rest.
     type: str
     choices: [refuse, keep]
     default: refuse
