@@ -75,16 +75,13 @@ EXAMPLES = r"""
     node_count: 1
     allow_disruption: true
 
-- name: Move a pool to another machine type, one new node at a time
+- name: Make the nodes of a pool anew with another machine type
   podreach.gke.node_pool:
     name: fixed
     cluster: test-cluster
     location: asia-northeast1
     config:
       machine_type: e2-standard-8
-    upgrade_settings:
-      max_surge: 1
-      max_unavailable: 0
     allow_disruption: true
 
 - name: Delete a pool that this collection created

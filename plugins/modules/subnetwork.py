@@ -102,11 +102,11 @@ EXAMPLES = r"""
         ip_cidr_range: 10.1.160.0/22
     private_ip_google_access: true
 
-- name: Expand the primary range, which cannot be undone
+- name: Expand the primary range from 10.1.2.0/24, which cannot be undone
   podreach.gke.subnetwork:
-    name: aws-internal-connect-subnet-2
+    name: aws-internal-connect-subnet-3
     region: asia-northeast1
-    ip_cidr_range: 10.1.0.0/23
+    ip_cidr_range: 10.1.2.0/23
 
 - name: Add a range for more pods, and keep the others
   podreach.gke.subnetwork:
