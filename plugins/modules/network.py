@@ -46,8 +46,7 @@ options:
       routing_mode:
         description:
           - With V(REGIONAL), a Cloud Router advertises the subnetworks of its own region only, and what it learns is
-            usable
-            there only. V(GLOBAL) means all regions.
+            usable there only. V(GLOBAL) means all regions.
           - Going back to V(REGIONAL) withdraws routes, and needs O(allow_disruption).
         type: str
         choices: [REGIONAL, GLOBAL]

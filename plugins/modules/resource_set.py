@@ -67,8 +67,7 @@ options:
   unmarked:
     description:
       - What to do with O(state=absent) about what this collection did not create. V(refuse) deletes nothing at all,
-        V(keep)
-        leaves it alone, with a warning, and deletes the rest.
+        V(keep) leaves it alone, with a warning, and deletes the rest.
     type: str
     choices: [refuse, keep]
     default: refuse
