@@ -9,6 +9,8 @@ So removing and adding are two steps, and a changed range is refused.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
@@ -159,7 +161,7 @@ class Subnetwork(GcpResource):
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         before = advertisement.subnetwork_ranges(current) if current else []
-        if sorted(advertisement.subnetwork_ranges(after)) == sorted(before):
+        if not Counter(advertisement.subnetwork_ranges(after)) - Counter(before):
             return []
         path = network_path(current["network"], self.project) if current else self.network_path
         warnings = self._look_at_network(path, after, check_mode=check_mode)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call, Definition
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import client
 
