@@ -211,7 +211,7 @@ class Client:
                 answer = self.transport(method, url, body)
             except OSError as error:
                 if not again:
-                    raise Conflict(f"{method} {url}: no answer: {error}", reason="no-answer") from None
+                    raise Conflict(f"{method} {url}: no answer: {error}", unsure=True, reason="no-answer") from None
                 if self._clock.now() >= limit:
                     raise ApiError(f"{method} {url}: no answer: {error}", code="no-answer") from None
                 self._pause(attempt, limit, None)
@@ -219,6 +219,7 @@ class Client:
             if answer.status < 300:
                 return answer.body
             error = as_error(answer, method, url)
+            error.tries = attempt
             if error.status == 412:
                 raise Conflict(str(error), status=412, reason=error.reason)
             busy = error.reason in RETRIED_REASONS or any(text in error.message for text in RETRIED_TEXTS)
@@ -226,6 +227,10 @@ class Client:
             if not (busy or answer.status in RETRIED_STATUS) or self._clock.now() >= until:
                 raise error
             self._pause(attempt, until, answer.headers.get("retry-after"))
+
+    def pause(self, attempt: int) -> None:
+        """Let some time pass before the ``attempt``-th further look at something; more each time."""
+        self._pause(attempt, self._deadline, None)
 
     def _pause(self, attempt: int, limit: float, retry_after: str | None) -> None:
         pause = random.uniform(0.5, 1.0) * min(0.5 * 2 ** (attempt - 1), 15)  # exponential, with jitter
