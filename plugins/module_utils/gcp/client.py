@@ -29,7 +29,6 @@ except ImportError:
     requests = None  # type: ignore[assignment]  # only the name must exist
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
-RETRIED_REASONS = frozenset({"rateLimitExceeded", "resourceNotReady"})
 RETRIED_TEXTS = ("peering operation in progress", "route operation in progress")
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
@@ -222,9 +221,12 @@ class Client:
             error.tries = attempt
             if error.status == 412:
                 raise Conflict(str(error), status=412, reason=error.reason)
-            busy = error.reason in RETRIED_REASONS or any(text in error.message for text in RETRIED_TEXTS)
-            until = self._deadline if busy and error.status == 400 else limit
-            if not (busy or answer.status in RETRIED_STATUS) or self._clock.now() >= until:
+            busy = error.status == 400 and (
+                error.reason == "resourceNotReady" or any(text in error.message for text in RETRIED_TEXTS)
+            )
+            slower = answer.status in RETRIED_STATUS or (error.status == 403 and error.reason == "rateLimitExceeded")
+            until = self._deadline if busy else limit
+            if not (busy or slower) or self._clock.now() >= until:
                 raise error
             self._pause(attempt, until, answer.headers.get("retry-after"))
 
@@ -296,9 +298,11 @@ class Client:
         key = "operations" if service == "container" else "items"
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
         for operation in self.list(service, f"{scope}/operations", key=key, **query):
-            if operation.get("status") != "DONE" and str(operation.get("targetLink", "")).endswith(
-                "/" + relative(target)[1]
-            ):
+            link = relative(str(operation.get("targetLink", "")))[1]
+            if service == "container" and link.startswith("zones/"):
+                # zonal clusters: the container API takes locations, and writes zones into its links
+                link = "locations/" + link.removeprefix("zones/")
+            if operation.get("status") != "DONE" and link == relative(target)[1]:
                 return operation
         return None
 
