@@ -235,9 +235,7 @@ def test_retry_after_does_not_outlive_the_deadline() -> None:
 
 @pytest.mark.parametrize("header", ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "soon", ""])
 def test_a_retry_after_that_is_no_number_of_seconds_is_ignored(header: str) -> None:
-    wire = Wire(
-        failing("GET", NETWORK, 503, "backendError", **{"retry-after": header}), Expected("GET", NETWORK, {})
-    )
+    wire = Wire(failing("GET", NETWORK, 503, "backendError", **{"retry-after": header}), Expected("GET", NETWORK, {}))
     wire.client().get("compute", NETWORK)
     assert wire.sleeps[0] <= 0.5
 
