@@ -264,6 +264,8 @@ class GcpResource:
         #: whether it existed when it was last read, and whether it is about to be deleted
         self.exists = False
         self.going = False
+        #: the object as it will be, once a change of it is planned: what is planned after it counts with that
+        self.then: Json | None = None
         self.errors: list[PodreachError] = []
         self.check_name("name", self.name)
         self.validate()
@@ -374,8 +376,11 @@ class GcpResource:
         if self.params["state"] == "absent":
             return self._plan_removal(current)
         if current is None:
-            return self._plan_creation(check_mode=check_mode)
-        return self._plan_update(current, check_mode=check_mode)
+            plan = self._plan_creation(check_mode=check_mode)
+        else:
+            plan = self._plan_update(current, check_mode=check_mode)
+        self.then = {**(current or {}), **plan.after} if plan.steps and plan.after else None
+        return plan
 
     def _plan_removal(self, current: Json | None) -> Plan:
         if current is None:

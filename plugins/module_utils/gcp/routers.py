@@ -18,7 +18,7 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Step
+from ..engine import Grade, Plan, Step
 from ..errors import PodreachError
 from . import advertisement
 from .resource import (
@@ -150,6 +150,14 @@ class Router(GcpResource):
             )
         return []
 
+    def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
+        plan = super()._plan_update(current, check_mode=check_mode)
+        if plan.steps and plan.after and dig(plan.after, "bgp.advertiseMode") == "DEFAULT":
+            # the lists go with the mode, and that is meant
+            for name in ("advertisedGroups", "advertisedIpRanges"):
+                plan.after["bgp"].pop(name, None)
+        return plan
+
     def patch_step(
         self,
         current: Json,
@@ -158,9 +166,12 @@ class Router(GcpResource):
         grade: Grade = Grade.SAFE,
         summary: str | None = None,
     ) -> Step:
-        if dig(patch, "bgp.advertiseMode") == "DEFAULT":
+        mode = dig(patch, "bgp.advertiseMode")
+        if mode == "DEFAULT":
             # the API takes the lists only together with CUSTOM
             patch["bgp"].update(advertisedGroups=[], advertisedIpRanges=[])
+        if mode == "CUSTOM" and "ALL_SUBNETS" not in (dig(patch, "bgp.advertisedGroups") or []):
+            grade = Grade.DISRUPTIVE
         return super().patch_step(current, patch, patched, grade, summary)
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
