@@ -193,7 +193,9 @@ class AuthorizedNetworks(Labels):
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         now = (current or {}).get("cidrBlocks")
-        merged = {"enabled": wanted.get("enabled", True)}
+        # what else the API keeps there (access from Google's public addresses, say) is not ours to reset
+        merged = {key: item for key, item in (current or {}).items() if key != "cidrBlocks"}
+        merged["enabled"] = wanted.get("enabled", True)
         if "cidrBlocks" in wanted:
             merged["cidrBlocks"] = self.blocks.merged(now, wanted["cidrBlocks"], exact=exact)
         elif now and merged["enabled"]:
@@ -475,9 +477,9 @@ class Cluster(ContainerResource):
             return []
         return Prerequisites(self, after).look(check_mode=check_mode)
 
-    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
+    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
         if not self.params.get("confirm_replace"):
-            return ()
+            return None
         if not self.marked(current):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
@@ -486,11 +488,11 @@ class Cluster(ContainerResource):
                 "false too",
                 code="deletion-protected",
             )
-        creation: Plan = self._plan_creation(check_mode=False)
+        creation = self._plan_creation(check_mode=check_mode)
         why = "; ".join(difference.message.split(": ", 1)[-1] for difference in differences)
         request = Request("DELETE", self.path)
         replace = Step("replace", f"delete cluster {self.name} and make it anew ({why})", request, Grade.DESTRUCTIVE)
-        return (replace, *creation.steps)
+        return Plan(None, creation.after, (replace, *creation.steps), creation.warnings)
 
 
 class Prerequisites:

@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clusters and their node pools have in common: the container API's operations, and the pod ranges of a "
-"cluster."""
+"""What clusters and their node pools have in common: the container API's operations, and the pod
+ranges of a cluster."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class ContainerResource(GcpResource):
     """A resource of the container API, whose objects show a status while an operation changes them."""
 
     service = "container"
+    marked_by_description = False
 
     def settle_operation(self, current: Json) -> tuple[Json | None, str | None]:
         """Adopt the operation that goes on: wait for it and read again, or name it where this call does not wait."""

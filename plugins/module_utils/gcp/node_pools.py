@@ -120,8 +120,8 @@ def _put(option: str, grade: Grade, body: t.Callable[[Json, t.Any], Json]) -> Vi
 
 
 class MergedObject(Labels):
-    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses "
-    "agree."""
+    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses
+    agree."""
 
     def canonical(self, value: t.Any) -> t.Any:
         return {key: item for key, item in (value or {}).items() if item not in (None, False, 0, "", [], "0")}
@@ -281,8 +281,8 @@ class NodePool(ContainerResource):
 
 
 def current_node_count(resource: ContainerResource, pool: Json) -> int:
-    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began "
-    "with."""
+    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began
+    with."""
     for url in pool.get("instanceGroupUrls") or []:
         path = url.split("projects/", 1)[-1]
         group = resource.client.get("compute", f"projects/{path}")
