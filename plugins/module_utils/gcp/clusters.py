@@ -19,13 +19,13 @@ from ..errors import Refused
 from .clusters_common import ContainerResource
 from .node_pools import POOL_OPTIONS, labels, max_pods, new_pool, validate_pool
 from .resource import (
+    Block,
     CreateOnly,
     Default,
     Field,
     Fixed,
     Json,
     Keyed,
-    Kind,
     Labels,
     Link,
     Names,
@@ -171,15 +171,6 @@ def _additional_pod_ranges(cluster: Cluster, current: Json, wanted: list[str]) -
                 Step("update", summary, Request("PUT", cluster.path, body), grade, ("additionalPodRangesConfig",))
             )
     return steps
-
-
-class Block(Kind):
-    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
-
-    def same(self, one: t.Any, other: t.Any) -> bool:
-        if isinstance(other, str) and other.startswith("/"):
-            return str(one).endswith(other)
-        return bool(one == other)
 
 
 class AuthorizedNetworks(Labels):

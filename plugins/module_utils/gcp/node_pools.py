@@ -11,7 +11,7 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from .clusters_common import ContainerResource, cluster_pod_range, zones_of
-from .resource import CreateOnly, Default, Field, Fixed, Json, Labels, Names, Number, Request, Via, bury, dig
+from .resource import Block, CreateOnly, Default, Field, Fixed, Json, Labels, Names, Number, Request, Via, bury, dig
 
 #: What a node pool is made of; the cluster module's node_pools take the same.
 POOL_OPTIONS: dict[str, t.Any] = {
@@ -155,7 +155,7 @@ class NodePool(ContainerResource):
         Field("config.spot", kind=Default(False)),
         Field("networkConfig.podRange"),
         Field("networkConfig.createPodRange", CreateOnly()),
-        Field("networkConfig.podIpv4CidrBlock"),
+        Field("networkConfig.podIpv4CidrBlock", kind=Block()),
         Field("networkConfig.enablePrivateNodes", Fixed("make a new pool"), Default(False)),
         Field(
             "maxPodsConstraint.maxPodsPerNode",
@@ -216,11 +216,12 @@ class NodePool(ContainerResource):
 
     def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
         plan = super()._plan_update(current, check_mode=check_mode)
-        wanted, now = self.params.get("node_count"), current_node_count(self, current)
-        if wanted is None or now == wanted:
+        wanted = self.params.get("node_count")
+        now = wanted if wanted is None else current_node_count(self, current)
+        if wanted is None or now is None or now == wanted:
             return plan
-        cluster = self.client.get("container", self.cluster_path) or {}
-        self._refuse_too_many(cluster, wanted, current)
+        if wanted > now:
+            self._refuse_too_many(self.client.get("container", self.cluster_path) or {}, wanted, current)
         request = Request("POST", f"{self.path}:setSize", {"nodeCount": wanted})
         grade = Grade.DISRUPTIVE if wanted < now else Grade.SAFE
         step = Step("update", f"resize from {now} to {wanted} nodes in each zone", request, grade, ("nodeCount",))
@@ -228,6 +229,8 @@ class NodePool(ContainerResource):
         return Plan(before, after, (*plan.steps, step), plan.warnings)
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
+        if current is not None:
+            return []
         cluster = self.client.get("container", self.cluster_path)
         if cluster is None:
             if self.coming(self.cluster_path):
@@ -237,40 +240,47 @@ class NodePool(ContainerResource):
             raise self.refused(
                 f"cluster {self.cluster_path} does not exist: create it first", code="missing-prerequisite"
             )
-        if current is None:
-            if dig(after, "maxPodsConstraint") and not dig(cluster, "ipAllocationPolicy.useIpAliases"):
-                raise self.refused(
-                    f"max_pods_constraint needs a VPC-native cluster, and {self.params['cluster']} is routes-based: "
-                    "every node of it gets a /24",
-                    code="routes-based",
-                )
+        if dig(after, "maxPodsConstraint") and not dig(cluster, "ipAllocationPolicy.useIpAliases"):
+            raise self.refused(
+                f"max_pods_constraint needs a VPC-native cluster, and {self.params['cluster']} is routes-based: "
+                "every node of it gets a /24",
+                code="routes-based",
+            )
+        if not dig(self.params, "network_config.create_pod_range"):
             self._refuse_too_many(cluster, int(after.get("initialNodeCount") or 0), after)
         return []
 
     def _refuse_too_many(self, cluster: Json, count: int, pool: Json) -> None:
         """Refuse more nodes than the pool's pod range has room for, counting the other pools of that range."""
-        cidr = cluster_pod_range(self, cluster, dig(pool, "networkConfig.podRange"))
+        policy = cluster.get("ipAllocationPolicy") or {}
+        first = policy.get("clusterSecondaryRangeName")
+        range_name = dig(pool, "networkConfig.podRange")
+        if not range_name and dig(policy, "additionalPodRangesConfig.podRangeNames"):
+            # GKE takes one of several ranges
+            return
+        cidr = cluster_pod_range(self, cluster, range_name)
         if cidr is None:
             return
-        routes_based = not dig(cluster, "ipAllocationPolicy.useIpAliases")
-        pods = int(dig(pool, "maxPodsConstraint.maxPodsPerNode") or addressing.DEFAULT_MAX_PODS)
-        prefix = addressing.parse(cidr).prefixlen
-        room = (
-            addressing.max_nodes_routes_based(prefix) if routes_based else addressing.max_nodes_vpc_native(prefix, pods)
-        )
+        prefix, vpc_native = addressing.parse(cidr).prefixlen, bool(policy.get("useIpAliases"))
+
+        def shares(other: Json) -> bool:
+            own = dig(other, "networkConfig.podRange") or first
+            return other["name"] != self.name and (not vpc_native or own == (range_name or first))
+
+        others = [other for other in cluster.get("nodePools") or [] if shares(other)]
+        block = block_size(cluster, pool)
+        room = 2 ** (32 - prefix)
+        if not vpc_native:
+            room = addressing.max_nodes_routes_based(prefix) * block
         nodes = count * len(pool.get("locations") or zones_of(cluster))
-        others = sum(
-            current_node_count(self, other) * len(other.get("locations") or zones_of(cluster))
-            for other in cluster.get("nodePools") or []
-            if other["name"] != self.name
-        )
-        if nodes + others > room:
+        counts = [current_node_count(self, other) * len(other.get("locations") or zones_of(cluster)) for other in others]
+        taken = sum(number * block_size(cluster, other) for number, other in zip(counts, others, strict=True))
+        if nodes * block + taken > room:
             raise self.refused(
-                f"node count: {nodes} nodes here and {others} in the cluster's other pools do not fit into the pod "
-                "range "
-                f"{cidr}, which has room for {room} nodes of {pods} pods. Add a pod range "
-                "(additional_pod_ranges_config "
-                "of the cluster, network_config.pod_range of the pool), or lower max pods for a new pool.",
+                f"node count: {nodes} nodes here, which take {block} addresses each, and {sum(counts)} of other pools do "
+                f"not fit into the pod range {cidr}, which has {room} addresses for nodes. Add a pod range "
+                "(additional_pod_ranges_config of the cluster, network_config.pod_range of the pool), or lower max pods "
+                "for a new pool.",
                 code="range-too-small",
             )
 
@@ -278,6 +288,12 @@ class NodePool(ContainerResource):
         if current and current.get("status") in ("PROVISIONING", "RECONCILING", "STOPPING"):
             return self.settle_operation(current)
         return current, None
+
+
+def block_size(cluster: Json, pool: Json) -> int:
+    """The addresses that each node of a pool takes from the pod range."""
+    pods = dig(pool, "maxPodsConstraint.maxPodsPerNode") or dig(cluster, "defaultMaxPodsConstraint.maxPodsPerNode")
+    return int(2 ** (32 - addressing.pod_cidr_mask(int(pods or addressing.DEFAULT_MAX_PODS))))
 
 
 def current_node_count(resource: ContainerResource, pool: Json) -> int:
@@ -340,8 +356,11 @@ def validate_pool(resource: ContainerResource, params: t.Mapping[str, t.Any], wh
             where + "node_count", params["node_count"], "autoscaling decides the count; use initial_node_count"
         )
     block = dig(params, "network_config.pod_ipv4_cidr_block")
-    if block and not block.startswith("/"):
+    if block:
         try:
-            addressing.parse(block)
+            if block.startswith("/"):
+                addressing.prefix_length(block)
+            else:
+                addressing.parse(block)
         except addressing.AddressingError as error:
             resource.invalid(f"{where}network_config.pod_ipv4_cidr_block", block, str(error), code=error.code)

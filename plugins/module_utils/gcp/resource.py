@@ -170,6 +170,15 @@ class Labels(Kind):
         return {**(current or {}), **wanted}
 
 
+class Block(Kind):
+    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
+
+    def same(self, one: t.Any, other: t.Any) -> bool:
+        if isinstance(other, str) and other.startswith("/"):
+            return str(one).endswith(other)
+        return bool(one == other)
+
+
 # -- how a field changes
 
 
