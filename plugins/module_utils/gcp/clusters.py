@@ -515,26 +515,26 @@ class Prerequisites:
     def missing(self) -> list[str]:
         """What is not there yet, in words. Raises :class:`Refused` for what is there and can never do."""
         cluster, policy = self.cluster, self.body.get("ipAllocationPolicy") or {}
+        network = None
         if self.body.get("network"):
             network = cluster.client.get("compute", self.body["network"])
-            if network is None and cluster.coming(self.body["network"]):
-                return []
-            if network is None:
+            if network is None and not cluster.coming(self.body["network"]):
                 return [f"network {self.body['network']} does not exist"]
-            if network.get("IPv4Range") and not policy.get("useRoutes"):
+            if network and network.get("IPv4Range") and not policy.get("useRoutes"):
                 raise cluster.refused(
                     f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: "
-                    "make a "
-                    "new network",
+                    "make a new network",
                     code="legacy-network",
                 )
         if not self.body.get("subnetwork"):
             return []
-        subnetwork = cluster.client.get("compute", self.body["subnetwork"])
-        if subnetwork is None and cluster.coming(self.body["subnetwork"]):
-            return []
-        if subnetwork is None:
+        # without its network it cannot be there either
+        nowhere = self.body.get("network") and network is None
+        there = None if nowhere else cluster.client.get("compute", self.body["subnetwork"])
+        planned = cluster.planned(self.body["subnetwork"])
+        if there is None and planned is None:
             return [f"subnetwork {self.body['subnetwork']} does not exist"]
+        subnetwork = {**(there or {}), **(planned or {})}
         named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]
         extra = dig(cluster.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
         ranges = {item["rangeName"]: item["ipCidrRange"] for item in subnetwork.get("secondaryIpRanges") or []}
@@ -545,7 +545,8 @@ class Prerequisites:
         ]
         if not missing and named[0]:
             self._refuse_too_many(ranges[named[0]])
-            self._refuse_managed(named[0])
+            if there:
+                self._refuse_managed(named[0])
         return missing
 
     def _refuse_too_many(self, cidr: str) -> None:

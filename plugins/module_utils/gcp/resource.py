@@ -359,6 +359,10 @@ class GcpResource:
                 return sibling
         return None
 
+    def planned(self, path: str) -> Json | None:
+        """What lives at ``path`` as it will be, if a sibling is about to create or change it."""
+        return next((sibling.then for sibling in self.siblings if sibling.path == path and sibling.then), None)
+
     def read(self) -> Json | None:
         return self.client.get(self.service, self.path)
 
