@@ -316,6 +316,18 @@ def test_check_mode_of_a_creation_only_reads() -> None:
 # -- what must be there first
 
 
+def test_a_subnetwork_may_be_named_without_its_network() -> None:
+    params = {key: value for key, value in NAMED.items() if key != "network"}
+    wire = Wire(
+        absent(PATH),
+        Expected("GET", SUBNETWORK, subnetwork()),
+        usable(pods="UNUSED"),
+        post(body(network=None, ipAllocationPolicy=BY_NAMES)),
+        Expected("GET", PATH, cluster()),
+    )
+    assert wire.run(MODULE, params)["changed"]
+
+
 def test_what_is_missing_is_named() -> None:
     assert f"network {NETWORK} does not exist" in str(Wire(absent(PATH), absent(NETWORK)).fails(MODULE, NAMED))
     wire = Wire(absent(PATH), Expected("GET", NETWORK, {"name": "n"}), absent(SUBNETWORK))
