@@ -76,10 +76,17 @@ class Consent:
 class Resource(t.Protocol):
     """One thing in a cloud, with what the caller wants of it."""
 
-    kind: str
-    name: str
-    #: kind and full name, as messages show it
-    label: str
+    @property
+    def kind(self) -> str:
+        """What sort of thing it is: network, router."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def label(self) -> str:
+        """Kind and full name, as messages show it."""
 
     def read(self) -> dict[str, t.Any] | None:
         """The current object, ``None`` if there is none."""

@@ -30,6 +30,9 @@ except ImportError:
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 RETRIED_TEXTS = ("peering operation in progress", "route operation in progress")
+#: the class below has a method of the name list
+Strings = list[str]
+
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
@@ -217,17 +220,19 @@ class Client:
                 continue
             if answer.status < 300:
                 return answer.body
-            error = as_error(answer, method, url)
-            error.tries = attempt
-            if error.status == 412:
-                raise Conflict(str(error), status=412, reason=error.reason)
-            busy = error.status == 400 and (
-                error.reason == "resourceNotReady" or any(text in error.message for text in RETRIED_TEXTS)
+            refusal = as_error(answer, method, url)
+            refusal.tries = attempt
+            if refusal.status == 412:
+                raise Conflict(str(refusal), status=412, reason=refusal.reason)
+            busy = refusal.status == 400 and (
+                refusal.reason == "resourceNotReady" or any(text in refusal.message for text in RETRIED_TEXTS)
             )
-            slower = answer.status in RETRIED_STATUS or (error.status == 403 and error.reason == "rateLimitExceeded")
+            slower = answer.status in RETRIED_STATUS or (
+                refusal.status == 403 and refusal.reason == "rateLimitExceeded"
+            )
             until = self._deadline if busy else limit
             if not (busy or slower) or self._clock.now() >= until:
-                raise error
+                raise refusal
             self._pause(attempt, until, answer.headers.get("retry-after"))
 
     def pause(self, attempt: int) -> None:
@@ -245,7 +250,8 @@ class Client:
     def finish(self, service: str, operation: dict[str, t.Any], resource: str) -> str | None:
         """Wait for an operation; its failure is raised. Returns its name if this call does not wait for it."""
         began = self._clock.now()
-        next_line, interval, attempt = FIRST_LINE, FIRST_LINE, 0
+        interval, attempt = FIRST_LINE, 0
+        next_line = float(FIRST_LINE)
         name = operation.get("name", "")
         while operation.get("status") != "DONE":
             if not self.wait:
@@ -274,7 +280,7 @@ class Client:
         raise_failure(operation, resource)
         return None
 
-    def wait_until(self, missing: t.Callable[[], list[str]], seconds: float, what: str) -> list[str]:
+    def wait_until(self, missing: t.Callable[[], Strings], seconds: float, what: str) -> Strings:
         """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left."""
         began, interval = self._clock.now(), FIRST_LINE
         next_line, attempt = float(FIRST_LINE), 0

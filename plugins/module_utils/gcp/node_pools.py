@@ -273,14 +273,16 @@ class NodePool(ContainerResource):
         if not vpc_native:
             room = addressing.max_nodes_routes_based(prefix) * block
         nodes = count * len(pool.get("locations") or zones_of(cluster))
-        counts = [current_node_count(self, other) * len(other.get("locations") or zones_of(cluster)) for other in others]
+        counts = [
+            current_node_count(self, other) * len(other.get("locations") or zones_of(cluster)) for other in others
+        ]
         taken = sum(number * block_size(cluster, other) for number, other in zip(counts, others, strict=True))
         if nodes * block + taken > room:
             raise self.refused(
-                f"node count: {nodes} nodes here, which take {block} addresses each, and {sum(counts)} of other pools do "
-                f"not fit into the pod range {cidr}, which has {room} addresses for nodes. Add a pod range "
-                "(additional_pod_ranges_config of the cluster, network_config.pod_range of the pool), or lower max pods "
-                "for a new pool.",
+                f"node count: {nodes} nodes here, which take {block} addresses each, and {sum(counts)} of other pools "
+                f"do not fit into the pod range {cidr}, which has {room} addresses for nodes. Add a pod range "
+                "(additional_pod_ranges_config of the cluster, network_config.pod_range of the pool), or lower max "
+                "pods for a new pool.",
                 code="range-too-small",
             )
 
