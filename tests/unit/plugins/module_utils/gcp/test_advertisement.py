@@ -40,7 +40,9 @@ def subnetwork(name: str, region: str, primary: str, *secondary: str, network: s
         "network": f"{BASE}projects/p/global/networks/{network}",
         "region": f"{BASE}projects/p/regions/{region}",
         "ipCidrRange": primary,
-        "secondaryIpRanges": [{"rangeName": f"x{number}", "ipCidrRange": cidr} for number, cidr in enumerate(secondary)],
+        "secondaryIpRanges": [
+            {"rangeName": f"x{number}", "ipCidrRange": cidr} for number, cidr in enumerate(secondary)
+        ],
         "fingerprint": "f",
     }
 
@@ -66,9 +68,9 @@ THERE = subnetwork("there", "r2", "10.4.0.0/24")
 ALL = {"10.1.0.0/24", "10.2.0.0/16", "10.3.0.0/20", "10.4.0.0/24"}
 LOCAL = ALL - {"10.4.0.0/24"}
 X, Y = {"range": "172.16.0.0/16"}, {"range": "172.17.0.0/16"}
-CUSTOM_X = {"advertiseMode": "CUSTOM", "advertisedIpRanges": [X]}
-CUSTOM_Y = {"advertiseMode": "CUSTOM", "advertisedIpRanges": [Y]}
-WITH_ALL = {"advertisedGroups": ["ALL_SUBNETS"]}
+CUSTOM_X: Json = {"advertiseMode": "CUSTOM", "advertisedIpRanges": [X]}
+CUSTOM_Y: Json = {"advertiseMode": "CUSTOM", "advertisedIpRanges": [Y]}
+WITH_ALL: Json = {"advertisedGroups": ["ALL_SUBNETS"]}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,12 @@ WITH_ALL = {"advertisedGroups": ["ALL_SUBNETS"]}
         ("GLOBAL", {}, CUSTOM_Y | WITH_ALL, ALL | {"172.17.0.0/16"}),
         ("GLOBAL", {"advertiseMode": "DEFAULT", "advertisedIpRanges": [X]}, {}, ALL),
         # a custom range that a subnetwork advertises too is one prefix
-        ("REGIONAL", {"advertiseMode": "CUSTOM", "advertisedIpRanges": [{"range": "10.2.0.0/16"}]} | WITH_ALL, {}, LOCAL),
+        (
+            "REGIONAL",
+            {"advertiseMode": "CUSTOM", "advertisedIpRanges": [{"range": "10.2.0.0/16"}]} | WITH_ALL,
+            {},
+            LOCAL,
+        ),
     ],
 )
 def test_what_a_session_advertises(mode: str | None, bgp: Json, peer: Json, expected: set[str]) -> None:
@@ -231,9 +238,7 @@ def test_without_a_status_the_prefixes_are_counted() -> None:
 def test_routers_of_other_networks_and_without_sessions_are_not_asked() -> None:
     expected, params = create(0, network())
     expected[3:] = [
-        Expected(
-            "GET", ROUTERS, aggregated("routers", router("o", "r1", PEER, network="other"), router("idle", "r1"))
-        )
+        Expected("GET", ROUTERS, aggregated("routers", router("o", "r1", PEER, network="other"), router("idle", "r1")))
     ]
     allowed(expected, params)
 
@@ -316,7 +321,10 @@ def test_the_ranges_that_one_task_adds_are_counted_together() -> None:
         ]
     params = {
         "defaults": {"region": "r1", "network": "n"},
-        "subnetworks": [{"name": "s1", "ip_cidr_range": "10.10.0.0/24"}, {"name": "s2", "ip_cidr_range": "10.11.0.0/24"}],
+        "subnetworks": [
+            {"name": "s1", "ip_cidr_range": "10.10.0.0/24"},
+            {"name": "s2", "ip_cidr_range": "10.11.0.0/24"},
+        ],
     }
     error = Wire(*expected).fails(resource_set.DEFINITION, params)
     assert error.code == "bgp-prefix-limit"

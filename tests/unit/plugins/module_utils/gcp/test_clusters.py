@@ -641,7 +641,7 @@ def test_additional_pod_ranges_are_added_and_removed_in_two_updates() -> None:
 
 
 def test_authorised_networks_are_merged_and_what_else_is_set_there_is_kept() -> None:
-    now = {
+    now: Json = {
         "enabled": True,
         "gcpPublicCidrsAccessEnabled": True,
         "cidrBlocks": [{"cidrBlock": "198.51.100.0/24", "displayName": "home"}],

@@ -107,7 +107,7 @@ def test_order_and_case_of_nothing_matters() -> None:
 
 def test_what_was_not_mentioned_is_kept() -> None:
     unchanged(rule(), source_ranges=["10.0.0.0/8"], allowed=[{"ip_protocol": "icmp"}])
-    patch = {"sourceRanges": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
+    patch: dict[str, t.Any] = {"sourceRanges": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
     assert changed(rule(), patch, source_ranges=["192.168.0.0/16"]) == "safe"
     patch = {"allowed": [*rule()["allowed"], {"IPProtocol": "udp"}]}
     assert changed(rule(), patch, allowed=[{"ip_protocol": "udp"}]) == "safe"
@@ -130,7 +130,7 @@ def test_a_protocol_has_exactly_the_ports_that_are_mentioned_with_it() -> None:
 
 
 def test_purging() -> None:
-    patch = {"sourceRanges": ["10.0.0.0/8"]}
+    patch: dict[str, t.Any] = {"sourceRanges": ["10.0.0.0/8"]}
     assert changed(rule(), patch, source_ranges=["10.0.0.0/8"], purge_ranges=True) == "disruptive"
     patch = {"allowed": [{"IPProtocol": "icmp"}]}
     assert changed(rule(), patch, allowed=[{"ip_protocol": "icmp"}], purge_rules=True) == "disruptive"

@@ -184,7 +184,7 @@ def test_the_number_of_nodes_at_creation(params: Json, count: int) -> None:
 
 
 def test_a_range_given_by_size_is_fulfilled_by_any_of_that_size() -> None:
-    params = {**BASE, "network_config": {"create_pod_range": True, "pod_ipv4_cidr_block": "/20"}}
+    params: Json = {**BASE, "network_config": {"create_pod_range": True, "pod_ipv4_cidr_block": "/20"}}
     made = pool(networkConfig={"podRange": "gke-c-np", "podIpv4CidrBlock": "10.64.0.0/20"})
     wire = Wire(
         absent(PATH),
@@ -479,9 +479,7 @@ def test_an_operation_on_the_pool_is_adopted() -> None:
     wire = Wire(
         Expected("GET", PATH, pool(status="PROVISIONING")),
         Expected("GET", f"{LOCATION}/operations", {"operations": [running]}),
-        Expected(
-            "GET", "projects/100/locations/asia-northeast1/operations/operation-1", {**running, "status": "DONE"}
-        ),
+        Expected("GET", "projects/100/locations/asia-northeast1/operations/operation-1", {**running, "status": "DONE"}),
         Expected("GET", PATH, pool()),
     )
     assert not wire.run(MODULE, BASE)["changed"]
@@ -490,4 +488,6 @@ def test_an_operation_on_the_pool_is_adopted() -> None:
 def test_labels_keep_their_keys_and_others_are_kept() -> None:
     now = copy.deepcopy(pool())
     now["config"]["labels"] = {"my_label": "x", "of_google": "y"}
-    assert not Wire(Expected("GET", PATH, now)).run(MODULE, {**BASE, "config": {"labels": {"my_label": "x"}}})["changed"]
+    assert not Wire(Expected("GET", PATH, now)).run(MODULE, {**BASE, "config": {"labels": {"my_label": "x"}}})[
+        "changed"
+    ]

@@ -289,9 +289,7 @@ def test_a_range_that_an_existing_subnetwork_is_about_to_get_will_do() -> None:
 def test_two_new_subnetworks_that_overlap_are_refused(network_exists: bool) -> None:
     paths = [f"projects/p/regions/r1/subnetworks/{name}" for name in "ab"]
     seen = [Expected("GET", N, NETWORK), SUBNETWORKS] if network_exists else [absent(N)]
-    wire = Wire(
-        *([] if network_exists else [absent(N)]), absent(paths[0]), *seen, ROUTERS, absent(paths[1]), *seen
-    )
+    wire = Wire(*([] if network_exists else [absent(N)]), absent(paths[0]), *seen, ROUTERS, absent(paths[1]), *seen)
     params = {
         "defaults": {"region": "r1", "network": "n"},
         "networks": [] if network_exists else [{"name": "n"}],
@@ -304,7 +302,9 @@ def test_two_new_subnetworks_that_overlap_are_refused(network_exists: bool) -> N
 
 def test_what_goes_makes_room_for_what_comes() -> None:
     new = "projects/p/regions/r1/subnetworks/new"
-    listed = Expected("GET", "projects/p/aggregated/subnetworks", {"items": {"regions/r1": {"subnetworks": [SUBNETWORK]}}})
+    listed = Expected(
+        "GET", "projects/p/aggregated/subnetworks", {"items": {"regions/r1": {"subnetworks": [SUBNETWORK]}}}
+    )
     params = {
         "defaults": {"region": "r1", "network": "n"},
         "subnetworks": [{"name": "new", "ip_cidr_range": "10.1.0.0/16"}, {"name": "s", "state": "absent"}],

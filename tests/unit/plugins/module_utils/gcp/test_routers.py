@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import tempfile
 import threading
 import typing as t
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
+from ansible_collections.podreach.gke.plugins.module_utils.engine import Consent, converge
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import routers
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.client import Answer
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
     Expected,
@@ -36,7 +40,9 @@ def _locks_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def router(*ranges: dict[str, str], groups: tuple[str, ...] = (), mode: str = "DEFAULT", **more: t.Any) -> dict[str, t.Any]:
+def router(
+    *ranges: dict[str, str], groups: tuple[str, ...] = (), mode: str = "DEFAULT", **more: t.Any
+) -> dict[str, t.Any]:
     bgp: dict[str, t.Any] = {"asn": 65010, "advertiseMode": mode, "keepaliveInterval": 20}
     if mode == "CUSTOM":
         bgp |= {"advertisedGroups": list(groups), "advertisedIpRanges": list(ranges)}
@@ -94,7 +100,9 @@ def test_create_is_locked_too() -> None:
 
 
 def test_unchanged_is_one_request_and_no_lock(tmp_path: Path) -> None:
-    assert not Wire(Expected("GET", PATH, custom(PODS, FOREIGN))).run(MODULE, wanted(asn=65010, **ADVERTISED))["changed"]
+    assert not Wire(Expected("GET", PATH, custom(PODS, FOREIGN))).run(MODULE, wanted(asn=65010, **ADVERTISED))[
+        "changed"
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -227,8 +235,6 @@ def test_two_writers_of_one_router_come_one_after_the_other() -> None:
             return routers_answer(copy.deepcopy(estate))
 
     def routers_answer(body: dict[str, t.Any]) -> t.Any:
-        from ansible_collections.podreach.gke.plugins.module_utils.gcp.client import Answer
-
         return Answer(200, {}, body)
 
     def write(number: int) -> None:
@@ -241,9 +247,6 @@ def test_two_writers_of_one_router_come_one_after_the_other() -> None:
         }
         resource = routers.Router(client, Call(params={}), params)
         converge([resource], Consent(), check_mode=False)
-
-    from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
-    from ansible_collections.podreach.gke.plugins.module_utils.engine import Consent, converge
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -269,8 +272,6 @@ def test_the_keepalive_interval_restarts_sessions() -> None:
     ],
 )
 def test_what_is_fixed_is_refused_by_name(params: dict[str, t.Any], option: str) -> None:
-    import re
-
     error = Wire(Expected("GET", PATH, router())).fails(MODULE, {"name": "r", "region": "asia-northeast1", **params})
     assert re.search(option, str(error))
     assert error.code == "fixed-at-creation"
@@ -284,7 +285,10 @@ def test_what_is_fixed_is_refused_by_name(params: dict[str, t.Any], option: str)
         ({"keepalive_interval": 19}, "20 to 60 seconds"),
         ({"advertised_groups": ["ALL_SUBNETS"]}, "only advertise_mode: CUSTOM takes it"),
         ({"advertised_ip_ranges": [{"range": "10.0.0.0/8"}]}, "only advertise_mode: CUSTOM takes it"),
-        ({"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.0.0.1/8"}]}, "advertised_ip_ranges[0].range"),
+        (
+            {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.0.0.1/8"}]},
+            "advertised_ip_ranges[0].range",
+        ),
         (
             {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.0.0.0/8"}, {"range": "10.0.0.0/8"}]},
             "this range is given twice",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
@@ -55,7 +57,7 @@ def wanted(*ranges: dict[str, str], **more: object) -> dict[str, object]:
     }
 
 
-def patch(fingerprint: str, *ranges: dict[str, str], **more: object) -> Expected:
+def patch(fingerprint: str, *ranges: dict[str, str], **more: t.Any) -> Expected:
     return Expected(
         "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}, **more
     )

@@ -150,12 +150,13 @@ class Wire:
             run_dir=run_dir,
         )
         transport, clock = client.HttpTransport, client.Clock
-        client.HttpTransport = lambda session: self  # type: ignore[assignment, misc]  # the seam of these tests
-        client.Client.__init__.__kwdefaults__["clock"] = self
+        defaults: dict[str, t.Any] = client.Client.__init__.__kwdefaults__ or {}
+        client.HttpTransport = lambda session: self  # type: ignore[assignment, misc, return-value]  # the seam of these tests
+        defaults["clock"] = self
         try:
             result = definition.execute(call)
         finally:
             client.HttpTransport = transport  # type: ignore[misc]  # put back
-            client.Client.__init__.__kwdefaults__["clock"] = clock
+            defaults["clock"] = clock
         assert not self.expected, f"not asked: {self.expected}"
         return result
