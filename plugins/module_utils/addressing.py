@@ -147,8 +147,7 @@ def prefix_length(value: int | str, *, where: str = "") -> int:
         length = int(value)
     elif isinstance(value, str):
         digits = value.strip()
-        if digits.startswith("/"):
-            digits = digits[1:]
+        digits = digits.removeprefix("/")
         if digits.isascii() and digits.isdigit():
             length = int(digits)
         else:
@@ -195,7 +194,7 @@ class MaskLimits:
 _NODES = MaskLimits(20, 29, 8, "third-party", VPC_SUBNETS)
 
 #: Profile -> purpose -> limits. ``nodes`` is a subnet's primary range, ``pods`` and ``services`` are a VPC-native
-#: cluster's ranges. ``today`` is what Google documents now; ``gke-2018`` is the table of 2018 and is refused beyond.
+#: cluster's ranges. ``today`` is what is known of Google's present limits; ``gke-2018`` is the table of 2018 and binds.
 PROFILES: dict[str, dict[str, MaskLimits]] = {
     "today": {
         "nodes": _NODES,
@@ -482,16 +481,15 @@ def overlaps(ranges: t.Iterable[Range]) -> list[tuple[Range, Range]]:
     return found
 
 
+def overlap_message(one: Range, other: Range) -> str:
+    """What to tell a user about a pair of :func:`overlaps`."""
+    names = [item.cidr if item.label == item.cidr else f"{item.label} ({item.cidr})" for item in (one, other)]
+    return f"{names[0]} and {names[1]} overlap; give one of them another range"
+
+
 def overlap_findings(ranges: t.Iterable[Range]) -> list[Finding]:
     """One error finding, code ``range-overlap``, for each pair of :func:`overlaps`."""
-    return [
-        Finding(
-            "error",
-            "range-overlap",
-            f"{one.label} ({one.cidr}) and {other.label} ({other.cidr}) overlap; give one of them another range",
-        )
-        for one, other in overlaps(ranges)
-    ]
+    return [Finding("error", "range-overlap", overlap_message(one, other)) for one, other in overlaps(ranges)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -605,7 +603,7 @@ def check_subnet_range(cidr: str, *, auto_mode: bool = False, where: str = "") -
     """Findings about a subnet's primary or secondary range.
 
     * error ``range-prohibited``: it touches space that Google allows to no subnet.
-    * error ``auto-mode-overlap``: it touches 10.128.0.0/9 while ``auto_mode`` says that the network is, or is peered
+    * error ``range-overlap``: it touches 10.128.0.0/9 while ``auto_mode`` says that the network is, or is peered
       with, one in auto mode.
     * warning ``gke-default-services-overlap``: pods of clusters with the default Services range cannot reach it.
     * warning ``range-public``: public addresses used privately; peering does not import them by default and GKE
@@ -625,7 +623,7 @@ def check_subnet_range(cidr: str, *, auto_mode: bool = False, where: str = "") -
             f"{network} touches {AUTO_MODE_RANGE}, which auto-mode networks take their subnets from; choose a range "
             "outside it"
         )
-        found.append(Finding("error", "auto-mode-overlap", _at(where, message)))
+        found.append(Finding("error", "range-overlap", _at(where, message)))
     found.extend(_default_services_findings(network, where))
     if space(cidr) == "public":
         message = (
@@ -642,9 +640,9 @@ def check_destination(cidr: str, *, where: str = "") -> list[Finding]:
     * warning ``docker-bridge-overlap``: a node with a Docker bridge delivers 172.17.0.0/16 to itself.
     * warning ``gke-default-services-overlap``: GKE's default Services range is answered inside each cluster.
 
-    Raises AddressingError where it is no range.
+    A bare address counts as its /32. Raises AddressingError where it is neither an address nor a range.
     """
-    network = parse(cidr, where=where)
+    network = parse(cidr if "/" in cidr else f"{cidr}/32", where=where)
     found = []
     if network.overlaps(ipaddress.IPv4Network(DOCKER_BRIDGE_RANGE)):
         message = (
