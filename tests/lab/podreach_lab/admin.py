@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests and the `lab` command may do to the lab, under /_lab/ on the same port.
+
+GET  /_lab/status                  what runs and what exists
+POST /_lab/reset                   empty every project
+GET  /_lab/requests?since=N        the request log after sequence number N; &mutating=1 for mutating ones only
+POST /_lab/faults                  InjectedFault's fields; DELETE removes all
+POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed again
+POST /_lab/token                   {"account": "lab"} -> a token of that account
+POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+import urllib.parse
+
+from .core import InjectedFault, Lab, Reply, encode
+from .faults import ApiFault
+
+Json = dict[str, t.Any]
+
+
+class BadAdminRequest(Exception):
+    """What was asked makes no sense; the text says why."""
+
+
+def answer(lab: Lab, http_method: str, target: str, raw: bytes, extra: Json) -> Reply:
+    """One request to the admin API. `extra` is what the server knows beside the lab (port, pid, ...)."""
+    path, _, query_text = target.partition("?")
+    query = dict(urllib.parse.parse_qsl(query_text))
+    try:
+        body = json.loads(raw) if raw.strip() else {}
+        if not isinstance(body, dict):
+            raise BadAdminRequest("the body must be a JSON object")
+        handler = ROUTES.get((http_method, path))
+        if handler is None:
+            known = ", ".join(sorted(f"{verb} {where}" for verb, where in ROUTES))
+            return Reply(404, encode({"error": f"{http_method} {path} is not one of: {known}"}))
+        return Reply(200, encode(handler(lab, query, body, extra)))
+    except (BadAdminRequest, ValueError, TypeError) as error:
+        return Reply(400, encode({"error": str(error)}))
+
+
+def status(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    clock = lab.state.clock
+    return extra | {
+        "pid": os.getpid(),
+        "projects": [name for name in lab.state.projects if name != "podreach-forbidden"],
+        "resources": lab.state.counts(),
+        "operations_running": len(lab.operations.running()),
+        "latency": {"profile": clock.profile, "scale": clock.scale},
+        "check_responses": lab.check_responses,
+        "requests": lab.sequence,
+        "mutations": lab.mutations,
+        "faults": len(lab.faults),
+        "revision": lab.state.revision,
+        "uptime": round(clock.monotonic() - lab.started, 1),
+        "discovery": lab.discovery.revisions,
+    }
+
+
+def reset(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    lab.reset()
+    return {"reset": True, "seq": lab.sequence}
+
+
+def requests(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    since = int(query.get("since", 0))
+    only = query.get("mutating") in ("1", "true")
+    found = [item for item in lab.log if item["seq"] > since and (item["mutating"] or not only)]
+    return {"seq": lab.sequence, "requests": found}
+
+
+def add_fault(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    fault = InjectedFault(**body)
+    if fault.when not in ("before", "after"):
+        raise BadAdminRequest(f"when must be before or after, not {fault.when!r}")
+    if not 400 <= fault.status <= 599:
+        raise BadAdminRequest(f"status must be an HTTP error, not {fault.status!r}")
+    if fault.count < 1:
+        raise BadAdminRequest(f"count must be at least 1, not {fault.count!r}")
+    lab.faults.append(fault)
+    return {"faults": len(lab.faults)}
+
+
+def clear_faults(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    lab.faults.clear()
+    return {"faults": 0}
+
+
+def router_status(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    router = lab.state.get(body.get("router", ""))
+    if router is None or router.kind != "compute#router":
+        raise BadAdminRequest(f"router must be the path of a router that exists, not {body.get('router')!r}")
+    result = body.get("result")
+    if result is None:
+        router.hidden.pop("status", None)
+        return {"router": router.path, "set": False}
+    found = lab.discovery.find("compute", "GET", f"{router.path}/getRouterStatus")
+    assert found is not None
+    try:
+        lab.discovery.response(found[0], {"kind": "compute#routerStatusResponse", "result": result})
+    except ApiFault as fault:
+        raise BadAdminRequest(f"result is not a RouterStatus: {fault.message}") from None
+    router.hidden["status"] = result
+    return {"router": router.path, "set": True}
+
+
+def token(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    account = lab.accounts.accounts.get(body.get("account", ""))
+    if account is None:
+        raise BadAdminRequest(f"account must be one of {', '.join(lab.accounts.accounts)}, not {body.get('account')!r}")
+    return {"access_token": lab.accounts.issue(account.caller, float(body.get("seconds", 3600)))}
+
+
+def latency(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+    clock = lab.state.clock
+    clock.configure(body.get("profile", clock.profile), float(body.get("scale", clock.scale)))
+    return {"profile": clock.profile, "scale": clock.scale}
+
+
+ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Json], Json]] = {
+    ("GET", "/_lab/status"): status,
+    ("POST", "/_lab/reset"): reset,
+    ("GET", "/_lab/requests"): requests,
+    ("POST", "/_lab/faults"): add_fault,
+    ("DELETE", "/_lab/faults"): clear_faults,
+    ("POST", "/_lab/routerStatus"): router_status,
+    ("POST", "/_lab/token"): token,
+    ("POST", "/_lab/latency"): latency,
+}

@@ -1,0 +1,272 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `lab`: up, down, status, reset, log."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+
+from . import client, files
+
+NEEDS = {"aiohttp": "aiohttp", "cryptography": "cryptography", "googleapiclient": "google-api-python-client"}
+PACKAGE_PARENT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Refusal(Exception):
+    """The command cannot do it; the text tells the user why and what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Refusal as refusal:
+        print(f"lab: {refusal}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="lab", description="A Google Cloud on this machine's loopback, for podreach.gke."
+    )
+    top.add_argument("--dir", default=os.environ.get("PODREACH_LAB_DIR") or ".lab", help="the lab's directory")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="start it, or say that it runs")
+    serve = commands.add_parser("serve", help="run it in the foreground")
+    for command in (up, serve):
+        command.add_argument("--port", type=int, default=0, help="default: a free one")
+        command.add_argument("--latency", choices=("zero", "fast", "realistic"), default="fast")
+        command.add_argument("--scale", type=float, default=1.0, help="multiplies every duration")
+        command.add_argument(
+            "--no-check-responses",
+            action="store_true",
+            help="do not hold the lab's answers against the discovery documents",
+        )
+    up.set_defaults(run=do_up)
+    serve.set_defaults(run=do_serve)
+    commands.add_parser("down", help="stop it and remove its files").set_defaults(run=do_down)
+    status = commands.add_parser("status", help="what runs and what exists")
+    status.add_argument("--json", action="store_true")
+    status.set_defaults(run=do_status)
+    commands.add_parser("reset", help="empty every project").set_defaults(run=do_reset)
+    log = commands.add_parser("log", help="the requests that it answered")
+    log.add_argument("--since", type=int, default=0, help="only those after this number")
+    log.add_argument("--mutating", action="store_true", help="only those that change something")
+    log.add_argument("--json", action="store_true")
+    log.set_defaults(run=do_log)
+    return top
+
+
+def directory_of(options: argparse.Namespace) -> pathlib.Path:
+    return pathlib.Path(options.dir).absolute()
+
+
+# ---- is it there?
+
+
+def is_our_process(pid: int) -> bool:
+    """Whether that process is a lab of this user: a pid file can outlive its process, and pids are reused."""
+    try:
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        found = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        command = found.stdout
+    return "podreach_lab" in command and " serve" in command
+
+
+def running(directory: pathlib.Path) -> dict[str, t.Any] | None:
+    """The status of the lab of this directory, if one answers and is the one that lab.json tells of."""
+    record = files.read_record(directory)
+    if record is None:
+        return None
+    try:
+        status = client.request(record["port"], "GET", "/_lab/status")
+    except (client.LabUnreachable, ValueError):
+        return None
+    return status if status.get("instance") == record.get("instance") and status.get("pid") == record["pid"] else None
+
+
+def need_running(options: argparse.Namespace) -> dict[str, t.Any]:
+    directory = directory_of(options)
+    status = running(directory)
+    if status is None:
+        raise Refusal(f"no lab runs for {directory}. Start it with: lab up")
+    return status
+
+
+@contextlib.contextmanager
+def locked(directory: pathlib.Path) -> t.Iterator[None]:
+    """Two `lab up` at once must not start two labs."""
+    files.private_directory(directory)
+    with open(os.open(directory / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+# ---- commands
+
+
+def missing_packages() -> list[str]:
+    return [package for module, package in NEEDS.items() if importlib.util.find_spec(module) is None]
+
+
+def check_packages() -> None:
+    missing = missing_packages()
+    if missing:
+        raise Refusal(
+            f"{sys.executable} lacks the Python packages {', '.join(missing)}. "
+            f"Install them with: {sys.executable} -m pip install {' '.join(missing)}"
+        )
+
+
+def do_up(options: argparse.Namespace) -> int:
+    check_packages()
+    directory = directory_of(options)
+    with locked(directory):
+        status = running(directory)
+        if status is not None:
+            print(f"The lab runs already: http://127.0.0.1:{status['port']} (pid {status['pid']}).")
+        else:
+            stop_left_over(directory)
+            status = start(options, directory)
+            print(f"The lab is up: http://127.0.0.1:{status['port']} (pid {status['pid']}).")
+    shown = os.path.relpath(directory) if directory.is_relative_to(pathlib.Path.cwd()) else str(directory)
+    print(f"For gcloud, kubectl and ansible in this shell: . {shown}/env")
+    return 0
+
+
+def stop_left_over(directory: pathlib.Path) -> None:
+    """A lab that no longer answers but still lives must not linger."""
+    record = files.read_record(directory)
+    if record is not None and is_our_process(record["pid"]):
+        stop(record["pid"])
+    (directory / "lab.json").unlink(missing_ok=True)
+
+
+def start(options: argparse.Namespace, directory: pathlib.Path, seconds: float = 20.0) -> dict[str, t.Any]:
+    command = [sys.executable, "-m", "podreach_lab", "--dir", str(directory), "serve"]
+    command += ["--port", str(options.port), "--latency", options.latency, "--scale", str(options.scale)]
+    if options.no_check_responses:
+        command.append("--no-check-responses")
+    path = os.pathsep.join(item for item in (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")) if item)
+    log_path = directory / "lab.log"
+    with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        status = running(directory)
+        if status is not None:
+            return status
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    else:
+        process.terminate()
+    said = log_path.read_text(encoding="utf-8").strip().splitlines()
+    raise Refusal(f"it did not come up. {log_path} ends with: {said[-1] if said else '(nothing)'}")
+
+
+def do_serve(options: argparse.Namespace) -> int:
+    check_packages()
+    import asyncio
+
+    from .server import serve  # needs the packages that were checked just now
+
+    os.umask(0o077)
+    directory = directory_of(options)
+    try:
+        asyncio.run(serve(directory, options.port, options.latency, options.scale, not options.no_check_responses))
+    except (OSError, ValueError) as error:
+        raise Refusal(str(error)) from None
+    return 0
+
+
+def do_down(options: argparse.Namespace) -> int:
+    directory = directory_of(options)
+    record = files.read_record(directory)
+    if record is None:
+        print(f"No lab runs for {directory}.")
+    elif running(directory) is not None or is_our_process(record["pid"]):
+        stop(record["pid"])
+        print(f"The lab is down (pid {record['pid']}).")
+    else:
+        print(f"No lab runs for {directory}: process {record['pid']} is gone or is not a lab.")
+    if directory.is_dir():
+        files.remove(directory)
+    return 0
+
+
+def stop(pid: int, seconds: float = 5.0) -> None:
+    """SIGTERM, and SIGKILL to one that does not heed it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not is_our_process(pid):
+                return
+            time.sleep(0.02)
+    raise Refusal(f"process {pid} does not end")
+
+
+def do_status(options: argparse.Namespace) -> int:
+    directory = directory_of(options)
+    status = running(directory)
+    if options.json:
+        print(json.dumps({"running": status is not None} | (status or {"directory": str(directory)}), indent=2))
+        return 0 if status else 3
+    if status is None:
+        print(f"No lab runs for {directory}.")
+        return 3
+    latency = status["latency"]
+    print(f"http://127.0.0.1:{status['port']}  pid {status['pid']}  up {status['uptime']} s")
+    print(
+        f"latency {latency['profile']} x {latency['scale']}, {status['requests']} requests, "
+        f"{status['mutations']} mutating, {status['operations_running']} operations running"
+    )
+    for kind, count in status["resources"].items():
+        print(f"{count:6} {kind}")
+    return 0
+
+
+def do_reset(options: argparse.Namespace) -> int:
+    client.request(need_running(options)["port"], "POST", "/_lab/reset")
+    print("The lab is empty.")
+    return 0
+
+
+def do_log(options: argparse.Namespace) -> int:
+    query = f"since={options.since}&mutating={int(options.mutating)}"
+    answer = client.request(need_running(options)["port"], "GET", f"/_lab/requests?{query}")
+    if options.json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    for item in answer["requests"]:
+        mark = "*" if item["mutating"] else " "
+        who = item["caller"].split("@")[0] or "-"
+        print(f"{item['seq']:6} {mark} {item['status']} {item['ms']:7.2f} ms {who:9} {item['method']:6} {item['path']}")
+    return 0

@@ -1,0 +1,10 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""compute v1. Importing this package registers its handlers."""
+
+from __future__ import annotations
+
+from . import firewalls, instances, networks, operations, places, routers, routes, subnetworks
+
+__all__ = ["firewalls", "instances", "networks", "operations", "places", "routers", "routes", "subnetworks"]

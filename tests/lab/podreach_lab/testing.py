@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lab for tests: a process of its own, emptied between tests.
+
+    @pytest.fixture(scope="session")
+    def lab_process(tmp_path_factory):
+        lab = Lab.start(tmp_path_factory.mktemp("lab"))
+        yield lab
+        lab.stop()
+
+    @pytest.fixture
+    def lab(lab_process):
+        lab_process.reset()
+        return lab_process
+
+`podreach_lab.fixtures` has these two ready: `pytest_plugins = ["podreach_lab.fixtures"]`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import typing as t
+
+from . import client, files
+
+Json = dict[str, t.Any]
+COMMAND = pathlib.Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass
+class Lab:
+    """A running lab. `url` is http://127.0.0.1:PORT, `env` what its env file exports."""
+
+    directory: pathlib.Path
+    port: int
+    env: dict[str, str]
+    mark: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @classmethod
+    def start(cls, directory: pathlib.Path | str, latency: str = "zero", *options: str) -> Lab:
+        """`lab up` in a directory, by this Python."""
+        where = pathlib.Path(directory).absolute()
+        run_command(where, "up", "--latency", latency, *options)
+        record = files.read_record(where)
+        assert record is not None, f"lab up left no lab.json in {where}"
+        return cls(where, record["port"], read_env(where / "env"))
+
+    def stop(self) -> None:
+        """`lab down`."""
+        run_command(self.directory, "down")
+
+    def reset(self) -> None:
+        """Empty projects, no faults; `requests()` starts here."""
+        self.mark = self.admin("POST", "reset")["seq"]
+
+    def admin(self, http_method: str, what: str, body: Json | None = None) -> Json:
+        return client.request(self.port, http_method, f"/_lab/{what}", body)
+
+    def status(self) -> Json:
+        return self.admin("GET", "status")
+
+    def requests(self, since: int | None = None) -> list[Json]:
+        """The logged requests after a sequence number; by default those since reset."""
+        found: list[Json] = self.admin("GET", f"requests?since={self.mark if since is None else since}")["requests"]
+        return found
+
+    def mutating(self, since: int | None = None) -> list[Json]:
+        """Those that change something."""
+        return [item for item in self.requests(since) if item["mutating"]]
+
+    def seq(self) -> int:
+        """The number of the latest request, for `since`."""
+        return int(self.status()["requests"])
+
+    def fault(self, **fields: t.Any) -> None:
+        """Let the next matching requests fail: count, method, path (a regular expression), status, reason, message,
+        headers, drop, delay, when (before or after carrying the request out)."""
+        self.admin("POST", "faults", fields)
+
+    def router_status(self, router: str, result: Json | None) -> None:
+        """What getRouterStatus answers for the router at a path; None: computed again."""
+        self.admin("POST", "routerStatus", {"router": router, "result": result})
+
+    def token(self, account: str = "operator") -> str:
+        """An access token: the operator's long-lived one, or a fresh one of another account."""
+        if account == "operator":
+            return (self.directory / "access-token").read_text(encoding="utf-8")
+        answer = self.admin("POST", "token", {"account": account})
+        return str(answer["access_token"])
+
+    def key_file(self, account: str = "operator") -> pathlib.Path:
+        """The service-account key of lab, peer or operator."""
+        return self.directory / "credentials" / f"{account}.json"
+
+
+def run_command(directory: pathlib.Path, *arguments: str) -> str:
+    """Run the lab command by this Python; raises with what it said when it fails."""
+    environment = os.environ | {"PYTHONPATH": str(COMMAND)}
+    command = [sys.executable, "-m", "podreach_lab", "--dir", str(directory), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    if done.returncode:
+        raise RuntimeError(f"lab {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def read_env(path: pathlib.Path) -> dict[str, str]:
+    """The variables that an env file exports."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        found[name] = shlex.split(value)[0]
+    return found
