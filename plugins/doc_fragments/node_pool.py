@@ -152,7 +152,6 @@ options:
       pod_ipv4_cidr_block:
         description:
           - The range to make, as CIDR V(10.96.0.0/14) or as size V(/14), with O(network_config.create_pod_range=true).
-          - Once the pool exists, only its exact CIDR agrees with it.
         type: str
       enable_private_nodes:
         description:
@@ -172,7 +171,7 @@ options:
   locations:
     description:
       - The zones of the nodes, all of them. Those of the cluster otherwise.
-      - Zones are added to those that there are. None is removed.
+      - Leaving out a zone that the pool has needs O(allow_disruption).
     type: list
     elements: str
   version:

@@ -96,7 +96,7 @@ options:
   container_endpoint:
     description: Where the Kubernetes Engine API is.
     type: str
-  iam_endpoint:
+  iam_credentials_endpoint:
     description: Where the IAM Credentials API is.
     type: str
 """
@@ -138,6 +138,7 @@ import yaml
 from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+
 from ansible_collections.podreach.gke.plugins.module_utils import topology
 from ansible_collections.podreach.gke.plugins.module_utils._topology_shape import Options
 

@@ -40,7 +40,7 @@ KINDS = (
 SHARED = (
     "environment", "project", "projects", "region", "profile", "auth_kind", "service_account_file",
     "service_account_contents", "service_account_email", "access_token", "scopes", "impersonate_service_account",
-    "compute_endpoint", "container_endpoint", "iam_endpoint",
+    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint",
 )  # fmt: skip
 #: Inputs that no entry may have, and what to do instead.
 NOT_IN_ENTRY = {
