@@ -563,7 +563,7 @@ class Prerequisites:
         """Refuse a pod range that GKE made for another cluster; one that a user made may be shared."""
         cluster = self.cluster
         project = self.body["subnetwork"].split("/")[1]
-        usable = cluster.client.list(
+        usable = cluster.client.list_all(
             "container",
             f"projects/{cluster.project}/aggregated/usableSubnetworks",
             key="subnetworks",

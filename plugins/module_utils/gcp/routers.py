@@ -11,6 +11,7 @@ something is gone afterwards. Interfaces and BGP peers are lists of the same sha
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -36,12 +37,6 @@ from .resource import (
     disruptive_if_less,
 )
 from .subnetworks import network_path
-
-try:
-    import fcntl
-except ImportError:
-    # a platform without it has no local writers to serialise by it
-    fcntl = None  # type: ignore[assignment]  # only the name must exist
 
 SPEC = ArgumentSpec(
     options={
@@ -181,9 +176,6 @@ class Router(GcpResource):
 @contextlib.contextmanager
 def _locked(path: str) -> t.Iterator[None]:
     """Hold this machine's lock on a router. Writers elsewhere, and other tools, are not stopped by it."""
-    if fcntl is None:
-        yield
-        return
     directory = os.path.join(tempfile.gettempdir(), f"podreach-{os.getuid()}")
     os.makedirs(directory, mode=0o700, exist_ok=True)
     if os.stat(directory).st_uid != os.getuid():
