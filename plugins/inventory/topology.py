@@ -138,6 +138,7 @@ import yaml
 from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+
 from ansible_collections.podreach.gke.plugins.module_utils import topology
 from ansible_collections.podreach.gke.plugins.module_utils._topology_shape import Options
 

@@ -18,6 +18,7 @@ import yaml
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
+
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
 from ansible_collections.podreach.gke.plugins.module_utils import topology
 
