@@ -30,7 +30,7 @@ except ImportError:
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 RETRIED_REASONS = frozenset({"rateLimitExceeded", "resourceNotReady"})
-RETRIED_TEXTS = ("peering operation in progress", "route operation in progress")
+RETRIED_TEXTS = ("peering operation in progress", "route operation in progress", "incompatible operation")
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
@@ -275,6 +275,8 @@ class Client:
             left = missing()
             waited = self._clock.now() - began
             if not left or waited >= seconds:
+                # this time was the caller's to give, apart from that for operations
+                self._deadline += waited
                 return left
             if waited >= next_line:
                 self._progress(f"{what}: {'; '.join(left)}, {waited:.0f} s")
@@ -290,10 +292,11 @@ class Client:
         operations are listed: ``projects/P/global``, ``projects/P/regions/R`` or ``projects/P/locations/L``."""
         key = "operations" if service == "container" else "items"
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
+        # the container API's links may say zones where its paths say locations
+        tail = "/" + relative(target)[1].replace("zones/", "locations/")
         for operation in self.list(service, f"{scope}/operations", key=key, **query):
-            if operation.get("status") != "DONE" and str(operation.get("targetLink", "")).endswith(
-                "/" + relative(target)[1]
-            ):
+            link = str(operation.get("targetLink", "")).replace("/zones/", "/locations/")
+            if operation.get("status") != "DONE" and link.endswith(tail):
                 return operation
         return None
 

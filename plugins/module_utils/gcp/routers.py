@@ -18,7 +18,7 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Step
+from ..engine import Grade, Plan, Step
 from ..errors import PodreachError
 from . import advertisement
 from .resource import (
@@ -84,7 +84,7 @@ class Router(GcpResource):
     kind = "router"
     required = ("network",)
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a router stays in its network"), Link()),
         Field("bgp.asn", Fixed("the ASN of a router is fixed; all its sessions use it")),
         Field("bgp.advertiseMode", Patch(_mode_grade), Default("DEFAULT")),
@@ -158,10 +158,21 @@ class Router(GcpResource):
         grade: Grade = Grade.SAFE,
         summary: str | None = None,
     ) -> Step:
-        if dig(patch, "bgp.advertiseMode") == "DEFAULT":
+        mode = dig(patch, "bgp.advertiseMode")
+        groups = dig(patch, "bgp.advertisedGroups") or dig(current, "bgp.advertisedGroups") or []
+        if mode == "CUSTOM" and "ALL_SUBNETS" not in groups:
+            grade = Grade.DISRUPTIVE
+        if mode == "DEFAULT":
             # the API takes the lists only together with CUSTOM
             patch["bgp"].update(advertisedGroups=[], advertisedIpRanges=[])
         return super().patch_step(current, patch, patched, grade, summary)
+
+    def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
+        plan = super()._plan_update(current, check_mode=check_mode)
+        if plan.after and plan.steps and dig(plan.after, "bgp.advertiseMode") == "DEFAULT":
+            for emptied in ("advertisedGroups", "advertisedIpRanges"):
+                plan.after["bgp"].pop(emptied, None)
+        return plan
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         return _locked(self.path)

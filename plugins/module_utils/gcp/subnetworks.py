@@ -108,7 +108,7 @@ class Subnetwork(GcpResource):
     required = ("network", "ip_cidr_range")
     fingerprinted = True
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a subnetwork stays in its network"), Link()),
         Field("ipCidrRange", Via(_expand)),
         Field("secondaryIpRanges", Via(_secondary_ranges), SecondaryRanges(), purge="purge_secondary_ranges"),
@@ -171,10 +171,8 @@ class Subnetwork(GcpResource):
 
     def _look_at_network(self, path: str, after: Json, *, check_mode: bool) -> list[str]:
         """Refuse ranges that the network has no room for; a network that is not there yet is missing or planned."""
-        network = self.client.get("compute", path)
+        network = self.look_at(path)
         if network is None:
-            if self.coming(path):
-                return []
             if check_mode:
                 return [f"{self.label}: network {path} does not exist yet; counted as planned."]
             raise self.refused(f"network {path} does not exist: create it first", code="missing-prerequisite")
