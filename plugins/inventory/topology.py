@@ -96,7 +96,7 @@ options:
   container_endpoint:
     description: Where the Kubernetes Engine API is.
     type: str
-  iam_endpoint:
+  iam_credentials_endpoint:
     description: Where the IAM Credentials API is.
     type: str
 """
