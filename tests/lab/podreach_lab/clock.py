@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import time
 import typing as t
 
@@ -83,6 +84,7 @@ class ManualClock(Clock):
         super().__init__(profile, scale)
         self._elapsed = 0.0
         self._pending: list[tuple[float, int, t.Callable[[], None]]] = []
+        self._order = itertools.count()
 
     def monotonic(self) -> float:
         return self._elapsed
@@ -95,13 +97,13 @@ class ManualClock(Clock):
         if seconds <= 0:
             call()
         else:
-            self._pending.append((self._elapsed + seconds, len(self._pending), call))
+            self._pending.append((self._elapsed + seconds, next(self._order), call))
 
     def advance(self, seconds: float) -> None:
         """Move on, running what falls due in its order."""
         end = self._elapsed + seconds
         while True:
-            due = sorted(item for item in self._pending if item[0] <= end)
+            due = sorted((item for item in self._pending if item[0] <= end), key=lambda item: item[:2])
             if not due:
                 break
             self._pending.remove(due[0])

@@ -182,6 +182,7 @@ def start(call: Call, cluster: Resource, pool: Body) -> None:
     if not cluster.hidden["routes"]:
         config = pool["networkConfig"]
         config.setdefault("podIpv4CidrBlock", cluster.body["clusterIpv4Cidr"])
+        nodes.refresh_firewalls(call, cluster)
     resize(call, cluster, pool, pool.get("initialNodeCount", 0))
 
 
@@ -245,6 +246,7 @@ def delete_pool(call: Call) -> Body:
         nodes.remove_pool(call, cluster, pool["name"])
         cluster.body["nodePools"].remove(pool)
         release_range(call, cluster, pool)
+        nodes.refresh_firewalls(call, cluster)
         for left in cluster.body["nodePools"]:
             nodes.refresh(call, cluster, left)
         if not cluster.body["nodePools"]:
