@@ -29,6 +29,8 @@ class PodreachError(Exception):
         self.reason = reason
         self.resource = resource
         self.operation = operation
+        #: True once something had been changed before this happened
+        self.changed = False
 
     def as_result(self) -> dict[str, t.Any]:
         """The structured failure: always these five keys, unset ones are ``None``."""
@@ -67,3 +69,31 @@ class ApiError(PodreachError):
     def __init__(self, message: str, *, status: int = 0, **kwargs: t.Any) -> None:
         super().__init__(message, **kwargs)
         self.status = status
+
+
+class Conflict(ApiError):
+    """The estate moved under a call (a stale fingerprint, a lost race, a lost answer): read and plan again."""
+
+    code = "conflict"
+
+
+class Several(Refused):
+    """Several refusals at once, so that a user can mend all of them in one go."""
+
+    def __init__(self, errors: t.Sequence[PodreachError]) -> None:
+        first = errors[0]
+        super().__init__(
+            "\n".join(dict.fromkeys(str(error) for error in errors)),
+            code=first.code,
+            reason=first.reason,
+            resource=first.resource,
+        )
+        self.errors = tuple(errors)
+
+
+def raise_all(errors: t.Sequence[PodreachError]) -> None:
+    """Raise what there is: nothing, the one error, or all of them as one."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise Several(errors)

@@ -1,0 +1,121 @@
+# Everything here needs Python 3.11 or newer, git and make; the rest is installed into .venv from PyPI.
+# `make help` lists the targets.
+
+PYTHON ?=
+# Another release of ansible-core: make test ANSIBLE_CORE='ansible-core~=2.16.0' VENV=.venv-2.16
+ANSIBLE_CORE ?= ansible-core>=2.16,<2.22
+VENV ?= .venv
+TOPOLOGY ?= examples/pods-to-aws.podreach.yml
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export MAKE
+
+LAB := tests/lab/lab
+# An ansible.cfg in a folder that others may write to is ignored by Ansible unless it is named.
+ANSIBLE := ANSIBLE_CONFIG='$(CURDIR)/ansible.cfg'
+
+.DEFAULT_GOAL := help
+.PHONY: help site test lab lab-down bench lint unit sanity molecule integration package importer changelog clean \
+	system-packages run-venv venv yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
+	antsibull-docs action-groups action-groups-write
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  %-20s %s\n", $$1, $$2}'
+
+# --- environments -------------------------------------------------------------------------------------------------
+
+system-packages:
+	@tests/tools/debian-packages
+
+run-venv: $(VENV)/run.stamp
+venv: $(VENV)/dev.stamp ## make .venv with everything that the tests need
+
+# Made from nothing whenever what it must hold has changed: an upgrade in place leaves what is no longer asked for.
+$(VENV)/run.stamp: requirements.txt tests/lab/requirements.txt
+	@python=$$(tests/tools/find-python '$(PYTHON)') && echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet '$(ANSIBLE_CORE)' -r requirements.txt -r tests/lab/requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-test.txt requirements-dev.txt
+	$(VENV)/bin/python -m pip install --quiet '$(ANSIBLE_CORE)' -r requirements-dev.txt
+	@touch $@
+
+# --- running it ---------------------------------------------------------------------------------------------------
+
+site: lab ## create the estate of TOPOLOGY in the lab
+	. .lab/env && $(ANSIBLE) ansible-playbook playbooks/site.yml -i '$(TOPOLOGY)'
+
+lab: system-packages run-venv ## start the lab (idempotent); it writes .lab/env
+	@PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) up
+
+lab-down: run-venv ## stop the lab
+	@PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) down
+
+bench: system-packages run-venv ## measure; figures as JSON in .bench/
+	$(ANSIBLE) tests/tools/with-lab python tests/bench/bench.py --output .bench
+
+# --- testing it ---------------------------------------------------------------------------------------------------
+
+# The two lanes take about the same time on two cores. Only the second one starts labs.
+test: system-packages venv ## all that CI runs
+	@python tests/tools/gates.py \
+		'sanity ansible-lint importer package antsibull-docs' \
+		'yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups unit molecule integration'
+
+lint: yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs ## every gate that only reads
+
+yamllint: venv
+	yamllint --strict .
+
+ruff: venv
+	ruff check .
+
+shellcheck: venv
+	shellcheck $$(git grep -lE --untracked --exclude-standard '^#!(/bin/sh|/usr/bin/env bash)')
+
+mypy: venv
+	mypy
+
+licence-headers: venv
+	python tests/tools/licence_headers.py
+
+antsibull-changelog: venv
+	antsibull-changelog lint
+
+ansible-lint: venv
+	$(ANSIBLE) ansible-lint --profile production --strict
+
+antsibull-docs: venv
+	$(ANSIBLE) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --disallow-unknown-collection-refs .
+
+action-groups: venv
+	$(ANSIBLE) python tests/tools/action_groups.py
+
+action-groups-write: venv ## put every module into its action group in meta/runtime.yml
+	$(ANSIBLE) python tests/tools/action_groups.py --write
+
+unit: venv ## unit tests; ARGS='-k name' picks some
+	$(ANSIBLE) pytest tests/unit $(ARGS)
+
+sanity: venv ## ansible-test sanity; ARGS='--test pep8' picks some
+	tests/tools/sanity $(ARGS)
+
+molecule: system-packages venv ## every scenario, against a lab of its own
+	@molecule reset >/dev/null 2>&1 # what a killed run left would make it skip the start of the lab
+	molecule test --all
+
+integration: system-packages venv ## tests/integration, against a lab of its own
+	$(ANSIBLE) tests/tools/with-lab pytest tests/integration $(ARGS)
+
+package: venv ## build the tarball as a fresh clone would, install it in an empty place, try it
+	tests/tools/package
+
+importer: venv ## galaxy-importer on the built tarball
+	tests/tools/importer "$$(tests/tools/find-python '$(PYTHON)')" '$(ANSIBLE_CORE)'
+
+changelog: venv ## write CHANGELOG.md from changelogs/fragments
+	tests/tools/changelog
+
+clean: ## remove what make made; a running lab is stopped first
+	@if [ -d .lab ] && [ -x $(VENV)/bin/python ]; then PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) down; fi
+	rm -rf $(VENV) .cache .bench .ansible .lab

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that every module for Google resources has."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # who asks, and where
+    DOCUMENTATION = r"""
+options:
+  project:
+    description:
+      - The Google Cloud project. Defaults to the one that the service account key names.
+    type: str
+    env:
+      - name: GCP_PROJECT
+  auth_kind:
+    description:
+      - Which kind of credentials to use.
+      - Without it, the kind follows from what is given. O(access_token) comes first, then O(service_account_file) or
+        O(service_account_contents), else application default credentials are used.
+    type: str
+    choices: [application, machineaccount, serviceaccount, accesstoken]
+    env:
+      - name: GCP_AUTH_KIND
+  service_account_file:
+    description:
+      - Path of a service account's JSON key.
+    type: path
+    env:
+      - name: GCP_SERVICE_ACCOUNT_FILE
+  service_account_contents:
+    description:
+      - The JSON key itself, as a string or a dictionary.
+    type: jsonarg
+    env:
+      - name: GCP_SERVICE_ACCOUNT_CONTENTS
+  service_account_email:
+    description:
+      - Which service account of the machine to use, where O(auth_kind=machineaccount). The machine's default one otherwise.
+    type: str
+    env:
+      - name: GCP_SERVICE_ACCOUNT_EMAIL
+  access_token:
+    description:
+      - An OAuth 2.0 access token, as C(gcloud auth print-access-token) prints it.
+    type: str
+    env:
+      - name: GCP_ACCESS_TOKEN
+  scopes:
+    description:
+      - OAuth scopes to ask for. Defaults to V(https://www.googleapis.com/auth/cloud-platform).
+    type: list
+    elements: str
+    env:
+      - name: GCP_SCOPES
+  impersonate_service_account:
+    description:
+      - E-mail of a service account to act as. The credentials need the role of token creator on it.
+    type: str
+    env:
+      - name: GOOGLE_IMPERSONATE_SERVICE_ACCOUNT
+  environment:
+    description:
+      - Where this may run. V(lab) refuses every address that is not this machine, V(cloud) every address that is, both
+        before the first request and for every service.
+      - With V(lab), what is not given is taken from the running lab's C(.lab/env).
+    type: str
+    choices: [lab, cloud]
+    env:
+      - name: PODREACH_ENVIRONMENT
+  compute_endpoint:
+    description:
+      - Where the compute API is. Ends in C(/compute/v1/).
+    type: str
+    env:
+      - name: GOOGLE_COMPUTE_CUSTOM_ENDPOINT
+  container_endpoint:
+    description:
+      - Where the container API is. Ends in C(/v1/).
+    type: str
+    env:
+      - name: GOOGLE_CONTAINER_CUSTOM_ENDPOINT
+  iam_credentials_endpoint:
+    description:
+      - Where the IAM credentials API is, for O(impersonate_service_account). Ends in C(/v1/).
+    type: str
+    env:
+      - name: GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT
+  projects:
+    description:
+      - The only projects that may be written. A change in another one is refused before it is sent.
+    type: list
+    elements: str
+  state:
+    description:
+      - V(present) creates or changes. Only what is given is compared, and nothing that is not mentioned is removed.
+      - V(absent) deletes, but only what this collection created.
+    type: str
+    choices: [present, absent]
+    default: present
+  wait:
+    description:
+      - Whether to wait until the operation is done. If not, RV(operation) names it, and the next run adopts it.
+    type: bool
+    default: true
+  allow_disruption:
+    description:
+      - Allow changes that may cut traffic that flows now. RV(plan) says which these are; without this word they are refused.
+    type: bool
+    default: false
+notes:
+  - An empty string counts as unset for the options above that have an environment variable.
+requirements:
+  - google-auth
+  - requests
+"""
+
+    # how long: short for compute resources
+    TIMEOUT = r"""
+options:
+  timeout:
+    description:
+      - Seconds to wait for operations, and for what is busy.
+    type: int
+    default: 600
+"""
+
+    TIMEOUT_CLUSTER = r"""
+options:
+  timeout:
+    description:
+      - Seconds to wait for operations, and for what is busy.
+    type: int
+    default: 1800
+"""
+
+    PREFIX_LIMIT = r"""
+options:
+  advertised_prefix_limit:
+    description:
+      - How many prefixes a BGP session of the network may advertise. A change that would push one over this is refused.
+      - An AWS virtual private gateway drops a session that sends it more than 100. Raise it only for peers that take more.
+    type: int
+    default: 100
+"""

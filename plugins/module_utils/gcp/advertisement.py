@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The blast radius of a range: what BGP sessions would advertise after a change, and the limit they must stay under.
+
+A virtual private gateway drops a session that sends it more than 100 prefixes, and every subnet range, primary or
+secondary, counts as one. So whatever changes what is advertised first reads the router status of its network.
+Sources: https://cloud.google.com/network-connectivity/docs/router/concepts/advertised-routes,
+https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..errors import Refused
+from .client import relative
+
+if t.TYPE_CHECKING:
+    from .resource import GcpResource, Json
+
+#: Prefixes that a session may send unless its peer is known to take more.
+PREFIX_LIMIT = 100
+
+
+def subnetwork_ranges(subnetwork: Json) -> list[str]:
+    """The ranges of a subnetwork, primary first."""
+    return [subnetwork["ipCidrRange"], *(extra["ipCidrRange"] for extra in subnetwork.get("secondaryIpRanges") or [])]
+
+
+def advertised(network: Json, subnetworks: t.Sequence[Json], router: Json, peer: Json) -> set[str]:
+    """The prefixes that one session advertises: a session's own CUSTOM lists override the router's; REGIONAL routing
+    mode leaves out the subnetworks of other regions."""
+    lists = peer if peer.get("advertiseMode") == "CUSTOM" else router.get("bgp") or {}
+    custom = lists.get("advertiseMode") == "CUSTOM"
+    prefixes = {item["range"] for item in lists.get("advertisedIpRanges") or []} if custom else set()
+    if not custom or "ALL_SUBNETS" in (lists.get("advertisedGroups") or []):
+        everywhere = (network.get("routingConfig") or {}).get("routingMode") == "GLOBAL"
+        for subnetwork in subnetworks:
+            if everywhere or relative(subnetwork["region"])[1] == relative(router["region"])[1]:
+                prefixes.update(subnetwork_ranges(subnetwork))
+    return prefixes
+
+
+def check(resource: GcpResource, network_path: str, *, network: Json | None = None, subnetwork: Json | None = None,
+          router: Json | None = None) -> None:
+    """Refuse a change after which a session of the network would send more prefixes than its peer takes.
+
+    What changes is given as it will be: the ``network``, one ``subnetwork`` (with name and region) or one ``router``
+    (with name and region); the rest is read. Raises :class:`Refused` naming every session with its count.
+    """
+    client, limit = resource.client, resource.params["advertised_prefix_limit"]
+    project, network_name = network_path.split("/")[1], network_path.rsplit("/", 1)[-1]
+
+    def of_network(items: list[Json]) -> list[Json]:
+        return [item for item in items if relative(item.get("network", ""))[1].rsplit("/", 1)[-1] == network_name]
+
+    routers = of_network(client.list("compute", f"projects/{project}/aggregated/routers"))
+    routers = [item for item in routers if item.get("bgpPeers")]
+    if not routers:
+        return
+    network_now = client.get("compute", network_path) or {}
+    subnetworks_now = of_network(client.list("compute", f"projects/{project}/aggregated/subnetworks"))
+    network_then = {**network_now, **(network or {})}
+    subnetworks_then = _replaced(subnetworks_now, subnetwork)
+    over = []
+    for now, then in zip(routers, _replaced(routers, router)):
+        region = relative(now["region"])[1].rsplit("/", 1)[-1]
+        status = client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
+        sent = {
+            peer.get("name"): len(peer.get("advertisedRoutes") or [])
+            for peer in (status.get("result") or {}).get("bgpPeerStatus") or []
+        }
+        for peer in now["bgpPeers"]:
+            before = advertised(network_now, subnetworks_now, now, peer)
+            after = advertised(network_then, subnetworks_then, then, peer)
+            growth = len(after - before) - len(before - after)
+            count = sent.get(peer["name"], len(before)) + growth
+            if growth > 0 and count > limit:
+                over.append(f"{now['name']}/{peer['name']}: {count - growth} now, {count} then")
+    if over:
+        raise Refused(
+            f"{resource.label}: this change would push BGP sessions over {limit} prefixes, and a peer such as an AWS "
+            f"virtual private gateway then drops the whole session: {'; '.join(over)}. Aggregate the ranges with CUSTOM "
+            "advertisement, or raise advertised_prefix_limit if the peer is known to take more.",
+            code="bgp-prefix-limit",
+            resource=resource.label,
+        )
+
+
+def _replaced(items: list[Json], changed: Json | None) -> list[Json]:
+    """The list with one item as it will be; added if it is new."""
+    if changed is None:
+        return items
+
+    def key(item: Json) -> tuple[str, str]:
+        return item["name"], relative(item["region"])[1].rsplit("/", 1)[-1]
+
+    result = [{**item, **changed} if key(item) == key(changed) else item for item in items]
+    return result if any(key(item) == key(changed) for item in items) else [*result, changed]

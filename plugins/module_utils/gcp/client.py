@@ -1,0 +1,334 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests to Google's compute and container APIs: retries, errors, operations.
+
+Retried: 429, 500, 502, 503, 504, 403 rateLimitExceeded, 400 resourceNotReady, and 400 for another peering or route
+operation in progress. Never: other refusals. A stale fingerprint (412), and a lost answer where sending again could
+make two, become a :class:`Conflict`: the caller reads and plans again.
+Source: https://cloud.google.com/compute/docs/reference/rest/v1 and the discovery documents of both APIs.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import typing as t
+import uuid
+from urllib.parse import urlencode
+
+from ..arguments import Call
+from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout
+from . import auth, endpoints
+
+try:
+    import requests
+except ImportError:
+    # auth.Session says which library is missing before anything here is used
+    requests = None  # type: ignore[assignment]  # only the name must exist
+
+RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
+RETRIED_REASONS = frozenset({"rateLimitExceeded", "resourceNotReady"})
+RETRIED_TEXTS = ("peering operation in progress", "route operation in progress")
+#: Seconds that one request may take to answer.
+ANSWER_TIME = 60
+#: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
+PATIENCE = 120
+#: After this many seconds a waiting task says its first line; the next ones come at doubling intervals.
+FIRST_LINE = 10
+
+
+class Answer(t.NamedTuple):
+    """What came back for one request: the status, the headers (lower case), the JSON object."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: dict[str, t.Any]
+
+
+class Transport(t.Protocol):
+    """One request, one answer; ``OSError`` when none came. Made of requests and google-auth, or scripted in tests."""
+
+    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
+        """Send it."""
+
+
+class HttpTransport:
+    """Requests over HTTP with a Google token; a token that is refused once is renewed."""
+
+    def __init__(self, session: auth.Session) -> None:
+        self.session = session
+
+    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
+        answer = self._send(method, url, body, renew=False)
+        if answer.status == 401 and getattr(self.session.credentials, "expiry", None):
+            answer = self._send(method, url, body, renew=True)
+        return answer
+
+    def _send(self, method: str, url: str, body: dict[str, t.Any] | None, *, renew: bool) -> Answer:
+        headers = {"user-agent": "podreach.gke (ansible)", "accept": "application/json"}
+        self.session.authorize(headers, renew=renew)
+        try:
+            response = self.session.http.request(
+                method, url, json=body, headers=headers, timeout=ANSWER_TIME, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise OSError(str(error)) from None
+        try:
+            content = response.json() if response.content else {}
+        except ValueError:
+            content = {}
+        if not isinstance(content, dict):
+            content = {}
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
+
+
+class Clock:
+    """Time as the waits see it; tests put their own in its place."""
+
+    now = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+
+class Client:
+    """Both Google APIs for one call of a module.
+
+    ``project`` is the default project. ``projects``, if given, are the only ones that may be written.
+    """
+
+    def __init__(self, transport: Transport, urls: t.Mapping[str, str], *, project: str | None, timeout: float,
+                 wait: bool = True, projects: t.Sequence[str] | None = None,
+                 progress: t.Callable[[str], None] | None = None, clock: type[Clock] = Clock) -> None:
+        self.transport = transport
+        self.urls = urls
+        self.project = project
+        self.projects = projects
+        self.wait = wait
+        self._progress = progress or (lambda line: None)
+        self._clock = clock
+        self._timeout = timeout
+        self._deadline = clock.now() + timeout
+
+    @classmethod
+    def for_call(cls, call: Call) -> Client:
+        """The client that a module's parameters ask for. Sends nothing yet."""
+        params = auth.settle(call.params)
+        urls = endpoints.resolve(params)
+        endpoints.check(params.get("environment"), {f"the {name} API": urls[name] for name in ("compute", "container")})
+        session = auth.Session(params, urls, call.run_dir, call.secrets)
+        endpoints.check(params.get("environment"), session.token_addresses)
+        if not session.project:
+            raise InvalidInput(
+                "project is not set: give the option project, or GCP_PROJECT, or a service account key that names one"
+            )
+        return cls(
+            HttpTransport(session),
+            urls,
+            project=session.project,
+            timeout=params["timeout"],
+            wait=params["wait"],
+            projects=params.get("projects"),
+            progress=call.progress,
+        )
+
+    # -- requests
+
+    def get(self, service: str, path: str, **query: t.Any) -> dict[str, t.Any] | None:
+        """One object, ``None`` if it does not exist."""
+        try:
+            return self.request(service, "GET", path, query=query)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
+        """All objects of a list, of all its pages. An aggregated list gives those of all its scopes."""
+        found: list[dict[str, t.Any]] = []
+        while True:
+            page = self.request(service, "GET", path, query=query)
+            items = page.get(key) or []
+            if isinstance(items, dict):
+                collection = path.rsplit("/", 1)[1]
+                for scope in items.values():
+                    found.extend(scope.get(collection) or [])
+            else:
+                found.extend(items)
+            if not page.get("nextPageToken"):
+                return found
+            query = {**query, "pageToken": page["nextPageToken"]}
+
+    def mutate(self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *,
+               resource: str = "") -> dict[str, t.Any]:
+        """Send a change; the answer is an operation, not waited for.
+
+        A compute request carries a request id, so that sending it again cannot make two; a lost answer of the
+        container API, which has none, is a :class:`Conflict`.
+        """
+        project = path.split("/")[1]
+        if self.projects and project not in self.projects:
+            raise Refused(
+                f"{resource or path}: project {project} is not among the projects that may be written "
+                f"({', '.join(self.projects)}): nothing was sent. Add it to projects, or correct the project.",
+                code="project-not-listed",
+                resource=resource or None,
+            )
+        query = {"requestId": str(uuid.uuid4())} if service == "compute" else {}
+        try:
+            return self.request(service, method, path, query=query, body=body, again=service == "compute")
+        except ApiError as error:
+            error.resource = resource or error.resource
+            raise
+
+    def request(self, service: str, method: str, path: str, *, query: t.Mapping[str, t.Any] | None = None,
+                body: dict[str, t.Any] | None = None, again: bool = True) -> dict[str, t.Any]:
+        """One request, sent again while that may help. ``again`` says whether a lost answer may be asked for again."""
+        url = self.urls[service] + path + ("?" + urlencode(query, doseq=True) if query else "")
+        limit = min(self._deadline, self._clock.now() + PATIENCE)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = self.transport(method, url, body)
+            except OSError as error:
+                if not again:
+                    raise Conflict(f"{method} {url}: no answer: {error}", reason="no-answer") from None
+                if self._clock.now() >= limit:
+                    raise ApiError(f"{method} {url}: no answer: {error}", code="no-answer") from None
+                self._pause(attempt, limit, None)
+                continue
+            if answer.status < 300:
+                return answer.body
+            error = as_error(answer, method, url)
+            if error.status == 412:
+                raise Conflict(str(error), status=412, reason=error.reason)
+            busy = error.reason in RETRIED_REASONS or any(text in error.message for text in RETRIED_TEXTS)
+            until = self._deadline if busy and error.status == 400 else limit
+            if not (busy or answer.status in RETRIED_STATUS) or self._clock.now() >= until:
+                raise error
+            self._pause(attempt, until, answer.headers.get("retry-after"))
+
+    def _pause(self, attempt: int, limit: float, retry_after: str | None) -> None:
+        pause = random.uniform(0.5, 1.0) * min(0.5 * 2 ** (attempt - 1), 15)  # exponential, with jitter
+        if retry_after and retry_after.isdigit():
+            pause = max(pause, float(retry_after))
+        self._clock.sleep(max(0.0, min(pause, limit - self._clock.now())))
+
+    # -- operations
+
+    def finish(self, service: str, operation: dict[str, t.Any], resource: str) -> str | None:
+        """Wait for an operation; its failure is raised. Returns its name if this call does not wait for it."""
+        began = self._clock.now()
+        next_line, interval, attempt = FIRST_LINE, FIRST_LINE, 0
+        name = operation.get("name", "")
+        while operation.get("status") != "DONE":
+            if not self.wait:
+                return t.cast(str, name)
+            waited = self._clock.now() - began
+            if self._clock.now() >= self._deadline:
+                raise Timeout(
+                    f"{resource}: {operation.get('operationType', 'operation')} {name} is still {operation.get('status')} "
+                    f"after {waited:.0f} s (timeout {self._timeout:.0f} s). It goes on in the cloud; the next run adopts it.",
+                    resource=resource,
+                    operation=name,
+                )
+            if waited >= next_line:
+                self._progress(
+                    f"{resource}: {operation.get('operationType', 'operation')} {name} {operation.get('status')}"
+                    f"{progress_of(operation)}, {waited:.0f} s"
+                )
+                interval *= 2
+                next_line = waited + interval
+            attempt += 1
+            pause = random.uniform(0.7, 1.0) * min(0.1 * 1.5 ** min(attempt, 20), 5)
+            self._clock.sleep(max(0.01, min(pause, self._deadline - self._clock.now())))
+            operation = self.request(service, "GET", operation_path(service, operation))
+        raise_failure(operation, resource)
+        return None
+
+    def wait_until(self, missing: t.Callable[[], list[str]], seconds: float, what: str) -> list[str]:
+        """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left."""
+        began, interval = self._clock.now(), FIRST_LINE
+        next_line, attempt = float(FIRST_LINE), 0
+        while True:
+            left = missing()
+            waited = self._clock.now() - began
+            if not left or waited >= seconds:
+                return left
+            if waited >= next_line:
+                self._progress(f"{what}: {'; '.join(left)}, {waited:.0f} s")
+                interval *= 2
+                next_line = waited + interval
+            attempt += 1
+            self._clock.sleep(max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), 10), seconds - waited)))
+
+    def in_flight(self, service: str, scope: str, target: str) -> dict[str, t.Any] | None:
+        """The operation that is changing ``target`` (a resource's path) now, if there is one. ``scope`` is where
+        operations are listed: ``projects/P/global``, ``projects/P/regions/R`` or ``projects/P/locations/L``."""
+        key = "operations" if service == "container" else "items"
+        query = {} if service == "container" else {"filter": 'status != "DONE"'}
+        for operation in self.list(service, f"{scope}/operations", key=key, **query):
+            if operation.get("status") != "DONE" and str(operation.get("targetLink", "")).endswith("/" + relative(target)[1]):
+                return operation
+        return None
+
+
+def relative(url: str) -> tuple[str, str]:
+    """A resource's URL, full, partial or relative, as (project or '', path below the project).
+
+    ``https://www.googleapis.com/compute/v1/projects/p/global/networks/n`` is ``('p', 'global/networks/n')``.
+    """
+    tail = url.split("projects/", 1)[-1] if "projects/" in url else None
+    if tail is None:
+        return "", url.strip("/")
+    project, _slash, path = tail.partition("/")
+    return project, path
+
+
+def operation_path(service: str, operation: t.Mapping[str, t.Any]) -> str:
+    """Where an operation is read. Google's links may carry the project's number, or zones for locations."""
+    link = operation.get("selfLink", "")
+    project, path = relative(link)
+    if not project:
+        raise PodreachError(f"operation {operation.get('name')} has no usable selfLink: {link!r}", code="bad-answer")
+    if service == "container":
+        location = operation.get("location") or operation.get("zone") or path.split("/")[1]
+        return f"projects/{project}/locations/{location}/operations/{operation['name']}"
+    return f"projects/{project}/{path}"
+
+
+def progress_of(operation: t.Mapping[str, t.Any]) -> str:
+    progress = operation.get("progress")
+    return f" {progress} %" if isinstance(progress, int) else ""
+
+
+def raise_failure(operation: t.Mapping[str, t.Any], resource: str) -> None:
+    """Raise what a finished operation says went wrong."""
+    error = operation.get("error")
+    if not error:
+        return
+    details = (error.get("errors") or [error])[0]
+    code = str(details.get("code", "operation-failed"))
+    message = details.get("message") or operation.get("statusMessage") or json.dumps(error)
+    kind = Conflict if code == "RESOURCE_NOT_READY" else ApiError
+    raise kind(
+        f"{resource}: {operation.get('operationType', 'operation')} failed: {message}",
+        code=code,
+        reason=code,
+        resource=resource,
+        operation=operation.get("name"),
+    )
+
+
+def as_error(answer: Answer, method: str, url: str) -> ApiError:
+    """An error of either API as one exception; ``code`` and ``reason`` are Google's (``notFound``, ``invalid``)."""
+    error = answer.body.get("error")
+    error = error if isinstance(error, dict) else {}
+    message = error.get("message") or f"HTTP {answer.status}"
+    first = (error.get("errors") or [{}])[0]
+    reason = first.get("reason") or error.get("status")
+    bare = url.split("?", 1)[0]
+    return ApiError(
+        f"{method} {bare}: {answer.status}: {message}", status=answer.status, code=reason or str(answer.status), reason=reason
+    )

@@ -1,0 +1,498 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Google resource is, as a declaration; see ``networks.py`` for the shortest one.
+
+A resource says where it lives and lists its :class:`Field` s: which option becomes which field of the API, how the two
+are compared, and how a difference is mended: by a patch, by a call of its own, or not at all. Planning, ownership,
+waiting and verification are the same for all and stand here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ..arguments import ArgumentSpec, Call
+from ..engine import Grade, Plan, Step
+from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
+from .client import Client, relative
+
+Json = dict[str, t.Any]
+
+#: Ends the description of everything that this collection created (most of these resources have no labels).
+MARKER = "[podreach.gke]"
+
+#: refusals to delete that mean: it, or what is in it, is somebody else's
+KEPT = frozenset({"not-ours", "holds-others"})
+
+#: https://cloud.google.com/compute/docs/naming-resources
+NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
+
+COMMON_SPEC = ArgumentSpec(
+    options={
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "wait": {"type": "bool", "default": True},
+        "timeout": {"type": "int", "default": 600},
+        "allow_disruption": {"type": "bool", "default": False},
+        "projects": {"type": "list", "elements": "str"},
+    }
+)
+
+
+# -- values
+
+
+def camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", lambda found: "_" + found.group(1).lower(), name).lower()
+
+
+def to_api(value: t.Any) -> t.Any:
+    """An option's value with the API's key names; what was not given is left out."""
+    if isinstance(value, dict):
+        return {camel(k): to_api(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [to_api(v) for v in value]
+    return value
+
+
+def dig(data: t.Any, path: str) -> t.Any:
+    """The value at a dotted path, ``None`` where something on the way is missing."""
+    for key in path.split("."):
+        if not isinstance(data, dict):
+            return None
+        data = data.get(key)
+    return data
+
+
+def bury(data: Json, path: str, value: t.Any) -> None:
+    """Set the value at a dotted path, making what is missing on the way."""
+    *way, last = path.split(".")
+    for key in way:
+        data = data.setdefault(key, {})
+    data[last] = value
+
+
+class Kind:
+    """How a field's values are compared and merged. This one: plain values."""
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return value
+
+    def same(self, one: t.Any, other: t.Any) -> bool:
+        return bool(self.canonical(one) == self.canonical(other))
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        """What the field shall be: the wanted value, with what the caller did not mention kept unless ``exact``."""
+        return wanted
+
+    def removed(self, current: t.Any, after: t.Any) -> list[str]:
+        """What of the current value is gone afterwards, in words."""
+        return []
+
+
+class Default(Kind):
+    """A plain value that the API may leave out when it is this."""
+
+    def __init__(self, default: t.Any) -> None:
+        self.default = default
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return self.default if value is None else value
+
+
+class Number(Kind):
+    """A number that the API writes as a string (int64)."""
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return None if value is None else int(value)
+
+
+class Link(Kind):
+    """A resource's URL, in any of its forms; a bare name is the last part."""
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return None if value is None else relative(value)[1].rsplit("/", 1)[-1]
+
+
+class Names(Kind):
+    """A list of plain values whose order means nothing."""
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return sorted(value or [])
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        kept = [] if exact else [item for item in current or [] if item not in wanted]
+        return kept + list(dict.fromkeys(wanted))
+
+    def removed(self, current: t.Any, after: t.Any) -> list[str]:
+        return [str(item) for item in current or [] if item not in (after or [])]
+
+
+class Keyed(Kind):
+    """A list of objects told apart by a key, whose order means nothing. Unmentioned objects and fields are kept."""
+
+    def __init__(self, *key: str, exact_items: bool = False) -> None:
+        self.key = key
+        self.exact_items = exact_items
+
+    def keys(self, value: t.Any) -> dict[tuple[str, ...], Json]:
+        return {tuple(str(item.get(part, "")) for part in self.key): item for item in value or []}
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return self.keys(value)
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        now, want = self.keys(current), self.keys(wanted)
+        kept = [] if exact else [item for key, item in now.items() if key not in want]
+        return kept + [item if self.exact_items else {**now.get(key, {}), **item} for key, item in want.items()]
+
+    def removed(self, current: t.Any, after: t.Any) -> list[str]:
+        left = self.keys(after)
+        return [" ".join(key) for key in self.keys(current) if key not in left]
+
+
+class Labels(Kind):
+    """A map of which the caller mentions some keys."""
+
+    def canonical(self, value: t.Any) -> t.Any:
+        return value or {}
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        return {**(current or {}), **wanted}
+
+
+# -- how a field changes
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Set at creation only. ``because`` says why or what to do instead; ``code`` names the refusal."""
+
+    because: str = "it is fixed at creation"
+    code: str = "fixed-at-creation"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Part of the resource's patch. ``grade`` judges the change from the current to the new value."""
+
+    grade: t.Callable[[t.Any, t.Any], Grade] = lambda old, new: Grade.SAFE
+
+
+@dataclass(frozen=True)
+class Via:
+    """A call of its own: given the resource, its current object, and the new value of the field, the steps."""
+
+    steps: t.Callable[[t.Any, Json, t.Any], t.Sequence[Step]]
+
+
+@dataclass(frozen=True)
+class CreateOnly:
+    """Only the create call takes it; afterwards it says nothing (a count that autoscaling changes, say)."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: the API's dotted path, the option at the same path in snake_case, and how it behaves."""
+
+    path: str
+    change: Fixed | Patch | Via | CreateOnly = field(default_factory=Fixed)
+    kind: Kind = field(default_factory=Kind)
+    #: the option that makes a merged list exact
+    purge: str | None = None
+    #: turns the option's value into the API's
+    encode: t.Callable[[t.Any], t.Any] = to_api
+
+    def wanted(self, params: t.Mapping[str, t.Any]) -> t.Any:
+        """The API's value for what the caller said, ``None`` if nothing was said."""
+        value = dig(params, ".".join(snake(part) for part in self.path.split(".")))
+        return None if value is None else self.encode(value)
+
+    def option(self) -> str:
+        return ".".join(snake(part) for part in self.path.split("."))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A change as HTTP: where, and with which body."""
+
+    method: str
+    path: str
+    body: Json | None = None
+
+
+def disruptive_if_less(kind: Kind) -> t.Callable[[t.Any, t.Any], Grade]:
+    """A grade: taking something away may cut traffic, adding does not."""
+    return lambda old, new: Grade.DISRUPTIVE if kind.removed(old, new) else Grade.SAFE
+
+
+def disruptive(old: t.Any, new: t.Any) -> Grade:
+    return Grade.DISRUPTIVE
+
+
+# -- the resource
+
+
+class GcpResource:
+    """A Google resource and what the caller wants of it. Subclasses declare; see the module's docstring."""
+
+    kind: t.ClassVar[str]
+    service: t.ClassVar[str] = "compute"
+    fields: t.ClassVar[tuple[Field, ...]] = ()
+    #: options that the create call cannot do without
+    required: t.ClassVar[tuple[str, ...]] = ()
+    #: whether a patch must carry the fingerprint that was read
+    fingerprinted: t.ClassVar[bool] = False
+
+    def __init__(self, client: Client, call: Call, params: t.Mapping[str, t.Any]) -> None:
+        self.client = client
+        self.call = call
+        self.params = params
+        self.name: str = params["name"]
+        self.project = params.get("project") or client.project
+        #: what is brought about together with this one; the ones before it come first
+        self.siblings: t.Sequence[GcpResource] = ()
+        #: whether it existed when it was last read, and whether it is about to be deleted
+        self.exists = False
+        self.going = False
+        self.errors: list[PodreachError] = []
+        self.check_name("name", self.name)
+        self.validate()
+        raise_all(self.errors)
+
+    # what a subclass may say
+
+    @property
+    def collection(self) -> str:
+        """Where objects of this kind are listed and created, below the API's root."""
+        raise NotImplementedError
+
+    @property
+    def operations_scope(self) -> str:
+        """Where this resource's operations are listed."""
+        return self.collection.rsplit("/", 1)[0]
+
+    def validate(self) -> None:
+        """Add to ``errors`` what can be known to be wrong without asking anybody."""
+
+    def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
+        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns warnings."""
+        return []
+
+    def creation(self, body: Json) -> Json:
+        """The last word on the body of the create call."""
+        return body
+
+    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
+        """The steps that replace the resource where fixed fields differ; none: it is refused."""
+        return ()
+
+    def removal_refusal(self, current: Json) -> Refused | None:
+        """Why this object, which is ours, may not be deleted now, if so."""
+        return None
+
+    # what all have in common
+
+    @property
+    def path(self) -> str:
+        return f"{self.collection}/{self.name}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.path}"
+
+    def invalid(self, option: str, value: t.Any, problem: str, code: str = "invalid-input") -> None:
+        """Note that an option's value is wrong, and why, and what to do."""
+        self.errors.append(InvalidInput(f"{self.kind} {self.name or '(no name)'}: {option}: {value!r}: {problem}",
+                                        code=code, resource=self.label if self.name else None))
+
+    def check_name(self, option: str, value: str, limit: int = 63) -> None:
+        if not NAME.fullmatch(value) or len(value) > limit:
+            self.invalid(
+                option,
+                value,
+                f"a name has 1 to {limit} lower-case letters, digits and hyphens, starts with a letter and does not end "
+                "with a hyphen",
+            )
+
+    def refused(self, problem: str, code: str = "refused") -> Refused:
+        return Refused(f"{self.label}: {problem}", code=code, resource=self.label)
+
+    @staticmethod
+    def marked(current: Json) -> bool:
+        """Whether this collection created the object."""
+        return MARKER in str(current.get("description") or "")
+
+    def coming(self, path: str) -> GcpResource | None:
+        """The sibling that is about to create what lives at ``path``, if there is one."""
+        for sibling in self.siblings:
+            if sibling.path == path and sibling.params["state"] == "present" and not sibling.exists:
+                return sibling
+        return None
+
+    def read(self) -> Json | None:
+        return self.client.get(self.service, self.path)
+
+    def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
+        return current, None
+
+    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
+        return None
+
+    def projection(self, data: Json | None) -> Json | None:
+        """The fields that this resource manages, for diffs: no server-filled ones."""
+        if data is None:
+            return None
+        shown: Json = {"name": data.get("name", self.name)}
+        for item in self.fields:
+            value = dig(data, item.path)
+            if value is not None:
+                bury(shown, item.path, copy.deepcopy(value))
+        return shown
+
+    def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
+        self.exists = current is not None
+        if self.params["state"] == "absent":
+            return self._plan_removal(current)
+        if current is None:
+            return self._plan_creation(check_mode=check_mode)
+        return self._plan_update(current, check_mode=check_mode)
+
+    def _plan_removal(self, current: Json | None) -> Plan:
+        if current is None:
+            return Plan(None, None)
+        before = self.projection(current)
+        refusal = self.removal_refusal(current)
+        if not self.marked(current):
+            refusal = self.refused(
+                f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), so it "
+                "is not deleted. Delete it with the tool that made it.",
+                code="not-ours",
+            )
+        if refusal and refusal.code in KEPT and self.params.get("unmarked") == "keep":
+            return Plan(before, before, warnings=(f"{refusal} Left alone.",))
+        if refusal:
+            raise refusal
+        self.going = True
+        step = Step("delete", f"delete {self.kind} {self.name}", Request("DELETE", self.path), Grade.DESTRUCTIVE)
+        return Plan(before, None, (step,))
+
+    def _plan_creation(self, *, check_mode: bool) -> Plan:
+        missing = [option for option in self.required if dig(self.params, option) is None]
+        if missing:
+            raise InvalidInput(
+                f"{self.label} does not exist, and to create it these options are missing: {', '.join(missing)}",
+                resource=self.label,
+            )
+        body: Json = {"name": self.name}
+        for item in self.fields:
+            value = item.wanted(self.params)
+            if value is not None:
+                bury(body, item.path, item.kind.merged(None, value, exact=True))
+        body = self.creation(self.mark(body))
+        warnings = self.precheck(None, body, check_mode=check_mode)
+        step = Step("create", f"create {self.kind} {self.name}", self.creation_request(body))
+        return Plan(None, self.projection(body), (step,), tuple(warnings))
+
+    def creation_request(self, body: Json) -> Request:
+        return Request("POST", self.collection, body)
+
+    def mark(self, body: Json) -> Json:
+        """The body of a create call, saying that this collection made it."""
+        body["description"] = f"{body['description']} {MARKER}" if body.get("description") else MARKER
+        return body
+
+    def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
+        before = self.projection(current)
+        after = copy.deepcopy(before) or {}
+        patch: Json = {}
+        patched: list[str] = []
+        grade = Grade.SAFE
+        steps: list[Step] = []
+        fixed: list[Refused] = []
+        for item in self.fields:
+            wanted = item.wanted(self.params)
+            if wanted is None or isinstance(item.change, CreateOnly):
+                continue
+            now = dig(current, item.path)
+            if item.path == "description" and self.marked(current):
+                wanted = f"{wanted} {MARKER}" if wanted else MARKER
+            new = item.kind.merged(now, wanted, exact=bool(item.purge and self.params.get(item.purge)))
+            if item.kind.same(now, new):
+                continue
+            if isinstance(item.change, Fixed):
+                fixed.append(
+                    self.refused(
+                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because}",
+                        code=item.change.code,
+                    )
+                )
+            elif isinstance(item.change, Patch):
+                bury(patch, item.path, new)
+                patched.append(item.path)
+                if item.change.grade(now, new) is not Grade.SAFE:
+                    grade = item.change.grade(now, new)
+            else:
+                steps.extend(item.change.steps(self, current, new))
+            bury(after, item.path, new)
+        if fixed:
+            replacement = self.steps_of_replacement(current, fixed)
+            if not replacement:
+                raise_all(fixed)
+            return Plan(before, after, replacement)
+        if patch:
+            steps.insert(0, self.patch_step(current, patch, patched, grade))
+        warnings = self.precheck(current, after, check_mode=check_mode) if steps else []
+        return Plan(before, after, tuple(steps), tuple(warnings))
+
+    def patch_step(self, current: Json, patch: Json, patched: t.Sequence[str], grade: Grade = Grade.SAFE,
+                   summary: str | None = None) -> Step:
+        """One PATCH with exactly these fields, and the fingerprint where there is one."""
+        if self.fingerprinted:
+            patch = {"fingerprint": current.get("fingerprint"), **patch}
+        summary = summary or f"change {', '.join(snake(path) for path in patched)} of {self.kind} {self.name}"
+        return Step("update", summary, Request("PATCH", self.path, patch), grade, tuple(patched))
+
+    def send(self, step: Step) -> str | None:
+        request: Request = step.request
+        try:
+            operation = self.client.mutate(self.service, request.method, request.path, request.body, resource=self.label)
+        except ApiError as error:
+            already = (step.action == "create" and error.status == 409) or (step.action == "delete" and error.status == 404)
+            if not already:
+                raise
+            # somebody else was faster, or an earlier try of ours did arrive
+            self.adopt()
+            raise Conflict(str(error), status=error.status, reason=error.reason) from None
+        return self.client.finish(self.service, operation, self.label)
+
+    def adopt(self) -> None:
+        """Wait for the operation that is changing this resource now, if there is one."""
+        operation = self.client.in_flight(self.service, self.operations_scope, self.path)
+        if operation:
+            self.client.finish(self.service, operation, self.label)
+
+    def lost(self, plan: Plan, observed: Json | None) -> list[str]:
+        if plan.before is None or plan.after is None or observed is None:
+            return []
+        gone = []
+        for item in self.fields:
+            before = dig(plan.before, item.path)
+            meant = item.kind.removed(before, dig(plan.after, item.path))
+            for name in item.kind.removed(before, dig(observed, item.path)):
+                if name not in meant:
+                    gone.append(f"{item.option()} {name}")
+        return gone
+
+
+def shown(value: t.Any) -> str:
+    return "unset" if value is None else repr(value) if isinstance(value, str) else str(value)

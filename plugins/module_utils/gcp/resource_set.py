@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several resources as one: everything is read, planned and judged before the first of them is changed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..arguments import ArgumentSpec, Call, Definition
+from ..engine import converge
+from ..errors import InvalidInput, PodreachError, raise_all
+from . import clusters, firewall_rules, networks, node_pools, routers, subnetworks
+from .client import Client
+from .resource import GcpResource
+from .task import BASE_SPEC, consent, diff, public, state, warn
+
+#: option -> the resource and the spec of its items, in the order in which they are created
+KINDS: dict[str, tuple[type[GcpResource], ArgumentSpec]] = {
+    "networks": (networks.Network, networks.SPEC),
+    "subnetworks": (subnetworks.Subnetwork, subnetworks.SPEC),
+    "routers": (routers.Router, routers.SPEC),
+    "firewall_rules": (firewall_rules.FirewallRule, firewall_rules.SPEC),
+    "clusters": (clusters.Cluster, clusters.SPEC),
+    "node_pools": (node_pools.NodePool, node_pools.SPEC),
+}
+
+SPEC = BASE_SPEC.merge(
+    ArgumentSpec(
+        options={
+            **{option: {"type": "list", "elements": "dict", "default": []} for option in KINDS},
+            "defaults": {"type": "dict", "default": {}},
+            "unmarked": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
+            "confirm_replace": {"type": "str"},
+            "timeout": {"type": "int", "default": 1800},
+        }
+    )
+)
+
+#: What an item may say for itself although the set says it for all.
+ITEM_OPTIONS: dict[str, t.Any] = {
+    "project": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"]},
+}
+
+
+def execute(call: Call) -> dict[str, t.Any]:
+    resources = _resources(Client.for_call(call), call)
+    # what goes makes room for what comes, and what stands on something goes before it
+    going = [resource for resource in resources if resource.params["state"] == "absent"]
+    resources = going[::-1] + [resource for resource in resources if resource.params["state"] == "present"]
+    outcomes = converge(resources, consent(call), check_mode=call.check_mode)
+    warn(call, outcomes)
+    return {
+        "changed": any(outcome.changed for outcome in outcomes),
+        **({"diff": [diff(outcome) for outcome in outcomes if outcome.changed]} if call.diff else {}),
+        "plan": [
+            {"resource": outcome.resource.label, **step.as_result()} for outcome in outcomes for step in outcome.steps
+        ],
+        "resources": [
+            {
+                "kind": outcome.resource.kind,
+                "name": outcome.resource.name,
+                "changed": outcome.changed,
+                "operation": outcome.operation,
+                "resource": public(state(outcome, call)),
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def _resources(client: Client, call: Call) -> list[GcpResource]:
+    """The resources of all items; raises everything that is wrong with any of them."""
+    errors: list[PodreachError] = []
+    resources: list[GcpResource] = []
+    for option, (resource, spec) in KINDS.items():
+        options = {**spec.options, **ITEM_OPTIONS}
+        validator = ArgumentSpecValidator(options, **spec.rules())
+        defaults = {name: value for name, value in call.params["defaults"].items() if name in options}
+        for number, item in enumerate(call.params[option]):
+            validation = validator.validate({**defaults, **item})
+            if validation.errors.errors:
+                where = f"{option}[{number}] ({item.get('name', 'no name')})"
+                errors.extend(InvalidInput(f"{where}: {message}") for message in validation.error_messages)
+                continue
+            own = {name: value for name, value in validation.validated_parameters.items() if value is not None}
+            common = {name: value for name, value in call.params.items() if name not in KINDS}
+            params = {**validation.validated_parameters, **common, **own, "timeout": common["timeout"]}
+            if common["state"] == "absent":
+                params["state"] = "absent"
+            try:
+                resources.append(resource(client, call, params))
+            except PodreachError as error:
+                errors.append(error)
+    raise_all(errors)
+    for resource_ in resources:
+        resource_.siblings = resources
+    return resources
+
+
+DEFINITION = Definition(name="resource_set", spec=SPEC, execute=execute)

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a resource class to a module: its spec, and the result that a task shows."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..arguments import ArgumentSpec, Call, Definition
+from ..engine import Consent, Outcome, converge
+from .auth import AUTH_SPEC
+from .client import Client
+from .resource import COMMON_SPEC, GcpResource, Json
+
+BASE_SPEC = AUTH_SPEC.merge(COMMON_SPEC)
+
+
+def definition(resource: type[GcpResource], spec: ArgumentSpec) -> Definition:
+    """The module of one resource class. ``spec`` holds the options of its own."""
+
+    def execute(call: Call) -> dict[str, t.Any]:
+        client = Client.for_call(call)
+        outcome = converge([resource(client, call, call.params)], consent(call), check_mode=call.check_mode)[0]
+        warn(call, [outcome])
+        return {
+            "changed": outcome.changed,
+            **({"diff": diff(outcome)} if call.diff else {}),
+            "plan": [step.as_result() for step in outcome.steps],
+            "resource": public(state(outcome, call)),
+            "operation": outcome.operation,
+        }
+
+    return Definition(name=resource.kind, spec=BASE_SPEC.merge(spec), execute=execute)
+
+
+def consent(call: Call) -> Consent:
+    return Consent(call.params["allow_disruption"], call.params.get("confirm_replace"))
+
+
+def warn(call: Call, outcomes: t.Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        for warning in outcome.plan.warnings:
+            call.warn(warning)
+
+
+def state(outcome: Outcome, call: Call) -> Json | None:
+    """The object to show: as the API has it; in check mode as it would be."""
+    if call.check_mode and outcome.changed:
+        return outcome.plan.after
+    return outcome.observed
+
+
+def diff(outcome: Outcome) -> dict[str, t.Any]:
+    """Before and after, of the fields that the resource manages."""
+    label = outcome.resource.label
+    return {
+        "before_header": label,
+        "after_header": label,
+        "before": outcome.plan.before or {},
+        "after": (outcome.plan.after if outcome.changed else outcome.plan.before) or {},
+    }
+
+
+def public(data: Json | None) -> Json | None:
+    """An object of the API without what is nobody's business: a cluster's own credentials."""
+    if not data or "masterAuth" not in data:
+        return data
+    hidden = ("clientKey", "clientCertificate", "password", "username")
+    return {**data, "masterAuth": {k: v for k, v in data["masterAuth"].items() if k not in hidden}}
