@@ -7,7 +7,7 @@ GET  /_lab/status                  what runs and what exists
 POST /_lab/reset                   empty every project
 GET  /_lab/requests?since=N        the request log after sequence number N; &mutating=1 for mutating ones only
 POST /_lab/faults                  InjectedFault's fields; DELETE removes all
-POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed again
+POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed
 POST /_lab/token                   {"account": "lab"} -> a token of that account
 POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0}
 """

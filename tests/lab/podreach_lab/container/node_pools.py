@@ -303,11 +303,8 @@ def set_autoscaling(call: Call) -> Body:
     wanted = call.body.get("autoscaling", {})
     if wanted.get("enabled"):
         low, high = wanted.get("minNodeCount", 0), wanted.get("maxNodeCount", 0)
-        if (
-            not wanted.get("totalMaxNodeCount")
-            and not 0 <= low <= high
-            or (high < 1 and "totalMaxNodeCount" not in wanted)
-        ):
+        total = wanted.get("totalMaxNodeCount", 0)
+        if total < 1 and (high < 1 or not 0 <= low <= high):
             raise bad("Autoscaling requires 0 <= min_node_count <= max_node_count and a positive max_node_count.")
         pool["autoscaling"] = wanted
     else:
