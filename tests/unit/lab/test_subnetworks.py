@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused, secondary
+from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Json, Refused, secondary
 
 S1 = f"regions/{REGION}/subnetworks/s1"
 
@@ -122,11 +122,19 @@ def test_patch_needs_the_current_fingerprint(cloud: Cloud) -> None:
     cloud.estate()
     old = cloud.compute("GET", S1)["fingerprint"]
     cloud.patch_subnetwork(secondaryIpRanges=secondary(pods="10.4.0.0/20", services="10.5.0.0/22", more="10.6.0.0/24"))
-    for fingerprint in ({"fingerprint": old}, {}):
+    wrong: list[Json] = [{"fingerprint": old}, {}]
+    for fingerprint in wrong:
         with pytest.raises(Refused) as refused:
             cloud.compute("PATCH", S1, {**fingerprint, "secondaryIpRanges": []})
         assert (refused.value.code, refused.value.reason) == (412, "conditionNotMet")
         assert refused.value.message == "Invalid fingerprint."
+
+
+def test_a_fingerprint_in_the_url_safe_alphabet_is_the_same(cloud: Cloud) -> None:
+    cloud.estate()
+    for _again in range(20):
+        current = cloud.compute("GET", S1)["fingerprint"].replace("+", "-").replace("/", "_")
+        cloud.compute("PATCH", S1, {"fingerprint": current, "enableFlowLogs": False})
 
 
 def test_secondary_ranges_are_added_and_removed_but_not_in_one_request(cloud: Cloud) -> None:
