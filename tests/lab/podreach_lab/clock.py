@@ -51,11 +51,15 @@ class Clock:
     def __init__(self, profile: str = "fast", scale: float = 1.0) -> None:
         self.configure(profile, scale)
 
-    def configure(self, profile: str, scale: float) -> None:
+    def configure(self, profile: str, scale: float, pending: float = 0.0) -> None:
+        """`pending` is the share of each operation that it spends PENDING, before it is RUNNING."""
         if profile not in PROFILES:
             raise ValueError(f"latency must be one of {', '.join(PROFILES)}, not {profile!r}")
         if not 0 <= scale <= 1000:
             raise ValueError(f"scale must be between 0 and 1000, not {scale!r}")
+        if not 0 <= pending <= 1:
+            raise ValueError(f"pending must be between 0 and 1, not {pending!r}")
+        self.pending = pending
         self.profile = profile
         self.scale = scale
 

@@ -113,6 +113,58 @@ def test_tokens_and_metadata_over_http(running: Lab) -> None:
     connection.close()
 
 
+METADATA = """
+from google.auth import compute_engine
+from google.auth.transport.requests import Request
+credentials = compute_engine.Credentials()
+credentials.refresh(Request())
+print(credentials.service_account_email, credentials.token)
+"""
+IMPERSONATION = """
+import sys
+from google.auth import impersonated_credentials
+from google.auth.transport.requests import Request
+from google.oauth2 import service_account
+url, key, target = sys.argv[1:]
+scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+source = service_account.Credentials.from_service_account_file(key, scopes=scopes)
+endpoint = f"{url}/v1/projects/-/serviceAccounts/{target}:generateAccessToken"
+credentials = impersonated_credentials.Credentials(source, target, scopes, iam_endpoint_override=endpoint)
+credentials.refresh(Request())
+print(target, credentials.token)
+"""
+
+
+def test_google_auth_gets_its_tokens(running: Lab) -> None:
+    """From the metadata server, and by impersonation from a service-account key; each for its own project only."""
+    peer = "peer@podreach-peer.iam.gserviceaccount.com"
+    ways = [
+        (METADATA, [], "podreach-lab"),
+        (IMPERSONATION, [running.url, str(running.key_file()), peer], "podreach-peer"),
+    ]
+    env = {"PATH": os.environ["PATH"], "GCE_METADATA_HOST": f"127.0.0.1:{running.port}"}
+    for script, arguments, project in ways:
+        command = [sys.executable, "-c", script, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        email, token = done.stdout.split()
+        assert email.endswith(f"@{project}.iam.gserviceaccount.com")
+        for name in ("podreach-lab", "podreach-peer"):
+            connection = http.client.HTTPConnection("127.0.0.1", running.port)
+            path = f"/compute/v1/projects/{name}/global/networks"
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            assert connection.getresponse().status == (200 if name == project else 403)
+            connection.close()
+
+
+def test_up_again_sets_the_latency(running: Lab) -> None:
+    run_command(running.directory, "up", "--latency", "realistic", "--scale", "0.5")
+    assert running.status()["latency"] == {"profile": "realistic", "scale": 0.5}
+    run_command(running.directory, "up")
+    assert running.status()["latency"] == {"profile": "realistic", "scale": 0.5}
+    run_command(running.directory, "up", "--latency", "zero", "--scale", "1")
+
+
 def test_it_survives_a_kill_and_a_stale_file(tmp_path: pathlib.Path) -> None:
     lab = Lab.start(tmp_path / ".lab")
     record = files.read_record(lab.directory)

@@ -121,6 +121,7 @@ def test_latency_can_be_changed(cloud: Cloud) -> None:
     assert ask(cloud, "POST", "latency", {"profile": "realistic", "scale": 0.5}).json() == {
         "profile": "realistic",
         "scale": 0.5,
+        "pending": 0.0,
     }
     assert cloud.lab.state.clock.seconds("CREATE_CLUSTER", "container") == 180
     ask(cloud, "POST", "latency", {"profile": "zero", "scale": 1})

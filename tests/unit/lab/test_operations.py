@@ -37,6 +37,15 @@ def test_a_compute_operation_runs_and_ends(slow: Cloud) -> None:
     assert slow.compute("POST", f"{path}/wait") == last
 
 
+def test_an_operation_may_be_pending_first(slow: Cloud) -> None:
+    slow.clock.configure("realistic", 1.0, pending=0.4)
+    first = slow.network()
+    assert first["status"] == "PENDING"
+    for seconds, status in ((5, "PENDING"), (5, "RUNNING"), (10, "DONE")):
+        move(slow, seconds)
+        assert slow.compute("GET", f"global/operations/{first['name']}")["status"] == status
+
+
 def test_regional_operations_name_their_region(slow: Cloud) -> None:
     slow.network()
     move(slow, 20)
@@ -179,3 +188,5 @@ def test_the_clock_knows_its_profiles() -> None:
     for profile, scale in (("slow", 1.0), ("fast", -1.0)):
         with pytest.raises(ValueError, match="must be"):
             Clock(profile, scale)
+    with pytest.raises(ValueError, match="must be"):
+        Clock().configure("fast", 1.0, pending=2.0)

@@ -122,6 +122,8 @@ def fixed(resource: Resource, body: Body, names: t.Iterable[str], call: Call) ->
         if name not in body or body[name] is None:
             continue
         old, new = resource.body.get(name), body[name]
+        if old is None and new == "":
+            continue
         if isinstance(old, str) and old.startswith("https://") and isinstance(new, str):
             old, new = relative(old, call.project), relative(new, call.project)
             if name == "region":
