@@ -58,7 +58,8 @@ class Api:
     # ---- what most tests need
 
     def network(self, name: str = "n1", *, marked: bool = True, **fields: t.Any) -> None:
-        self.post(f"{COMPUTE}/global/networks", {"name": name, "autoCreateSubnetworks": False, **_mark(marked), **fields})
+        body = {"name": name, "autoCreateSubnetworks": False}
+        self.post(f"{COMPUTE}/global/networks", {**body, **_mark(marked), **fields})
 
     def subnetwork(self, name: str = "s1", cidr: str = "10.1.0.0/24", *, network: str = "n1", region: str = REGION,
                    marked: bool = True, ranges: t.Mapping[str, str] | None = None, **fields: t.Any) -> None:

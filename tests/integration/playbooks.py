@@ -24,8 +24,10 @@ BIN = pathlib.Path(sys.executable).parent
 
 #: Both ways to run a module.
 PATHS = ("in-process", "module")
-#: The running interpreter spelled otherwise: equal in everything, but not as a string, so that modules get their process.
+#: The running interpreter spelled otherwise: the same, but not the same string, so that modules get a process.
 OTHER_SPELLING = str(BIN / ".." / BIN.name / pathlib.Path(sys.executable).name)
+#: Variables of the machine that must not reach a test.
+SETTINGS = ("GCP_", "GOOGLE_", "ANSIBLE_", "PODREACH_")
 SECONDS = 180
 
 
@@ -104,7 +106,7 @@ class Playbooks:
         known = {name: {**common, **(more or {})} for name, more in (hosts or {"here": {}}).items()}
         (where / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": known}}), encoding="utf-8")
         environment: dict[str, str | None] = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("GCP_", "GOOGLE_", "ANSIBLE_"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)},
             **self.lab.env,
             "HOME": str(where / "home"),
             "PODREACH_RECORD": str(where / "record"),
@@ -115,6 +117,7 @@ class Playbooks:
             # what a module's process was made of stays, and shows that there was one
             "ANSIBLE_KEEP_REMOTE_FILES": "1",
             "ANSIBLE_REMOTE_TEMP": str(where / "remote"),
+            "ANSIBLE_ASYNC_DIR": str(where / "async"),
             "ANSIBLE_NOCOLOR": "1",
             **(env or {}),
         }

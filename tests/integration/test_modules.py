@@ -224,7 +224,8 @@ def shows(current: t.Any, wanted: t.Any, where: str = "") -> list[str]:
     if isinstance(wanted, dict) and isinstance(current, dict):
         return [item for key in wanted for item in shows(current.get(key), wanted[key], f"{where}.{key}")]
     if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
-        return [item for n, pair in enumerate(zip(current, wanted, strict=True)) for item in shows(*pair, f"{where}[{n}]")]
+        pairs = enumerate(zip(current, wanted, strict=True))
+        return [item for number, pair in pairs for item in shows(*pair, f"{where}[{number}]")]
     return [] if current == wanted else [f"{where} is {current!r}, not {wanted!r}"]
 
 

@@ -5,17 +5,6 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = """
-name: record
-type: aggregate
-short_description: Records results for tests
-description:
-  - Writes a line of JSON for each result to the file named by the environment variable C(PODREACH_RECORD).
-  - A task variable C(observe) lists paths of the lab to be read right after the task; what was there is recorded with it.
-author:
-  - podreach.gke contributors (@podreach)
-"""
-
 import json
 import os
 import pathlib
@@ -24,6 +13,17 @@ import urllib.error
 import urllib.request
 
 from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: record
+type: aggregate
+short_description: Records results for tests
+description:
+  - Writes a line of JSON for each result to the file named by the environment variable C(PODREACH_RECORD).
+  - A task variable C(observe) lists paths of the lab to be read right after the task.
+author:
+  - podreach.gke contributors (@podreach)
+"""
 
 
 class CallbackModule(CallbackBase):

@@ -3,6 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
+
+from ansible.plugins.become import BecomeBase
+
 DOCUMENTATION = """
 name: itself
 short_description: Become who one is
@@ -26,10 +30,6 @@ options:
     description: [Not used.]
     type: str
 """
-
-import typing as t
-
-from ansible.plugins.become import BecomeBase
 
 
 class BecomeModule(BecomeBase):

@@ -5,6 +5,21 @@
 
 from __future__ import annotations
 
+import datetime
+import os
+import sys
+import time
+import typing as t
+
+from ansible_collections.podreach.gke.plugins.module_utils.arguments import (
+    ArgumentSpec,
+    Call,
+    Definition,
+    env_unless_empty,
+    run_as_module,
+)
+from ansible_collections.podreach.gke.plugins.module_utils.errors import Refused
+
 DOCUMENTATION = r"""
 module: probe
 short_description: Shows what a module of podreach.gke is given, and does what modules should not
@@ -35,21 +50,6 @@ options:
   fail: {description: [How to fail.], type: str, choices: [refused, unexpected]}
   sleep: {description: [Seconds.], type: float, default: 0}
 """
-
-import datetime
-import os
-import sys
-import time
-import typing as t
-
-from ansible_collections.podreach.gke.plugins.module_utils.arguments import (
-    ArgumentSpec,
-    Call,
-    Definition,
-    env_unless_empty,
-    run_as_module,
-)
-from ansible_collections.podreach.gke.plugins.module_utils.errors import Refused
 
 SPEC = ArgumentSpec(
     options={
