@@ -10,6 +10,7 @@ verification. Nothing here knows a cloud: a :class:`Resource` reads, plans and s
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import typing as t
 from dataclasses import dataclass, field
@@ -74,10 +75,13 @@ class Consent:
 class Resource(t.Protocol):
     """One thing in a cloud, with what the caller wants of it."""
 
-    kind: str
-    name: str
-    #: kind and full name, as messages show it
-    label: str
+    @property
+    def name(self) -> str:
+        """Its own name, as the caller confirms a replacement by it."""
+
+    @property
+    def label(self) -> str:
+        """Kind and full name, as messages show it."""
 
     def read(self) -> dict[str, t.Any] | None:
         """The current object, ``None`` if there is none."""
@@ -121,8 +125,11 @@ def prepare(resources: t.Sequence[Resource], consent: Consent, *, check_mode: bo
         try:
             current, operation = resource.settle(resource.read())
             plan = Plan(None, None) if operation else resource.plan(current, check_mode=check_mode)
-            if not check_mode:
-                refusals.extend(missing_consent(resource, plan, consent))
+            unallowed = missing_consent(resource, plan, consent)
+            if check_mode:
+                plan = dataclasses.replace(plan, warnings=(*plan.warnings, *(str(refusal) for refusal in unallowed)))
+            else:
+                refusals.extend(unallowed)
         except Refused as refusal:
             refusals.append(refusal)
             continue

@@ -61,14 +61,21 @@ def check(
     def of_network(items: list[Json]) -> list[Json]:
         return [item for item in items if relative(item.get("network", ""))[1].rsplit("/", 1)[-1] == network_name]
 
-    routers = of_network(client.list("compute", f"projects/{project}/aggregated/routers"))
+    routers = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
     routers = [item for item in routers if item.get("bgpPeers")]
     if not routers:
         return
     network_now = client.get("compute", network_path) or {}
-    subnetworks_now = of_network(client.list("compute", f"projects/{project}/aggregated/subnetworks"))
+    subnetworks_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/subnetworks"))
     network_then = {**network_now, **(network or {})}
-    subnetworks_then = _replaced(subnetworks_now, subnetwork)
+    subnetworks_then = subnetworks_now
+    for sibling in resource.siblings:
+        # what the same task is about to do counts too
+        if sibling.kind == "subnetwork" and sibling.planned and sibling.planned.steps and sibling.planned.after:
+            ahead = {**sibling.planned.after, "region": sibling.collection.rsplit("/", 1)[0]}
+            if ahead.get("network", network_name).rsplit("/", 1)[-1] == network_name:
+                subnetworks_then = _replaced(subnetworks_then, ahead)
+    subnetworks_then = _replaced(subnetworks_then, subnetwork)
     over = []
     for now, then in zip(routers, _replaced(routers, router), strict=True):
         region = relative(now["region"])[1].rsplit("/", 1)[-1]
@@ -83,7 +90,7 @@ def check(
             before = advertised(network_now, subnetworks_now, now, peer)
             after = advertised(network_then, subnetworks_then, then, peer)
             growth = len(after - before) - len(before - after)
-            count = sent.get(peer["name"], len(before)) + growth
+            count = max(sent.get(peer["name"], 0), len(before)) + growth
             if growth > 0 and count > limit:
                 over.append(f"{now['name']}/{peer['name']}: {count - growth} now, {count} then")
     if over:

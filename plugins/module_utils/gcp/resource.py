@@ -109,6 +109,15 @@ class Default(Kind):
         return self.default if value is None else value
 
 
+class Block(Kind):
+    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
+
+    def same(self, one: t.Any, other: t.Any) -> bool:
+        if isinstance(other, str) and other.startswith("/"):
+            return str(one).endswith(other)
+        return bool(one == other)
+
+
 class Number(Kind):
     """A number that the API writes as a string (int64)."""
 
@@ -261,9 +270,8 @@ class GcpResource:
         self.project = params.get("project") or client.project
         #: what is brought about together with this one; the ones before it come first
         self.siblings: t.Sequence[GcpResource] = ()
-        #: whether it existed when it was last read, and whether it is about to be deleted
-        self.exists = False
-        self.going = False
+        #: what was planned for it last
+        self.planned: Plan | None = None
         self.errors: list[PodreachError] = []
         self.check_name("name", self.name)
         self.validate()
@@ -339,12 +347,20 @@ class GcpResource:
         """Whether this collection created the object."""
         return MARKER in str(current.get("description") or "")
 
-    def coming(self, path: str) -> GcpResource | None:
-        """The sibling that is about to create what lives at ``path``, if there is one."""
+    def sibling(self, path: str) -> GcpResource | None:
+        """The sibling that lives at ``path``, if it is about to be changed, created or deleted."""
         for sibling in self.siblings:
-            if sibling.path == path and sibling.params["state"] == "present" and not sibling.exists:
+            if sibling.path == path and sibling.planned and sibling.planned.steps:
                 return sibling
         return None
+
+    def look_at(self, path: str) -> Json | None:
+        """What is at a path of the compute API, as it will be when this resource's turn comes."""
+        found = self.client.get("compute", path)
+        sibling = self.sibling(path)
+        if sibling and sibling.planned:
+            return {**(found or {}), **sibling.planned.after} if sibling.planned.after else None
+        return found
 
     def read(self) -> Json | None:
         return self.client.get(self.service, self.path)
@@ -367,12 +383,13 @@ class GcpResource:
         return shown
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
-        self.exists = current is not None
         if self.params["state"] == "absent":
-            return self._plan_removal(current)
-        if current is None:
-            return self._plan_creation(check_mode=check_mode)
-        return self._plan_update(current, check_mode=check_mode)
+            self.planned = self._plan_removal(current)
+        elif current is None:
+            self.planned = self._plan_creation(check_mode=check_mode)
+        else:
+            self.planned = self._plan_update(current, check_mode=check_mode)
+        return self.planned
 
     def _plan_removal(self, current: Json | None) -> Plan:
         if current is None:
@@ -390,7 +407,6 @@ class GcpResource:
             return Plan(before, before, warnings=(f"{refusal} Left alone.",))
         if refusal:
             raise refusal
-        self.going = True
         step = Step("delete", f"delete {self.kind} {self.name}", Request("DELETE", self.path), Grade.DESTRUCTIVE)
         return Plan(before, None, (step,))
 

@@ -11,6 +11,7 @@ something is gone afterwards. Interfaces and BGP peers are lists of the same sha
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -18,7 +19,7 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Step
+from ..engine import Grade, Plan, Step
 from ..errors import PodreachError
 from . import advertisement
 from .resource import (
@@ -36,12 +37,6 @@ from .resource import (
     disruptive_if_less,
 )
 from .subnetworks import network_path
-
-try:
-    import fcntl
-except ImportError:
-    # a platform without it has no local writers to serialise by it
-    fcntl = None  # type: ignore[assignment]  # only the name must exist
 
 SPEC = ArgumentSpec(
     options={
@@ -84,7 +79,7 @@ class Router(GcpResource):
     kind = "router"
     required = ("network",)
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a router stays in its network"), Link()),
         Field("bgp.asn", Fixed("the ASN of a router is fixed; all its sessions use it")),
         Field("bgp.advertiseMode", Patch(_mode_grade), Default("DEFAULT")),
@@ -158,10 +153,21 @@ class Router(GcpResource):
         grade: Grade = Grade.SAFE,
         summary: str | None = None,
     ) -> Step:
-        if dig(patch, "bgp.advertiseMode") == "DEFAULT":
+        mode = dig(patch, "bgp.advertiseMode")
+        groups = dig(patch, "bgp.advertisedGroups") or dig(current, "bgp.advertisedGroups") or []
+        if mode == "CUSTOM" and "ALL_SUBNETS" not in groups:
+            grade = Grade.DISRUPTIVE
+        if mode == "DEFAULT":
             # the API takes the lists only together with CUSTOM
             patch["bgp"].update(advertisedGroups=[], advertisedIpRanges=[])
         return super().patch_step(current, patch, patched, grade, summary)
+
+    def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
+        plan = super()._plan_update(current, check_mode=check_mode)
+        if plan.after and plan.steps and dig(plan.after, "bgp.advertiseMode") == "DEFAULT":
+            for emptied in ("advertisedGroups", "advertisedIpRanges"):
+                plan.after["bgp"].pop(emptied, None)
+        return plan
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         return _locked(self.path)
@@ -170,9 +176,6 @@ class Router(GcpResource):
 @contextlib.contextmanager
 def _locked(path: str) -> t.Iterator[None]:
     """Hold this machine's lock on a router. Writers elsewhere, and other tools, are not stopped by it."""
-    if fcntl is None:
-        yield
-        return
     directory = os.path.join(tempfile.gettempdir(), f"podreach-{os.getuid()}")
     os.makedirs(directory, mode=0o700, exist_ok=True)
     if os.stat(directory).st_uid != os.getuid():

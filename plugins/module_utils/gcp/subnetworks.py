@@ -9,6 +9,8 @@ So removing and adding are two steps, and a changed range is refused.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
@@ -106,7 +108,7 @@ class Subnetwork(GcpResource):
     required = ("network", "ip_cidr_range")
     fingerprinted = True
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a subnetwork stays in its network"), Link()),
         Field("ipCidrRange", Via(_expand)),
         Field("secondaryIpRanges", Via(_secondary_ranges), SecondaryRanges(), purge="purge_secondary_ranges"),
@@ -159,7 +161,7 @@ class Subnetwork(GcpResource):
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         before = advertisement.subnetwork_ranges(current) if current else []
-        if sorted(advertisement.subnetwork_ranges(after)) == sorted(before):
+        if not Counter(advertisement.subnetwork_ranges(after)) - Counter(before):
             return []
         path = network_path(current["network"], self.project) if current else self.network_path
         warnings = self._look_at_network(path, after, check_mode=check_mode)
@@ -169,10 +171,8 @@ class Subnetwork(GcpResource):
 
     def _look_at_network(self, path: str, after: Json, *, check_mode: bool) -> list[str]:
         """Refuse ranges that the network has no room for; a network that is not there yet is missing or planned."""
-        network = self.client.get("compute", path)
+        network = self.look_at(path)
         if network is None:
-            if self.coming(path):
-                return []
             if check_mode:
                 return [f"{self.label}: network {path} does not exist yet; counted as planned."]
             raise self.refused(f"network {path} does not exist: create it first", code="missing-prerequisite")
@@ -183,7 +183,7 @@ class Subnetwork(GcpResource):
                     raise self.refused(finding.message, code=finding.code)
         others = [
             addressing.Range(cidr, f"subnetwork {item['name']} in {region_of(item)}")
-            for item in self.client.list("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
+            for item in self.client.list_all("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
             if network_path(item["network"], self.project) == path
             and (item["name"], region_of(item)) != (self.name, self.params["region"])
             for cidr in advertisement.subnetwork_ranges(item)

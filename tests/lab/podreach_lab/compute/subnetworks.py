@@ -96,8 +96,7 @@ def check_free(
         raise invalid(
             field,
             wanted,
-            f"Invalid IPCidrRange: {wanted} overlaps {cidr.AUTO_MODE}, which is reserved for auto subnet mode "
-            "networks.",
+            f"Extended subnetworks in auto subnet mode networks cannot overlap with {cidr.AUTO_MODE}.",
         )
 
 

@@ -13,11 +13,12 @@ import time
 import typing as t
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from ansible_collections.podreach.gke.plugins.module_utils import addressing
 from ansible_collections.podreach.gke.plugins.module_utils.addressing import AddressingError, Range
 from ansible_collections.podreach.gke.plugins.module_utils.errors import InvalidInput
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 # How long one example takes says nothing on a busy machine.
 settings.register_profile("podreach", deadline=None)
