@@ -26,10 +26,12 @@ attributes:
   action:
     support: partial
     details:
-      - Runs inside the controller, without starting a process, where the connection is local and neither C(become), C(async),
-        a remote C(delegate_to) nor another interpreter is asked for. Else it runs as a module. The result is the same.
-    description: Indicates that this has a corresponding action plugin so some parts of the options can be executed on the
-      controller.
+      - Runs inside the controller, without starting a process, where the connection is local and neither C(become),
+        C(async), a remote C(delegate_to) nor another interpreter is asked for. Else it runs as a module. The result is
+        the same.
+    description:
+      - Indicates that this has a corresponding action plugin so some parts of the options can be executed on the
+        controller.
   async:
     support: full
     description: Supports being used with the C(async) keyword.

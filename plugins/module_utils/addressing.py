@@ -603,7 +603,7 @@ def check_subnet_range(cidr: str, *, auto_mode: bool = False, where: str = "") -
     """Findings about a subnet's primary or secondary range.
 
     * error ``range-prohibited``: it touches space that Google allows to no subnet.
-    * error ``auto-mode-overlap``: it touches 10.128.0.0/9 while ``auto_mode`` says that the network is, or is peered
+    * error ``range-overlap``: it touches 10.128.0.0/9 while ``auto_mode`` says that the network is, or is peered
       with, one in auto mode.
     * warning ``gke-default-services-overlap``: pods of clusters with the default Services range cannot reach it.
     * warning ``range-public``: public addresses used privately; peering does not import them by default and GKE
@@ -623,7 +623,7 @@ def check_subnet_range(cidr: str, *, auto_mode: bool = False, where: str = "") -
             f"{network} touches {AUTO_MODE_RANGE}, which auto-mode networks take their subnets from; choose a range "
             "outside it"
         )
-        found.append(Finding("error", "auto-mode-overlap", _at(where, message)))
+        found.append(Finding("error", "range-overlap", _at(where, message)))
     found.extend(_default_services_findings(network, where))
     if space(cidr) == "public":
         message = (
@@ -640,9 +640,9 @@ def check_destination(cidr: str, *, where: str = "") -> list[Finding]:
     * warning ``docker-bridge-overlap``: a node with a Docker bridge delivers 172.17.0.0/16 to itself.
     * warning ``gke-default-services-overlap``: GKE's default Services range is answered inside each cluster.
 
-    Raises AddressingError where it is no range.
+    A bare address counts as its /32. Raises AddressingError where it is neither an address nor a range.
     """
-    network = parse(cidr, where=where)
+    network = parse(cidr if "/" in cidr else f"{cidr}/32", where=where)
     found = []
     if network.overlaps(ipaddress.IPv4Network(DOCKER_BRIDGE_RANGE)):
         message = (

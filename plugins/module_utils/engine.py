@@ -10,6 +10,7 @@ verification. Nothing here knows a cloud: a :class:`Resource` reads, plans and s
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import typing as t
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ MAX_CONFLICTS = 5
 MAX_READS = 4
 
 
-class Grade(str, enum.Enum):
+class Grade(enum.StrEnum):
     """What a step may do to traffic that flows now."""
 
     SAFE = "safe"
@@ -74,10 +75,13 @@ class Consent:
 class Resource(t.Protocol):
     """One thing in a cloud, with what the caller wants of it."""
 
-    kind: str
-    name: str
-    #: kind and full name, as messages show it
-    label: str
+    @property
+    def name(self) -> str:
+        """Its own name, as the caller confirms a replacement by it."""
+
+    @property
+    def label(self) -> str:
+        """Kind and full name, as messages show it."""
 
     def read(self) -> dict[str, t.Any] | None:
         """The current object, ``None`` if there is none."""
@@ -121,8 +125,11 @@ def prepare(resources: t.Sequence[Resource], consent: Consent, *, check_mode: bo
         try:
             current, operation = resource.settle(resource.read())
             plan = Plan(None, None) if operation else resource.plan(current, check_mode=check_mode)
-            if not check_mode:
-                refusals.extend(missing_consent(resource, plan, consent))
+            unallowed = missing_consent(resource, plan, consent)
+            if check_mode:
+                plan = dataclasses.replace(plan, warnings=(*plan.warnings, *(str(refusal) for refusal in unallowed)))
+            else:
+                refusals.extend(unallowed)
         except Refused as refusal:
             refusals.append(refusal)
             continue
@@ -138,7 +145,8 @@ def missing_consent(resource: Resource, plan: Plan, consent: Consent) -> list[Re
         if step.action == "replace" and consent.confirm_replace != resource.name:
             refusals.append(
                 Refused(
-                    f"{resource.label}: {step.summary}: this replaces it. Say confirm_replace: {resource.name} to do it.",
+                    f"{resource.label}: {step.summary}: this replaces it. Say confirm_replace: {resource.name} to do "
+                    "it.",
                     code="replace-not-confirmed",
                     resource=resource.label,
                 )
@@ -206,7 +214,9 @@ def _plan_again(
     for reading in range(MAX_READS):
         current, _operation = resource.settle(resource.read())
         plan = resource.plan(current, check_mode=False)
-        if not done or not any(again.action == done[1].action and again.summary == done[1].summary for again in plan.steps):
+        if not done or not any(
+            again.action == done[1].action and again.summary == done[1].summary for again in plan.steps
+        ):
             break
         if reading + 1 == MAX_READS:
             raise ApiError(

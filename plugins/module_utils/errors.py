@@ -21,8 +21,15 @@ class PodreachError(Exception):
 
     code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None, reason: str | None = None, resource: str | None = None,
-                 operation: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        reason: str | None = None,
+        resource: str | None = None,
+        operation: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code

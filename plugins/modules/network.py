@@ -31,7 +31,8 @@ options:
     type: str
   auto_create_subnetworks:
     description:
-      - Whether Google makes a subnetwork in every region. A new network has none unless this is V(true). Fixed at creation.
+      - Whether Google makes a subnetwork in every region. A new network has none unless this is V(true). Fixed at
+        creation.
     type: bool
   mtu:
     description:
@@ -44,8 +45,8 @@ options:
     suboptions:
       routing_mode:
         description:
-          - With V(REGIONAL), a Cloud Router advertises the subnetworks of its own region only, and what it learns is usable
-            there only. V(GLOBAL) means all regions.
+          - With V(REGIONAL), a Cloud Router advertises the subnetworks of its own region only, and what it learns is
+            usable there only. V(GLOBAL) means all regions.
           - Going back to V(REGIONAL) withdraws routes, and needs O(allow_disruption).
         type: str
         choices: [REGIONAL, GLOBAL]

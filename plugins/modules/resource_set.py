@@ -66,8 +66,8 @@ options:
     default: {}
   unmarked:
     description:
-      - What to do with O(state=absent) about what this collection did not create. V(refuse) deletes nothing at all, V(keep)
-        leaves it alone, with a warning, and deletes the rest.
+      - What to do with O(state=absent) about what this collection did not create. V(refuse) deletes nothing at all,
+        V(keep) leaves it alone, with a warning, and deletes the rest.
     type: str
     choices: [refuse, keep]
     default: refuse
@@ -166,7 +166,9 @@ error:
 """
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import run_as_module
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.resource_set import DEFINITION
+from ansible_collections.podreach.gke.plugins.module_utils.gcp import resource_set
+
+DEFINITION = resource_set.DEFINITION
 
 
 def main() -> None:

@@ -29,7 +29,8 @@ from ..module_utils.errors import PodreachError
 def plain(value: t.Any, omit: t.Any = None) -> t.Any:
     """A value as plain Python types, without what is to be omitted.
 
-    Core 2.19 and later hand over tagged strings and lazy containers, older ones vaulted strings of their own class; what
+    Core 2.19 and later hand over tagged strings and lazy containers, older ones vaulted strings of their own class;
+    what
     leaves here holds exactly dict, list, str, int, float, bool and None.
     """
     if value is None or isinstance(value, bool):

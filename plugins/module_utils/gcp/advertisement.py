@@ -42,8 +42,14 @@ def advertised(network: Json, subnetworks: t.Sequence[Json], router: Json, peer:
     return prefixes
 
 
-def check(resource: GcpResource, network_path: str, *, network: Json | None = None, subnetwork: Json | None = None,
-          router: Json | None = None) -> None:
+def check(
+    resource: GcpResource,
+    network_path: str,
+    *,
+    network: Json | None = None,
+    subnetwork: Json | None = None,
+    router: Json | None = None,
+) -> None:
     """Refuse a change after which a session of the network would send more prefixes than its peer takes.
 
     What changes is given as it will be: the ``network``, one ``subnetwork`` (with name and region) or one ``router``
@@ -55,18 +61,27 @@ def check(resource: GcpResource, network_path: str, *, network: Json | None = No
     def of_network(items: list[Json]) -> list[Json]:
         return [item for item in items if relative(item.get("network", ""))[1].rsplit("/", 1)[-1] == network_name]
 
-    routers = of_network(client.list("compute", f"projects/{project}/aggregated/routers"))
+    routers = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
     routers = [item for item in routers if item.get("bgpPeers")]
     if not routers:
         return
     network_now = client.get("compute", network_path) or {}
-    subnetworks_now = of_network(client.list("compute", f"projects/{project}/aggregated/subnetworks"))
+    subnetworks_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/subnetworks"))
     network_then = {**network_now, **(network or {})}
-    subnetworks_then = _replaced(subnetworks_now, subnetwork)
+    subnetworks_then = subnetworks_now
+    for sibling in resource.siblings:
+        # what the same task is about to do counts too
+        if sibling.kind == "subnetwork" and sibling.planned and sibling.planned.steps and sibling.planned.after:
+            ahead = {**sibling.planned.after, "region": sibling.collection.rsplit("/", 1)[0]}
+            if ahead.get("network", network_name).rsplit("/", 1)[-1] == network_name:
+                subnetworks_then = _replaced(subnetworks_then, ahead)
+    subnetworks_then = _replaced(subnetworks_then, subnetwork)
     over = []
-    for now, then in zip(routers, _replaced(routers, router)):
+    for now, then in zip(routers, _replaced(routers, router), strict=True):
         region = relative(now["region"])[1].rsplit("/", 1)[-1]
-        status = client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
+        status = (
+            client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
+        )
         sent = {
             peer.get("name"): len(peer.get("advertisedRoutes") or [])
             for peer in (status.get("result") or {}).get("bgpPeerStatus") or []
@@ -75,13 +90,14 @@ def check(resource: GcpResource, network_path: str, *, network: Json | None = No
             before = advertised(network_now, subnetworks_now, now, peer)
             after = advertised(network_then, subnetworks_then, then, peer)
             growth = len(after - before) - len(before - after)
-            count = sent.get(peer["name"], len(before)) + growth
+            count = max(sent.get(peer["name"], 0), len(before)) + growth
             if growth > 0 and count > limit:
                 over.append(f"{now['name']}/{peer['name']}: {count - growth} now, {count} then")
     if over:
         raise Refused(
             f"{resource.label}: this change would push BGP sessions over {limit} prefixes, and a peer such as an AWS "
-            f"virtual private gateway then drops the whole session: {'; '.join(over)}. Aggregate the ranges with CUSTOM "
+            f"virtual private gateway then drops the whole session: {'; '.join(over)}. Aggregate the ranges with "
+            "CUSTOM "
             "advertisement, or raise advertised_prefix_limit if the peer is known to take more.",
             code="bgp-prefix-limit",
             resource=resource.label,

@@ -123,8 +123,13 @@ class Session:
     its URL, for each place that a token of this session comes from.
     """
 
-    def __init__(self, params: t.Mapping[str, t.Any], service_urls: t.Mapping[str, str], run_dir: str | None = None,
-                 secrets: set[str] | None = None) -> None:
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        service_urls: t.Mapping[str, str],
+        run_dir: str | None = None,
+        secrets: set[str] | None = None,
+    ) -> None:
         if IMPORT_ERROR:
             library = "google-auth with requests"
             raise PodreachError(missing_required_lib(library), code="missing-library") from IMPORT_ERROR

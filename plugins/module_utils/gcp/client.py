@@ -30,7 +30,7 @@ except ImportError:
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 RETRIED_REASONS = frozenset({"rateLimitExceeded", "resourceNotReady"})
-RETRIED_TEXTS = ("peering operation in progress", "route operation in progress")
+RETRIED_TEXTS = ("peering operation in progress", "route operation in progress", "incompatible operation")
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
@@ -97,18 +97,27 @@ class Client:
     ``project`` is the default project. ``projects``, if given, are the only ones that may be written.
     """
 
-    def __init__(self, transport: Transport, urls: t.Mapping[str, str], *, project: str | None, timeout: float,
-                 wait: bool = True, projects: t.Sequence[str] | None = None,
-                 progress: t.Callable[[str], None] | None = None, clock: type[Clock] = Clock) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        urls: t.Mapping[str, str],
+        *,
+        project: str | None,
+        timeout: float,
+        wait: bool = True,
+        projects: t.Sequence[str] | None = None,
+        progress: t.Callable[[str], None] | None = None,
+        clock: type[Clock] | None = None,
+    ) -> None:
         self.transport = transport
         self.urls = urls
         self.project = project
         self.projects = projects
         self.wait = wait
         self._progress = progress or (lambda line: None)
-        self._clock = clock
+        self._clock = clock or Clock
         self._timeout = timeout
-        self._deadline = clock.now() + timeout
+        self._deadline = self._clock.now() + timeout
 
     @classmethod
     def for_call(cls, call: Call) -> Client:
@@ -128,7 +137,7 @@ class Client:
             project=session.project,
             timeout=params["timeout"],
             wait=params["wait"],
-            projects=params.get("projects"),
+            projects=params.get("projects") or ([session.project] if params.get("environment") == "cloud" else None),
             progress=call.progress,
         )
 
@@ -143,7 +152,7 @@ class Client:
                 return None
             raise
 
-    def list(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
+    def list_all(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
         """All objects of a list, of all its pages. An aggregated list gives those of all its scopes."""
         found: list[dict[str, t.Any]] = []
         while True:
@@ -159,8 +168,9 @@ class Client:
                 return found
             query = {**query, "pageToken": page["nextPageToken"]}
 
-    def mutate(self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *,
-               resource: str = "") -> dict[str, t.Any]:
+    def mutate(
+        self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *, resource: str = ""
+    ) -> dict[str, t.Any]:
         """Send a change; the answer is an operation, not waited for.
 
         A compute request carries a request id, so that sending it again cannot make two; a lost answer of the
@@ -181,8 +191,16 @@ class Client:
             error.resource = resource or error.resource
             raise
 
-    def request(self, service: str, method: str, path: str, *, query: t.Mapping[str, t.Any] | None = None,
-                body: dict[str, t.Any] | None = None, again: bool = True) -> dict[str, t.Any]:
+    def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        query: t.Mapping[str, t.Any] | None = None,
+        body: dict[str, t.Any] | None = None,
+        again: bool = True,
+    ) -> dict[str, t.Any]:
         """One request, sent again while that may help. ``again`` says whether a lost answer may be asked for again."""
         url = self.urls[service] + path + ("?" + urlencode(query, doseq=True) if query else "")
         limit = min(self._deadline, self._clock.now() + PATIENCE)
@@ -200,13 +218,13 @@ class Client:
                 continue
             if answer.status < 300:
                 return answer.body
-            error = as_error(answer, method, url)
-            if error.status == 412:
-                raise Conflict(str(error), status=412, reason=error.reason)
-            busy = error.reason in RETRIED_REASONS or any(text in error.message for text in RETRIED_TEXTS)
-            until = self._deadline if busy and error.status == 400 else limit
+            problem = as_error(answer, method, url)
+            if problem.status == 412:
+                raise Conflict(str(problem), status=412, reason=problem.reason)
+            busy = problem.reason in RETRIED_REASONS or any(text in problem.message for text in RETRIED_TEXTS)
+            until = self._deadline if busy and problem.status == 400 else limit
             if not (busy or answer.status in RETRIED_STATUS) or self._clock.now() >= until:
-                raise error
+                raise problem
             self._pause(attempt, until, answer.headers.get("retry-after"))
 
     def _pause(self, attempt: int, limit: float, retry_after: str | None) -> None:
@@ -220,7 +238,7 @@ class Client:
     def finish(self, service: str, operation: dict[str, t.Any], resource: str) -> str | None:
         """Wait for an operation; its failure is raised. Returns its name if this call does not wait for it."""
         began = self._clock.now()
-        next_line, interval, attempt = FIRST_LINE, FIRST_LINE, 0
+        next_line, interval, attempt = float(FIRST_LINE), float(FIRST_LINE), 0
         name = operation.get("name", "")
         while operation.get("status") != "DONE":
             if not self.wait:
@@ -228,8 +246,10 @@ class Client:
             waited = self._clock.now() - began
             if self._clock.now() >= self._deadline:
                 raise Timeout(
-                    f"{resource}: {operation.get('operationType', 'operation')} {name} is still {operation.get('status')} "
-                    f"after {waited:.0f} s (timeout {self._timeout:.0f} s). It goes on in the cloud; the next run adopts it.",
+                    f"{resource}: {operation.get('operationType', 'operation')} {name} is still "
+                    f"{operation.get('status')} "
+                    f"after {waited:.0f} s (timeout {self._timeout:.0f} s). It goes on in the cloud; the next run "
+                    "adopts it.",
                     resource=resource,
                     operation=name,
                 )
@@ -249,27 +269,34 @@ class Client:
 
     def wait_until(self, missing: t.Callable[[], list[str]], seconds: float, what: str) -> list[str]:
         """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left."""
-        began, interval = self._clock.now(), FIRST_LINE
+        began, interval = self._clock.now(), float(FIRST_LINE)
         next_line, attempt = float(FIRST_LINE), 0
         while True:
             left = missing()
             waited = self._clock.now() - began
             if not left or waited >= seconds:
+                # this time was the caller's to give, apart from that for operations
+                self._deadline += waited
                 return left
             if waited >= next_line:
                 self._progress(f"{what}: {'; '.join(left)}, {waited:.0f} s")
                 interval *= 2
                 next_line = waited + interval
             attempt += 1
-            self._clock.sleep(max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), 10), seconds - waited)))
+            self._clock.sleep(
+                max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), 10), seconds - waited))
+            )
 
     def in_flight(self, service: str, scope: str, target: str) -> dict[str, t.Any] | None:
         """The operation that is changing ``target`` (a resource's path) now, if there is one. ``scope`` is where
         operations are listed: ``projects/P/global``, ``projects/P/regions/R`` or ``projects/P/locations/L``."""
         key = "operations" if service == "container" else "items"
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
-        for operation in self.list(service, f"{scope}/operations", key=key, **query):
-            if operation.get("status") != "DONE" and str(operation.get("targetLink", "")).endswith("/" + relative(target)[1]):
+        # the container API's links may say zones where its paths say locations
+        tail = "/" + relative(target)[1].replace("zones/", "locations/")
+        for operation in self.list_all(service, f"{scope}/operations", key=key, **query):
+            link = str(operation.get("targetLink", "")).replace("/zones/", "/locations/")
+            if operation.get("status") != "DONE" and link.endswith(tail):
                 return operation
         return None
 
@@ -330,5 +357,8 @@ def as_error(answer: Answer, method: str, url: str) -> ApiError:
     reason = first.get("reason") or error.get("status")
     bare = url.split("?", 1)[0]
     return ApiError(
-        f"{method} {bare}: {answer.status}: {message}", status=answer.status, code=reason or str(answer.status), reason=reason
+        f"{method} {bare}: {answer.status}: {message}",
+        status=answer.status,
+        code=reason or str(answer.status),
+        reason=reason,
     )

@@ -16,16 +16,17 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from ..errors import Refused
-from .clusters_common import ContainerResource
+from .container import ContainerResource
 from .node_pools import POOL_OPTIONS, labels, max_pods, new_pool, validate_pool
+from .pod_ranges import refuse_too_many
 from .resource import (
+    Block,
     CreateOnly,
     Default,
     Field,
     Fixed,
     Json,
     Keyed,
-    Kind,
     Labels,
     Link,
     Names,
@@ -109,7 +110,15 @@ SPEC = ArgumentSpec(
         },
         "locations": {"type": "list", "elements": "str"},
         "resource_labels": {"type": "dict"},
-        "node_pools": {"type": "list", "elements": "dict", "options": POOL_OPTIONS},
+        "node_pools": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                **POOL_OPTIONS,
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            },
+            "mutually_exclusive": [["node_count", "initial_node_count"]],
+        },
         "deletion_protection": {"type": "bool", "default": True},
         "confirm_replace": {"type": "str"},
         "prerequisite_timeout": {"type": "int", "default": 0},
@@ -119,7 +128,7 @@ SPEC = ArgumentSpec(
 
 _ROUTES_OR_ALIASES = (
     "a cluster stays routes-based or VPC-native for good: make a new cluster beside it and move the workloads, or say "
-    "confirm_replace: <its name> with deletion_protection: false to have it deleted and made anew"
+    "confirm_replace: {name} with deletion_protection: false to have it deleted and made anew"
 )
 _OWN_LABEL = {"managed-by": "podreach-gke"}
 
@@ -139,7 +148,15 @@ def _locations(cluster: Cluster, current: Json, wanted: list[str]) -> list[Step]
     removed = set(current.get("locations") or []) - set(wanted)
     grade = Grade.DISRUPTIVE if removed else Grade.SAFE
     body = {"name": cluster.path, "update": {"desiredLocations": wanted}}
-    return [Step("update", f"change locations to {', '.join(wanted)}", Request("PUT", cluster.path, body), grade, ("locations",))]
+    return [
+        Step(
+            "update",
+            f"change locations to {', '.join(wanted)}",
+            Request("PUT", cluster.path, body),
+            grade,
+            ("locations",),
+        )
+    ]
 
 
 def _labels(cluster: Cluster, current: Json, wanted: dict[str, str]) -> list[Step]:
@@ -159,17 +176,10 @@ def _additional_pod_ranges(cluster: Cluster, current: Json, wanted: list[str]) -
         if names:
             body = {"name": cluster.path, "update": {field: {"podRangeNames": names}}}
             summary = f"{verb} additional pod ranges {', '.join(names)}"
-            steps.append(Step("update", summary, Request("PUT", cluster.path, body), grade, ("additionalPodRangesConfig",)))
+            steps.append(
+                Step("update", summary, Request("PUT", cluster.path, body), grade, ("additionalPodRangesConfig",))
+            )
     return steps
-
-
-class Block(Kind):
-    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
-
-    def same(self, one: t.Any, other: t.Any) -> bool:
-        if isinstance(other, str) and other.startswith("/"):
-            return str(one).endswith(other)
-        return bool(one == other)
 
 
 class AuthorizedNetworks(Labels):
@@ -183,11 +193,12 @@ class AuthorizedNetworks(Labels):
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         now = (current or {}).get("cidrBlocks")
-        merged = {"enabled": wanted.get("enabled", True)}
+        merged = {**(current or {}), **wanted}
         if "cidrBlocks" in wanted:
             merged["cidrBlocks"] = self.blocks.merged(now, wanted["cidrBlocks"], exact=exact)
-        elif now and merged["enabled"]:
-            merged["cidrBlocks"] = now
+        if not merged.get("enabled"):
+            # the API takes blocks only while this is on
+            merged.pop("cidrBlocks", None)
         return merged
 
     def removed(self, current: t.Any, after: t.Any) -> list[str]:
@@ -212,11 +223,12 @@ def _authorized_networks(cluster: Cluster, current: Json, wanted: Json) -> list[
 class Cluster(ContainerResource):
     kind = "cluster"
     fields = (
-        Field("description"),
-        Field("network", Fixed("a cluster stays in its network"), Link()),
-        Field("subnetwork", Fixed("a cluster stays in its subnetwork"), Link()),
+        # first, since the differences after these follow from them
         Field("ipAllocationPolicy.useIpAliases", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
         Field("ipAllocationPolicy.useRoutes", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
+        Field("description", kind=Default("")),
+        Field("network", Fixed("a cluster stays in its network"), Link()),
+        Field("subnetwork", Fixed("a cluster stays in its subnetwork"), Link()),
         Field("clusterIpv4Cidr", kind=Block()),
         Field("ipAllocationPolicy.clusterSecondaryRangeName"),
         Field("ipAllocationPolicy.servicesSecondaryRangeName"),
@@ -285,6 +297,10 @@ class Cluster(ContainerResource):
         location: str = self.params["location"]
         return location if location.count("-") == 1 else location.rsplit("-", 1)[0]
 
+    def pools(self) -> list[Json]:
+        """The node pools that the create call makes."""
+        return [pool for pool in self.params.get("node_pools") or [] if pool["state"] == "present"]
+
     # -- what can be judged without asking
 
     def validate(self) -> None:
@@ -296,18 +312,20 @@ class Cluster(ContainerResource):
         policy = self.params.get("ip_allocation_policy") or {}
         self._validate_ranges(policy)
         self._validate_pods(policy)
-        for number, pool in enumerate(self.params.get("node_pools") or []):
+        for number, pool in enumerate(self.pools()):
             self.check_name(f"node_pools[{number}].name", pool["name"], 40)
             validate_pool(self, pool, f"node_pools[{number}].")
-        if dig(self.params, "autopilot.enabled") and self.params.get("node_pools"):
-            self.invalid("node_pools", [pool["name"] for pool in self.params["node_pools"]], "Autopilot makes its own pools")
+        if dig(self.params, "autopilot.enabled") and self.pools():
+            self.invalid("node_pools", [pool["name"] for pool in self.pools()], "Autopilot makes its own pools")
         private = self.params.get("private_cluster_config") or {}
         if private.get("enable_private_endpoint") and private.get("enable_private_nodes") is False:
             self.invalid("private_cluster_config.enable_private_endpoint", True, "it needs enable_private_nodes: true")
         disabled = dig(self.params, "network_config.default_snat_status.disabled")
-        if disabled and policy.get("use_routes"):
+        if disabled and (policy.get("use_routes") or policy.get("use_ip_aliases") is False):
             self.invalid(
-                "network_config.default_snat_status.disabled", True, "only VPC-native clusters can switch default SNAT off"
+                "network_config.default_snat_status.disabled",
+                True,
+                "only VPC-native clusters can switch default SNAT off",
             )
 
     def _validate_ranges(self, policy: t.Mapping[str, t.Any]) -> None:
@@ -315,7 +333,9 @@ class Cluster(ContainerResource):
             "cluster_ipv4_cidr": self.params.get("cluster_ipv4_cidr"),
             "ip_allocation_policy.cluster_ipv4_cidr_block": policy.get("cluster_ipv4_cidr_block"),
             "ip_allocation_policy.services_ipv4_cidr_block": policy.get("services_ipv4_cidr_block"),
-            "private_cluster_config.master_ipv4_cidr_block": dig(self.params, "private_cluster_config.master_ipv4_cidr_block"),
+            "private_cluster_config.master_ipv4_cidr_block": dig(
+                self.params, "private_cluster_config.master_ipv4_cidr_block"
+            ),
         }
         for number, item in enumerate(dig(self.params, "master_authorized_networks_config.cidr_blocks") or []):
             ranges[f"master_authorized_networks_config.cidr_blocks[{number}].cidr_block"] = item["cidr_block"]
@@ -324,7 +344,11 @@ class Cluster(ContainerResource):
             if cidr is None:
                 continue
             try:
-                if cidr.startswith("/") and option.endswith(("_cidr_block", "cluster_ipv4_cidr")) and "master" not in option:
+                if (
+                    cidr.startswith("/")
+                    and option.endswith(("_cidr_block", "cluster_ipv4_cidr"))
+                    and "master" not in option
+                ):
                     addressing.prefix_length(cidr)
                     continue
                 network = addressing.parse(cidr)
@@ -341,12 +365,24 @@ class Cluster(ContainerResource):
     def _validate_pods(self, policy: t.Mapping[str, t.Any]) -> None:
         names = ("cluster_secondary_range_name", "services_secondary_range_name")
         if policy.get("use_routes") and policy.get("use_ip_aliases"):
-            self.invalid("ip_allocation_policy.use_routes", True, "a cluster is either routes-based or VPC-native; leave one out")
+            self.invalid(
+                "ip_allocation_policy.use_routes", True, "a cluster is either routes-based or VPC-native; leave one out"
+            )
         if policy.get("use_routes") or policy.get("use_ip_aliases") is False:
             for option in (*names, "additional_pod_ranges_config"):
                 if policy.get(option):
                     self.invalid(
-                        f"ip_allocation_policy.{option}", policy[option], "a routes-based cluster takes no secondary ranges"
+                        f"ip_allocation_policy.{option}",
+                        policy[option],
+                        "a routes-based cluster takes no secondary ranges",
+                    )
+            for pool in self.pools():
+                if pool.get("max_pods_constraint"):
+                    self.invalid(
+                        f"node_pools: {pool['name']}: max_pods_constraint",
+                        pool["max_pods_constraint"]["max_pods_per_node"],
+                        "it needs a VPC-native cluster: every node of a routes-based one gets a /24",
+                        code="routes-based",
                     )
             if self.params.get("default_max_pods_constraint"):
                 self.invalid(
@@ -365,7 +401,9 @@ class Cluster(ContainerResource):
             ("services_secondary_range_name", "services_ipv4_cidr_block"),
         ):
             if policy.get(name) and policy.get(block):
-                self.invalid(f"ip_allocation_policy.{block}", policy[block], f"{name} says the range already; leave one out")
+                self.invalid(
+                    f"ip_allocation_policy.{block}", policy[block], f"{name} says the range already; leave one out"
+                )
         if self.params.get("cluster_ipv4_cidr") and policy.get("cluster_ipv4_cidr_block"):
             self.invalid(
                 "cluster_ipv4_cidr",
@@ -377,10 +415,6 @@ class Cluster(ContainerResource):
             validate_pool(self, {"max_pods_constraint": {"max_pods_per_node": pods}}, "default ")
 
     # -- ownership
-
-    @staticmethod
-    def marked(current: Json) -> bool:
-        return dig(current, "resourceLabels.managed-by") == "podreach-gke"
 
     def mark(self, body: Json) -> Json:
         body["resourceLabels"] = {**(body.get("resourceLabels") or {}), **_OWN_LABEL}
@@ -404,10 +438,10 @@ class Cluster(ContainerResource):
             bury(current, "ipAllocationPolicy.useRoutes", True)
         return current
 
-    def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
-        if current and current.get("status") in ("PROVISIONING", "RECONCILING", "STOPPING"):
-            return self.settle_operation(current)
-        return current, None
+    def _plan_creation(self, *, check_mode: bool) -> Plan:
+        plan = super()._plan_creation(check_mode=check_mode)
+        extra = dig(self.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
+        return Plan(plan.before, plan.after, (*plan.steps, *_additional_pod_ranges(self, {}, extra)), plan.warnings)
 
     def creation(self, body: Json) -> Json:
         policy = body.setdefault("ipAllocationPolicy", {})
@@ -415,6 +449,8 @@ class Cluster(ContainerResource):
         if extra:
             # the create call does not take them; the update call after it does
             del policy["additionalPodRangesConfig"]
+        if policy.get("useIpAliases") is False:
+            policy["useRoutes"] = True
         if not policy.get("useRoutes"):
             policy.setdefault("useIpAliases", True)
         if policy.get("clusterSecondaryRangeName") or policy.get("servicesSecondaryRangeName"):
@@ -424,13 +460,8 @@ class Cluster(ContainerResource):
         if self.params.get("subnetwork"):
             body["subnetwork"] = self.subnetwork_path()
         if not dig(body, "autopilot.enabled"):
-            pools = self.params.get("node_pools")
-            if not pools:
-                raise self.refused(
-                    "to create a Standard cluster, node_pools must name at least one pool (name: default-pool is enough)",
-                    code="invalid-input",
-                )
-            body["nodePools"] = [new_pool(pool) for pool in pools]
+            # a Standard cluster begins with a pool; unless told otherwise it is named as gcloud names it
+            body["nodePools"] = [new_pool(pool) for pool in self.pools() or [{"name": "default-pool"}]]
         return body
 
     def subnetwork_path(self) -> str:
@@ -452,7 +483,12 @@ class Cluster(ContainerResource):
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         if current is not None:
             return []
-        return Prerequisites(self, after).look(check_mode=check_mode)
+        warnings = Prerequisites(self, after).look(check_mode=check_mode)
+        for pool in after.get("nodePools") or []:
+            others = [other for other in after["nodePools"] if other is not pool]
+            body = {**after, "location": self.params["location"]}
+            refuse_too_many(self, body, [(item, int(item["initialNodeCount"])) for item in (pool, *others)])
+        return warnings
 
     def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
         if not self.params.get("confirm_replace"):
@@ -461,7 +497,8 @@ class Cluster(ContainerResource):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
             raise self.refused(
-                "confirm_replace is given, but deletion_protection is on (the default): say deletion_protection: false too",
+                "confirm_replace is given, but deletion_protection is on (the default): say deletion_protection: "
+                "false too",
                 code="deletion-protected",
             )
         creation: Plan = self._plan_creation(check_mode=False)
@@ -492,29 +529,28 @@ class Prerequisites:
         if missing and check_mode:
             return [f"{cluster.label}: {what}; counted as planned." for what in missing]
         if missing:
-            raise cluster.refused("; ".join(missing) + ": create it first, or correct the name", code="missing-prerequisite")
+            raise cluster.refused(
+                "; ".join(missing) + ": create it first, or correct the name", code="missing-prerequisite"
+            )
         return []
 
     def missing(self) -> list[str]:
         """What is not there yet, in words. Raises :class:`Refused` for what is there and can never do."""
         cluster, policy = self.cluster, self.body.get("ipAllocationPolicy") or {}
         if self.body.get("network"):
-            network = cluster.client.get("compute", self.body["network"])
-            if network is None and cluster.coming(self.body["network"]):
-                return []
+            network = cluster.look_at(self.body["network"])
             if network is None:
                 return [f"network {self.body['network']} does not exist"]
             if network.get("IPv4Range") and not policy.get("useRoutes"):
                 raise cluster.refused(
-                    f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: make a "
+                    f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: "
+                    "make a "
                     "new network",
                     code="legacy-network",
                 )
         if not self.body.get("subnetwork"):
             return []
-        subnetwork = cluster.client.get("compute", self.body["subnetwork"])
-        if subnetwork is None and cluster.coming(self.body["subnetwork"]):
-            return []
+        subnetwork = cluster.look_at(self.body["subnetwork"])
         if subnetwork is None:
             return [f"subnetwork {self.body['subnetwork']} does not exist"]
         named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]
@@ -526,32 +562,14 @@ class Prerequisites:
             if name and name not in ranges
         ]
         if not missing and named[0]:
-            self._refuse_too_many(ranges[named[0]])
             self._refuse_managed(named[0])
         return missing
-
-    def _refuse_too_many(self, cidr: str) -> None:
-        """Refuse more nodes than the pod range has room for. Zones that are not named count as three in a region."""
-        cluster = self.cluster
-        zones = len(self.body.get("locations") or []) or (3 if cluster.region == cluster.params["location"] else 1)
-        needed = 0
-        for pool in self.body.get("nodePools") or []:
-            pods = dig(pool, "maxPodsConstraint.maxPodsPerNode") or dig(self.body, "defaultMaxPodsConstraint.maxPodsPerNode")
-            mask = addressing.pod_cidr_mask(int(pods or addressing.DEFAULT_MAX_PODS))
-            needed += int(pool.get("initialNodeCount") or 0) * (len(pool.get("locations") or []) or zones) * 2 ** (32 - mask)
-        room = 2 ** (32 - addressing.parse(cidr).prefixlen)
-        if needed > room:
-            raise cluster.refused(
-                f"the pod range {cidr} has {room} addresses, and the node pools need {needed} from the start (each node "
-                "takes a block of its own): take a larger range, fewer nodes, or a smaller max_pods_per_node",
-                code="range-too-small",
-            )
 
     def _refuse_managed(self, range_name: str) -> None:
         """Refuse a pod range that GKE made for another cluster; one that a user made may be shared."""
         cluster = self.cluster
         project = self.body["subnetwork"].split("/")[1]
-        usable = cluster.client.list(
+        usable = cluster.client.list_all(
             "container",
             f"projects/{cluster.project}/aggregated/usableSubnetworks",
             key="subnetworks",
@@ -561,9 +579,13 @@ class Prerequisites:
             if item.get("subnetwork") != self.body["subnetwork"]:
                 continue
             for extra in item.get("secondaryIpRanges") or []:
-                if extra.get("rangeName") == range_name and extra.get("status") in ("IN_USE_MANAGED_POD", "IN_USE_SERVICE"):
+                if extra.get("rangeName") == range_name and extra.get("status") in (
+                    "IN_USE_MANAGED_POD",
+                    "IN_USE_SERVICE",
+                ):
                     raise cluster.refused(
-                        f"ip_allocation_policy.cluster_secondary_range_name: {range_name} is {extra['status']}: it cannot "
+                        f"ip_allocation_policy.cluster_secondary_range_name: {range_name} is {extra['status']}: it "
+                        "cannot "
                         "hold the pods of another cluster; take a range of your own",
                         code="range-in-use",
                     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -107,6 +108,15 @@ class Default(Kind):
 
     def canonical(self, value: t.Any) -> t.Any:
         return self.default if value is None else value
+
+
+class Block(Kind):
+    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
+
+    def same(self, one: t.Any, other: t.Any) -> bool:
+        if isinstance(other, str) and other.startswith("/"):
+            return str(one).endswith(other)
+        return bool(one == other)
 
 
 class Number(Kind):
@@ -261,9 +271,8 @@ class GcpResource:
         self.project = params.get("project") or client.project
         #: what is brought about together with this one; the ones before it come first
         self.siblings: t.Sequence[GcpResource] = ()
-        #: whether it existed when it was last read, and whether it is about to be deleted
-        self.exists = False
-        self.going = False
+        #: what was planned for it last
+        self.planned: Plan | None = None
         self.errors: list[PodreachError] = []
         self.check_name("name", self.name)
         self.validate()
@@ -285,7 +294,8 @@ class GcpResource:
         """Add to ``errors`` what can be known to be wrong without asking anybody."""
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns warnings."""
+        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns "
+        "warnings."""
         return []
 
     def creation(self, body: Json) -> Json:
@@ -312,15 +322,21 @@ class GcpResource:
 
     def invalid(self, option: str, value: t.Any, problem: str, code: str = "invalid-input") -> None:
         """Note that an option's value is wrong, and why, and what to do."""
-        self.errors.append(InvalidInput(f"{self.kind} {self.name or '(no name)'}: {option}: {value!r}: {problem}",
-                                        code=code, resource=self.label if self.name else None))
+        self.errors.append(
+            InvalidInput(
+                f"{self.kind} {self.name or '(no name)'}: {option}: {value!r}: {problem}",
+                code=code,
+                resource=self.label if self.name else None,
+            )
+        )
 
     def check_name(self, option: str, value: str, limit: int = 63) -> None:
         if not NAME.fullmatch(value) or len(value) > limit:
             self.invalid(
                 option,
                 value,
-                f"a name has 1 to {limit} lower-case letters, digits and hyphens, starts with a letter and does not end "
+                f"a name has 1 to {limit} lower-case letters, digits and hyphens, starts with a letter and does not "
+                "end "
                 "with a hyphen",
             )
 
@@ -332,12 +348,20 @@ class GcpResource:
         """Whether this collection created the object."""
         return MARKER in str(current.get("description") or "")
 
-    def coming(self, path: str) -> GcpResource | None:
-        """The sibling that is about to create what lives at ``path``, if there is one."""
+    def sibling(self, path: str) -> GcpResource | None:
+        """The sibling that lives at ``path``, if it is about to be changed, created or deleted."""
         for sibling in self.siblings:
-            if sibling.path == path and sibling.params["state"] == "present" and not sibling.exists:
+            if sibling.path == path and sibling.planned and sibling.planned.steps:
                 return sibling
         return None
+
+    def look_at(self, path: str) -> Json | None:
+        """What is at a path of the compute API, as it will be when this resource's turn comes."""
+        found = self.client.get("compute", path)
+        sibling = self.sibling(path)
+        if sibling and sibling.planned:
+            return {**(found or {}), **sibling.planned.after} if sibling.planned.after else None
+        return found
 
     def read(self) -> Json | None:
         return self.client.get(self.service, self.path)
@@ -360,12 +384,13 @@ class GcpResource:
         return shown
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
-        self.exists = current is not None
         if self.params["state"] == "absent":
-            return self._plan_removal(current)
-        if current is None:
-            return self._plan_creation(check_mode=check_mode)
-        return self._plan_update(current, check_mode=check_mode)
+            self.planned = self._plan_removal(current)
+        elif current is None:
+            self.planned = self._plan_creation(check_mode=check_mode)
+        else:
+            self.planned = self._plan_update(current, check_mode=check_mode)
+        return self.planned
 
     def _plan_removal(self, current: Json | None) -> Plan:
         if current is None:
@@ -374,7 +399,8 @@ class GcpResource:
         refusal = self.removal_refusal(current)
         if not self.marked(current):
             refusal = self.refused(
-                f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), so it "
+                f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), "
+                "so it "
                 "is not deleted. Delete it with the tool that made it.",
                 code="not-ours",
             )
@@ -382,7 +408,6 @@ class GcpResource:
             return Plan(before, before, warnings=(f"{refusal} Left alone.",))
         if refusal:
             raise refusal
-        self.going = True
         step = Step("delete", f"delete {self.kind} {self.name}", Request("DELETE", self.path), Grade.DESTRUCTIVE)
         return Plan(before, None, (step,))
 
@@ -432,7 +457,7 @@ class GcpResource:
             if isinstance(item.change, Fixed):
                 fixed.append(
                     self.refused(
-                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because}",
+                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because.format(name=self.name)}",
                         code=item.change.code,
                     )
                 )
@@ -454,8 +479,14 @@ class GcpResource:
         warnings = self.precheck(current, after, check_mode=check_mode) if steps else []
         return Plan(before, after, tuple(steps), tuple(warnings))
 
-    def patch_step(self, current: Json, patch: Json, patched: t.Sequence[str], grade: Grade = Grade.SAFE,
-                   summary: str | None = None) -> Step:
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
         """One PATCH with exactly these fields, and the fingerprint where there is one."""
         if self.fingerprinted:
             patch = {"fingerprint": current.get("fingerprint"), **patch}
@@ -465,9 +496,13 @@ class GcpResource:
     def send(self, step: Step) -> str | None:
         request: Request = step.request
         try:
-            operation = self.client.mutate(self.service, request.method, request.path, request.body, resource=self.label)
+            operation = self.client.mutate(
+                self.service, request.method, request.path, request.body, resource=self.label
+            )
         except ApiError as error:
-            already = (step.action == "create" and error.status == 409) or (step.action == "delete" and error.status == 404)
+            already = (step.action == "create" and error.status == 409) or (
+                step.action == "delete" and error.status == 404
+            )
             if not already:
                 raise
             # somebody else was faster, or an earlier try of ours did arrive
@@ -495,4 +530,5 @@ class GcpResource:
 
 
 def shown(value: t.Any) -> str:
-    return "unset" if value is None else repr(value) if isinstance(value, str) else str(value)
+    """A value as a message shows it: as it stands in YAML."""
+    return "unset" if value is None else json.dumps(value)

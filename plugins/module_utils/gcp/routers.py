@@ -11,24 +11,33 @@ something is gone afterwards. Interfaces and BGP peers are lists of the same sha
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Step
-from ..errors import PodreachError
+from ..engine import Grade, Plan, Step
+from ..errors import PodreachError, Timeout
 from . import advertisement
-from .resource import Default, Field, Fixed, GcpResource, Json, Keyed, Link, Names, Patch, dig, disruptive, disruptive_if_less
+from .resource import (
+    Default,
+    Field,
+    Fixed,
+    GcpResource,
+    Json,
+    Keyed,
+    Link,
+    Names,
+    Patch,
+    dig,
+    disruptive,
+    disruptive_if_less,
+)
 from .subnetworks import network_path
-
-try:
-    import fcntl
-except ImportError:
-    # a platform without it has no local writers to serialise by it
-    fcntl = None  # type: ignore[assignment]  # only the name must exist
 
 SPEC = ArgumentSpec(
     options={
@@ -71,12 +80,14 @@ class Router(GcpResource):
     kind = "router"
     required = ("network",)
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a router stays in its network"), Link()),
         Field("bgp.asn", Fixed("the ASN of a router is fixed; all its sessions use it")),
         Field("bgp.advertiseMode", Patch(_mode_grade), Default("DEFAULT")),
         Field("bgp.advertisedGroups", Patch(disruptive_if_less(_GROUPS)), _GROUPS, purge="purge_advertisement"),
-        Field("bgp.advertisedIpRanges", Patch(disruptive_if_less(_CUSTOM_RANGES)), _CUSTOM_RANGES, "purge_advertisement"),
+        Field(
+            "bgp.advertisedIpRanges", Patch(disruptive_if_less(_CUSTOM_RANGES)), _CUSTOM_RANGES, "purge_advertisement"
+        ),
         Field("bgp.keepaliveInterval", Patch(disruptive), Default(20)),
         Field("bgp.identifierRange", Patch(disruptive)),
     )
@@ -130,31 +141,61 @@ class Router(GcpResource):
         if current is not None:
             network = network_path(current["network"], self.project)
             region = f"projects/{self.project}/regions/{self.params['region']}"
-            advertisement.check(self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}})
+            advertisement.check(
+                self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}}
+            )
         return []
 
-    def patch_step(self, current: Json, patch: Json, patched: t.Sequence[str], grade: Grade = Grade.SAFE,
-                   summary: str | None = None) -> Step:
-        if dig(patch, "bgp.advertiseMode") == "DEFAULT":
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
+        mode = dig(patch, "bgp.advertiseMode")
+        groups = dig(patch, "bgp.advertisedGroups") or dig(current, "bgp.advertisedGroups") or []
+        if mode == "CUSTOM" and "ALL_SUBNETS" not in groups:
+            grade = Grade.DISRUPTIVE
+        if mode == "DEFAULT":
             # the API takes the lists only together with CUSTOM
             patch["bgp"].update(advertisedGroups=[], advertisedIpRanges=[])
         return super().patch_step(current, patch, patched, grade, summary)
 
+    def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
+        plan = super()._plan_update(current, check_mode=check_mode)
+        if plan.after and plan.steps and dig(plan.after, "bgp.advertiseMode") == "DEFAULT":
+            for emptied in ("advertisedGroups", "advertisedIpRanges"):
+                plan.after["bgp"].pop(emptied, None)
+        return plan
+
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return _locked(self.path)
+        return _locked(self)
 
 
 @contextlib.contextmanager
-def _locked(path: str) -> t.Iterator[None]:
+def _locked(router: Router) -> t.Iterator[None]:
     """Hold this machine's lock on a router. Writers elsewhere, and other tools, are not stopped by it."""
-    if fcntl is None:
-        yield
-        return
     directory = os.path.join(tempfile.gettempdir(), f"podreach-{os.getuid()}")
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    if os.stat(directory).st_uid != os.getuid():
-        raise PodreachError(f"{directory} belongs to somebody else; locks cannot be kept there", code="lock")
-    name = hashlib.sha256(path.encode()).hexdigest()[:32]
+    found = os.lstat(directory)
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise PodreachError(f"{directory} is no directory of yours; locks cannot be kept there: remove it", code="lock")
+    name = hashlib.sha256(router.path.encode()).hexdigest()[:32]
     with os.fdopen(os.open(os.path.join(directory, name), os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def taken() -> list[str]:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return ["another task on this machine is changing it"]
+            return []
+
+        seconds = router.params["timeout"]
+        if router.client.wait_until(taken, seconds, router.label):
+            raise Timeout(
+                f"{router.label}: another task on this machine has been changing it for {seconds} s. Try again later.",
+                resource=router.label,
+            )
         yield

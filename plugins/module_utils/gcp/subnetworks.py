@@ -9,6 +9,8 @@ So removing and adding are two steps, and a changed range is refused.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
@@ -62,7 +64,8 @@ def _secondary_ranges(subnetwork: Subnetwork, current: Json, wanted: list[Json])
         if key in now and now[key]["ipCidrRange"] != item["ipCidrRange"]:
             raise subnetwork.refused(
                 f"secondary_ip_ranges: {key[0]} is {now[key]['ipCidrRange']} and cannot become {item['ipCidrRange']}: "
-                "Google does not change a secondary range. Add the new range under another name, and remove the old one "
+                "Google does not change a secondary range. Add the new range under another name, and remove the old "
+                "one "
                 "when nothing uses it (leave it out, with purge_secondary_ranges: true).",
                 code="range-fixed",
             )
@@ -84,16 +87,17 @@ def _secondary_ranges(subnetwork: Subnetwork, current: Json, wanted: list[Json])
         names = ", ".join(f"{item['rangeName']} ({item['ipCidrRange']})" for item in added)
         steps.append(
             subnetwork.patch_step(
-                current, {"secondaryIpRanges": kept + added}, ["secondaryIpRanges"], summary=f"add secondary ranges {names}"
+                current,
+                {"secondaryIpRanges": kept + added},
+                ["secondaryIpRanges"],
+                summary=f"add secondary ranges {names}",
             )
         )
     return steps
 
 
 def _private_google_access(subnetwork: Subnetwork, current: Json, wanted: bool) -> list[Step]:
-    request = Request(
-        "POST", f"{subnetwork.path}/setPrivateIpGoogleAccess", {"privateIpGoogleAccess": wanted}
-    )
+    request = Request("POST", f"{subnetwork.path}/setPrivateIpGoogleAccess", {"privateIpGoogleAccess": wanted})
     grade = Grade.SAFE if wanted else Grade.DISRUPTIVE
     summary = f"set private_ip_google_access to {str(wanted).lower()}"
     return [Step("update", summary, request, grade, ("privateIpGoogleAccess",))]
@@ -104,7 +108,7 @@ class Subnetwork(GcpResource):
     required = ("network", "ip_cidr_range")
     fingerprinted = True
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a subnetwork stays in its network"), Link()),
         Field("ipCidrRange", Via(_expand)),
         Field("secondaryIpRanges", Via(_secondary_ranges), SecondaryRanges(), purge="purge_secondary_ranges"),
@@ -157,13 +161,43 @@ class Subnetwork(GcpResource):
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         before = advertisement.subnetwork_ranges(current) if current else []
-        if set(advertisement.subnetwork_ranges(after)) - set(before):
-            network = current["network"] if current else self.network_path
-            region = f"projects/{self.project}/regions/{self.params['region']}"
-            advertisement.check(
-                self, network_path(network, self.project), subnetwork={**after, "name": self.name, "region": region}
-            )
+        if not Counter(advertisement.subnetwork_ranges(after)) - Counter(before):
+            return []
+        path = network_path(current["network"], self.project) if current else self.network_path
+        warnings = self._look_at_network(path, after, check_mode=check_mode)
+        region = f"projects/{self.project}/regions/{self.params['region']}"
+        advertisement.check(self, path, subnetwork={**after, "name": self.name, "region": region})
+        return warnings
+
+    def _look_at_network(self, path: str, after: Json, *, check_mode: bool) -> list[str]:
+        """Refuse ranges that the network has no room for; a network that is not there yet is missing or planned."""
+        network = self.look_at(path)
+        if network is None:
+            if check_mode:
+                return [f"{self.label}: network {path} does not exist yet; counted as planned."]
+            raise self.refused(f"network {path} does not exist: create it first", code="missing-prerequisite")
+        own = [addressing.Range(cidr, self.label) for cidr in advertisement.subnetwork_ranges(after)]
+        for cidr in advertisement.subnetwork_ranges(after):
+            for finding in addressing.check_subnet_range(cidr, auto_mode=bool(network.get("autoCreateSubnetworks"))):
+                if finding.severity == "error":
+                    raise self.refused(finding.message, code=finding.code)
+        others = [
+            addressing.Range(cidr, f"subnetwork {item['name']} in {region_of(item)}")
+            for item in self.client.list_all("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
+            if network_path(item["network"], self.project) == path
+            and (item["name"], region_of(item)) != (self.name, self.params["region"])
+            for cidr in advertisement.subnetwork_ranges(item)
+        ]
+        for one, other in addressing.overlaps([*own, *others]):
+            mine, theirs = (one, other) if one.label == self.label else (other, one)
+            if mine.label == self.label:
+                raise self.refused(f"{mine.cidr} overlaps {theirs.cidr} of {theirs.label}", code="range-overlap")
         return []
+
+
+def region_of(item: Json) -> str:
+    """The name of the region that an object is in."""
+    return str(Link().canonical(item["region"]))
 
 
 def network_path(network: str, project: str | None) -> str:
@@ -171,5 +205,3 @@ def network_path(network: str, project: str | None) -> str:
     name = str(Link().canonical(network))
     owner = network.split("projects/", 1)[1].split("/")[0] if "projects/" in network else project
     return f"projects/{owner}/global/networks/{name}"
-
-

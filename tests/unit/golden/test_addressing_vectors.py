@@ -13,6 +13,7 @@ import re
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.plugins.module_utils import addressing
 from ansible_collections.podreach.gke.tests.golden.loader import Answers, Vector, digest, load
 

@@ -9,6 +9,7 @@ import pathlib
 
 import pytest
 import yaml
+
 from ansible_collections.podreach.gke.tests.tools import action_groups
 
 OPTIONS = {"network": {"name", "auth_kind"}, "address": {"auth_kind"}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.tools.licence_headers import HEADER, has_header, needs_header
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.tools.tarball import WANTED, faults
 
 COMPLETE = [want + "x" if want.endswith("/") else want for want in WANTED]

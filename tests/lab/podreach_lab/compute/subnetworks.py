@@ -98,7 +98,7 @@ def check_free(
         raise invalid(
             field,
             wanted,
-            f"Invalid IPCidrRange: {wanted} cannot overlap with {cidr.AUTO_MODE} in an auto subnet mode network.",
+            f"Extended subnetworks in auto subnet mode networks cannot overlap with {cidr.AUTO_MODE}.",
         )
 
 

@@ -6,17 +6,28 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import subnetworks
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
-from wire import Expected, Wire, google_error, operation
+from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
+    Expected,
+    Wire,
+    google_error,
+    operation,
+)
 
 MODULE = definition(subnetworks.Subnetwork, subnetworks.SPEC)
 REGION = "projects/p/regions/asia-northeast1"
 PATH = f"{REGION}/subnetworks/s"
 PODS = {"rangeName": "pods", "ipCidrRange": "10.1.128.0/19"}
 SERVICES = {"rangeName": "svc", "ipCidrRange": "10.1.160.0/22"}
-NO_ROUTERS = Expected("GET", "projects/p/aggregated/routers", {"items": {}})
+#: What a change of ranges looks at: the network, its other subnetworks, its routers.
+SURROUNDINGS = (
+    Expected("GET", "projects/p/global/networks/n", {"name": "n", "autoCreateSubnetworks": False}),
+    Expected("GET", "projects/p/aggregated/subnetworks", {"items": {}}),
+    Expected("GET", "projects/p/aggregated/routers", {"items": {}}),
+)
 
 
 def subnetwork(*ranges: dict[str, str], fingerprint: str = "f1", **more: object) -> dict[str, object]:
@@ -44,9 +55,9 @@ def wanted(*ranges: dict[str, str], **more: object) -> dict[str, object]:
     }
 
 
-def patch(fingerprint: str, *ranges: dict[str, str], **more: object) -> Expected:
+def patch(fingerprint: str, *ranges: dict[str, str]) -> Expected:
     return Expected(
-        "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}, **more
+        "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}
     )
 
 
@@ -60,7 +71,7 @@ def test_create_reads_creates_and_reads_back() -> None:
     }
     wire = Wire(
         Expected("GET", PATH, google_error(404, "notFound"), status=404),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         Expected("POST", f"{REGION}/subnetworks", operation("insert", PATH), body),
         Expected("GET", PATH, subnetwork(PODS)),
     )
@@ -72,7 +83,7 @@ def test_create_reads_creates_and_reads_back() -> None:
 
 
 def test_check_mode_sends_nothing_and_predicts_the_object() -> None:
-    wire = Wire(Expected("GET", PATH, google_error(404, "notFound"), status=404), NO_ROUTERS)
+    wire = Wire(Expected("GET", PATH, google_error(404, "notFound"), status=404), *SURROUNDINGS)
     result = wire.run(MODULE, wanted(PODS), check_mode=True)
     assert result["changed"]
     assert result["diff"]["after"]["secondaryIpRanges"] == [PODS]
@@ -86,7 +97,7 @@ def test_unchanged_is_one_request() -> None:
 def test_a_range_is_added_to_those_that_were_not_mentioned() -> None:
     wire = Wire(
         Expected("GET", PATH, subnetwork(SERVICES)),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         patch("f1", SERVICES, PODS),
         Expected("GET", PATH, subnetwork(SERVICES, PODS, fingerprint="f2")),
     )
@@ -96,10 +107,10 @@ def test_a_range_is_added_to_those_that_were_not_mentioned() -> None:
 def test_add_and_remove_are_two_requests_each_with_a_fresh_fingerprint() -> None:
     wire = Wire(
         Expected("GET", PATH, subnetwork(SERVICES)),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         patch("f1"),
         Expected("GET", PATH, subnetwork(fingerprint="f2")),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         patch("f2", PODS),
         Expected("GET", PATH, subnetwork(PODS, fingerprint="f3")),
     )
@@ -110,10 +121,10 @@ def test_add_and_remove_are_two_requests_each_with_a_fresh_fingerprint() -> None
 def test_a_stale_fingerprint_is_read_again() -> None:
     wire = Wire(
         Expected("GET", PATH, subnetwork()),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         Expected("PATCH", PATH, google_error(412, "conditionNotMet"), status=412),
         Expected("GET", PATH, subnetwork(SERVICES, fingerprint="f2")),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         patch("f2", SERVICES, PODS),
         Expected("GET", PATH, subnetwork(SERVICES, PODS, fingerprint="f3")),
     )
@@ -128,7 +139,7 @@ def test_removing_needs_the_callers_word() -> None:
 
 def test_a_changed_range_is_refused_by_name() -> None:
     wire = Wire(Expected("GET", PATH, subnetwork(PODS)))
-    with pytest.raises(PodreachError, match="pods is 10.1.128.0/19 and cannot become 10.64.0.0/19"):
+    with pytest.raises(PodreachError, match=r"pods is 10\.1\.128\.0/19 and cannot become 10\.64\.0\.0/19"):
         wire.run(MODULE, wanted({"rangeName": "pods", "ipCidrRange": "10.64.0.0/19"}))
 
 
@@ -136,7 +147,7 @@ def test_expand() -> None:
     path = f"{PATH}/expandIpCidrRange"
     wire = Wire(
         Expected("GET", PATH, subnetwork()),
-        NO_ROUTERS,
+        *SURROUNDINGS,
         Expected("POST", path, operation("expandIpCidrRange", PATH), {"ipCidrRange": "10.1.0.0/23"}),
         Expected("GET", PATH, {**subnetwork(fingerprint="f2"), "ipCidrRange": "10.1.0.0/23"}),
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call, Definition
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import client
 
@@ -30,10 +32,18 @@ class Expected:
 
 
 def google_error(status: int, reason: str, message: str = "no") -> dict[str, t.Any]:
-    return {"error": {"code": status, "message": message, "errors": [{"message": message, "domain": "global", "reason": reason}]}}
+    return {
+        "error": {
+            "code": status,
+            "message": message,
+            "errors": [{"message": message, "domain": "global", "reason": reason}],
+        }
+    }
 
 
-def operation(kind: str = "insert", target: str = "", status: str = "DONE", name: str = "op-1", **more: t.Any) -> dict[str, t.Any]:
+def operation(
+    kind: str = "insert", target: str = "", status: str = "DONE", name: str = "op-1", **more: t.Any
+) -> dict[str, t.Any]:
     """A compute operation of project p."""
     return {
         "kind": "compute#operation",
@@ -46,7 +56,9 @@ def operation(kind: str = "insert", target: str = "", status: str = "DONE", name
     }
 
 
-def container_operation(kind: str = "CREATE_CLUSTER", status: str = "DONE", name: str = "operation-1", **more: t.Any) -> dict[str, t.Any]:
+def container_operation(
+    kind: str = "CREATE_CLUSTER", status: str = "DONE", name: str = "operation-1", **more: t.Any
+) -> dict[str, t.Any]:
     """A container operation of project p in asia-northeast1."""
     return {
         "name": name,
@@ -88,8 +100,15 @@ class Wire:
         self.sleeps.append(seconds)
         self.time += seconds
 
-    def run(self, definition: Definition, params: dict[str, t.Any], *, check_mode: bool = False,
-            lines: list[str] | None = None, warnings: list[str] | None = None) -> dict[str, t.Any]:
+    def run(
+        self,
+        definition: Definition,
+        params: dict[str, t.Any],
+        *,
+        check_mode: bool = False,
+        lines: list[str] | None = None,
+        warnings: list[str] | None = None,
+    ) -> dict[str, t.Any]:
         """Run a module over this wire, and make sure that all that was expected was asked."""
         args = {"project": "p", "access_token": "a-token-of-the-test", **params}
         validation = ArgumentSpecValidator(definition.spec.options, **definition.spec.rules()).validate(args)
@@ -101,13 +120,7 @@ class Wire:
             progress=(lines if lines is not None else []).append,
             warn=(warnings if warnings is not None else []).append,
         )
-        transport, clock = client.HttpTransport, client.Clock
-        client.HttpTransport = lambda session: self  # type: ignore[assignment, misc]  # the seam of these tests
-        client.Client.__init__.__kwdefaults__["clock"] = self
-        try:
+        with mock.patch.object(client, "HttpTransport", lambda session: self), mock.patch.object(client, "Clock", self):
             result = definition.execute(call)
-        finally:
-            client.HttpTransport = transport  # type: ignore[misc]  # put back
-            client.Client.__init__.__kwdefaults__["clock"] = clock
         assert not self.expected, f"not asked: {self.expected}"
         return result
