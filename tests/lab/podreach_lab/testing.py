@@ -74,7 +74,8 @@ class Lab:
 
     def fault(self, **fields: t.Any) -> None:
         """Let the next matching requests fail: count, method, path (a regular expression), status, reason, message,
-        headers, drop, delay, when (before or after carrying the request out)."""
+        headers, drop, delay, when: before or after carrying the request out, or operation: accept it and let the
+        operation fail (a patch has taken effect by then)."""
         self.admin("POST", "faults", fields)
 
     def router_status(self, router: str, result: Json | None) -> None:
