@@ -31,7 +31,7 @@ class BadAdminRequest(Exception):
 
 def answer(lab: Lab, http_method: str, target: str, raw: bytes, extra: Json) -> Reply:
     """One request to the admin API. `extra` is what the server knows beside the lab (port, pid, ...)."""
-    path, _, query_text = target.partition("?")
+    path, _separator, query_text = target.partition("?")
     query = dict(urllib.parse.parse_qsl(query_text))
     try:
         body = json.loads(raw) if raw.strip() else {}

@@ -186,7 +186,7 @@ class Lab:
     ) -> Reply:
         """Answer one request to a Google API. `target` is the path with its query string."""
         began = time.perf_counter()
-        path, _, query = target.partition("?")
+        path, _separator, query = target.partition("?")
         path = urllib.parse.unquote(path)
         entry: Json = {"method": http_method, "path": path, "query": query, "caller": "", "method_id": ""}
         entry["mutating"] = http_method not in ("GET", "HEAD") and not _READING.search(path)

@@ -108,6 +108,6 @@ def read_env(path: pathlib.Path) -> dict[str, str]:
     """The variables that an env file exports."""
     found = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
+        name, _separator, value = line.removeprefix("export ").partition("=")
         found[name] = shlex.split(value)[0]
     return found

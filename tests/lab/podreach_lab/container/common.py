@@ -122,7 +122,7 @@ def begin(
 def touch(call: Call, cluster: Resource) -> None:
     """Renew what changes with every change, and tell the watchers."""
     cluster.body["etag"] = call.state.new_hex(8) + "-" + call.state.new_hex(4)
-    cluster.body["currentNodeCount"] = sum(1 for _ in nodes_of(call, cluster))
+    cluster.body["currentNodeCount"] = sum(1 for _node in nodes_of(call, cluster))
     if not cluster.body["currentNodeCount"]:
         del cluster.body["currentNodeCount"]
     pools = cluster.body["nodePools"]

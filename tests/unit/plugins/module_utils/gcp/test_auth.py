@@ -34,7 +34,7 @@ OTHER = "deployer@q.iam.gserviceaccount.com"
 
 
 class TokenServer(http.server.ThreadingHTTPServer):
-    """Tokens token-1, token-2, … for whoever asks, and an API that takes the tokens in ``good`` (all, if it is None)."""
+    """Tokens token-1, token-2, … for whoever asks, and an API that takes those in ``good`` (all, if it is None)."""
 
     daemon_threads = True
 
