@@ -11,13 +11,20 @@ CLUSTER_OPTION = r"""
 options:
   node_pools:
     description:
-      - The node pools that a Standard cluster is created with, at least one. A name is enough for it.
+      - The node pools that a Standard cluster is created with. A name is enough for one. Without any, the cluster
+        begins with V(default-pool), of one node in each zone.
       - They count at creation only. An existing cluster's pools are neither compared nor changed by this;
         M(podreach.gke.node_pool) does that.
       - An Autopilot cluster makes its own pools and takes none.
     type: list
     elements: dict
     suboptions:
+      state:
+        description:
+          - An absent pool is not created with the cluster.
+        type: str
+        choices: [present, absent]
+        default: present
 """
 
 
@@ -152,7 +159,6 @@ options:
       pod_ipv4_cidr_block:
         description:
           - The range to make, as CIDR V(10.96.0.0/14) or as size V(/14), with O(network_config.create_pod_range=true).
-          - Once the pool exists, only its exact CIDR agrees with it.
         type: str
       enable_private_nodes:
         description:
@@ -172,7 +178,7 @@ options:
   locations:
     description:
       - The zones of the nodes, all of them. Those of the cluster otherwise.
-      - Zones are added to those that there are. None is removed.
+      - Leaving out a zone that the pool has needs C(allow_disruption).
     type: list
     elements: str
   version:

@@ -10,6 +10,7 @@ verification. Nothing here knows a cloud: a :class:`Resource` reads, plans and s
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import typing as t
 from dataclasses import dataclass, field
@@ -77,12 +78,8 @@ class Resource(t.Protocol):
     """One thing in a cloud, with what the caller wants of it."""
 
     @property
-    def kind(self) -> str:
-        """What sort of thing it is: network, router."""
-
-    @property
     def name(self) -> str:
-        """Its name."""
+        """Its own name, as the caller confirms a replacement by it."""
 
     @property
     def label(self) -> str:
@@ -133,8 +130,11 @@ def prepare(resources: t.Sequence[Resource], consent: Consent, *, check_mode: bo
         try:
             current, operation = resource.settle(resource.read())
             plan = Plan(None, None) if operation else resource.plan(current, check_mode=check_mode)
-            if not check_mode:
-                refusals.extend(missing_consent(resource, plan, consent))
+            unallowed = missing_consent(resource, plan, consent)
+            if check_mode:
+                plan = dataclasses.replace(plan, warnings=(*plan.warnings, *(str(refusal) for refusal in unallowed)))
+            else:
+                refusals.extend(unallowed)
         except (Refused, InvalidInput) as refusal:
             refusals.append(refusal)
             continue

@@ -18,6 +18,7 @@ import time
 import typing as t
 
 import requests
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -16,6 +16,7 @@ import typing as t
 
 import pytest
 import requests
+
 from ansible_collections.podreach.gke.tests.golden.lab_estate import MARKER, REGION, ZONE, Estate, snake_case
 from ansible_collections.podreach.gke.tests.golden.loader import Answers, Vector, load
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab

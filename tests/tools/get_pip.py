@@ -9,19 +9,21 @@ and expects pip to be installed there. The pip that Python itself bundles (ensur
 
 from __future__ import annotations
 
-import ensurepip
-import pathlib
 import runpy
+import subprocess
 import sys
+
+ONLY_GET_PIP_KNOWS = ("--no-setuptools", "--no-wheel")
 
 
 def main() -> None:
-    """Run the bundled pip's ``install`` with the arguments given, less those that only get-pip.py knows."""
-    bundled = sorted((pathlib.Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
-    if not bundled:
-        sys.exit("This Python's ensurepip bundles no pip: use another Python (make PYTHON=...).")
-    sys.path.insert(0, str(bundled[-1]))
-    sys.argv[1:] = ["install", *(a for a in sys.argv[1:] if a not in ("--no-setuptools", "--no-wheel"))]
+    """Install the bundled pip, then let it install what was asked for (the pip that ansible-test wants)."""
+    # Not ensurepip.bootstrap(): in this process that would hide the machine's pip settings from what follows.
+    subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
+    # Before Python 3.12 ensurepip brings setuptools too, which ansible-test asks to leave out.
+    subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"], check=True,
+                   stderr=subprocess.DEVNULL)
+    sys.argv[1:] = ["install", *(argument for argument in sys.argv[1:] if argument not in ONLY_GET_PIP_KNOWS)]
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 

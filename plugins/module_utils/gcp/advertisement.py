@@ -24,9 +24,8 @@ PREFIX_LIMIT = 100
 
 
 def subnetwork_ranges(subnetwork: Json) -> list[str]:
-    """The IPv4 ranges of a subnetwork, primary first; an IPv6-only one has none."""
-    ranges = [subnetwork, *(subnetwork.get("secondaryIpRanges") or [])]
-    return [item["ipCidrRange"] for item in ranges if item.get("ipCidrRange")]
+    """The ranges of a subnetwork, primary first."""
+    return [subnetwork["ipCidrRange"], *(extra["ipCidrRange"] for extra in subnetwork.get("secondaryIpRanges") or [])]
 
 
 def advertised(network: Json, subnetworks: t.Sequence[Json], router: Json, peer: Json) -> set[str]:
@@ -62,27 +61,23 @@ def check(
     def of_network(items: list[Json]) -> list[Json]:
         return [item for item in items if relative(item.get("network", ""))[1].rsplit("/", 1)[-1] == network_name]
 
-    routers = of_network(client.list("compute", f"projects/{project}/aggregated/routers"))
+    routers = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
     routers = [item for item in routers if item.get("bgpPeers")]
     if not routers:
         return
     network_now = client.get("compute", network_path) or {}
-    subnetworks_now = of_network(client.list("compute", f"projects/{project}/aggregated/subnetworks"))
+    subnetworks_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/subnetworks"))
     network_then = {**network_now, **(network or {})}
     subnetworks_then = subnetworks_now
-    # what the same task has planned already counts too
     for sibling in resource.siblings:
-        if sibling is resource or not sibling.then:
-            continue
-        if sibling.kind == "network" and sibling.path == network_path:
-            network_then.update(sibling.then)
-        elif sibling.kind == "subnetwork" and of_network([sibling.then]):
-            region = f"projects/{project}/regions/{sibling.params['region']}"
-            subnetworks_then = _replaced(subnetworks_then, {**sibling.then, "region": region})
+        # what the same task is about to do counts too
+        if sibling.kind == "subnetwork" and sibling.planned and sibling.planned.steps and sibling.planned.after:
+            ahead = {**sibling.planned.after, "region": sibling.collection.rsplit("/", 1)[0]}
+            if ahead.get("network", network_name).rsplit("/", 1)[-1] == network_name:
+                subnetworks_then = _replaced(subnetworks_then, ahead)
     subnetworks_then = _replaced(subnetworks_then, subnetwork)
     over = []
-    for now in routers:
-        then = {**now, **router} if router and _key(now) == _key(router) else now
+    for now, then in zip(routers, _replaced(routers, router), strict=True):
         region = relative(now["region"])[1].rsplit("/", 1)[-1]
         status = (
             client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
@@ -95,7 +90,7 @@ def check(
             before = advertised(network_now, subnetworks_now, now, peer)
             after = advertised(network_then, subnetworks_then, then, peer)
             growth = len(after - before) - len(before - after)
-            count = sent.get(peer["name"], len(before)) + growth
+            count = max(sent.get(peer["name"], 0), len(before)) + growth
             if growth > 0 and count > limit:
                 over.append(f"{now['name']}/{peer['name']}: {count - growth} now, {count} then")
     if over:
@@ -114,9 +109,8 @@ def _replaced(items: list[Json], changed: Json | None) -> list[Json]:
     if changed is None:
         return items
 
-    result = [{**item, **changed} if _key(item) == _key(changed) else item for item in items]
-    return result if any(_key(item) == _key(changed) for item in items) else [*result, changed]
+    def key(item: Json) -> tuple[str, str]:
+        return item["name"], relative(item["region"])[1].rsplit("/", 1)[-1]
 
-
-def _key(item: Json) -> tuple[str, str]:
-    return item["name"], relative(item["region"])[1].rsplit("/", 1)[-1]
+    result = [{**item, **changed} if key(item) == key(changed) else item for item in items]
+    return result if any(key(item) == key(changed) for item in items) else [*result, changed]

@@ -29,10 +29,7 @@ except ImportError:
     requests = None  # type: ignore[assignment]  # only the name must exist
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
-RETRIED_TEXTS = ("peering operation in progress", "route operation in progress")
-#: the class below has a method of the name list
-Strings = list[str]
-
+RETRIED_TEXTS = ("peering operation in progress", "route operation in progress", "incompatible operation")
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
@@ -109,7 +106,7 @@ class Client:
         wait: bool = True,
         projects: t.Sequence[str] | None = None,
         progress: t.Callable[[str], None] | None = None,
-        clock: type[Clock] = Clock,
+        clock: type[Clock] | None = None,
     ) -> None:
         self.transport = transport
         self.urls = urls
@@ -117,9 +114,9 @@ class Client:
         self.projects = projects
         self.wait = wait
         self._progress = progress or (lambda line: None)
-        self._clock = clock
+        self._clock = clock or Clock
         self._timeout = timeout
-        self._deadline = clock.now() + timeout
+        self._deadline = self._clock.now() + timeout
 
     @classmethod
     def for_call(cls, call: Call) -> Client:
@@ -139,7 +136,7 @@ class Client:
             project=session.project,
             timeout=params["timeout"],
             wait=params["wait"],
-            projects=params.get("projects"),
+            projects=params.get("projects") or ([session.project] if params.get("environment") == "cloud" else None),
             progress=call.progress,
         )
 
@@ -154,7 +151,7 @@ class Client:
                 return None
             raise
 
-    def list(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
+    def list_all(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
         """All objects of a list, of all its pages. An aggregated list gives those of all its scopes."""
         found: list[dict[str, t.Any]] = []
         while True:
@@ -220,19 +217,19 @@ class Client:
                 continue
             if answer.status < 300:
                 return answer.body
-            refusal = as_error(answer, method, url)
-            refusal.tries = attempt
-            if refusal.status == 412:
-                raise Conflict(str(refusal), status=412, reason=refusal.reason)
-            busy = refusal.status == 400 and (
-                refusal.reason == "resourceNotReady" or any(text in refusal.message for text in RETRIED_TEXTS)
+            problem = as_error(answer, method, url)
+            problem.tries = attempt
+            if problem.status == 412:
+                raise Conflict(str(problem), status=412, reason=problem.reason)
+            busy = problem.status == 400 and (
+                problem.reason == "resourceNotReady" or any(text in problem.message for text in RETRIED_TEXTS)
             )
             slower = answer.status in RETRIED_STATUS or (
-                refusal.status == 403 and refusal.reason == "rateLimitExceeded"
+                problem.status == 403 and problem.reason == "rateLimitExceeded"
             )
             until = self._deadline if busy else limit
             if not (busy or slower) or self._clock.now() >= until:
-                raise refusal
+                raise problem
             self._pause(attempt, until, answer.headers.get("retry-after"))
 
     def pause(self, attempt: int) -> None:
@@ -250,8 +247,7 @@ class Client:
     def finish(self, service: str, operation: dict[str, t.Any], resource: str) -> str | None:
         """Wait for an operation; its failure is raised. Returns its name if this call does not wait for it."""
         began = self._clock.now()
-        interval, attempt = FIRST_LINE, 0
-        next_line = float(FIRST_LINE)
+        next_line, interval, attempt = float(FIRST_LINE), float(FIRST_LINE), 0
         name = operation.get("name", "")
         while operation.get("status") != "DONE":
             if not self.wait:
@@ -280,14 +276,16 @@ class Client:
         raise_failure(operation, resource)
         return None
 
-    def wait_until(self, missing: t.Callable[[], Strings], seconds: float, what: str) -> Strings:
+    def wait_until(self, missing: t.Callable[[], list[str]], seconds: float, what: str) -> list[str]:
         """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left."""
-        began, interval = self._clock.now(), FIRST_LINE
+        began, interval = self._clock.now(), float(FIRST_LINE)
         next_line, attempt = float(FIRST_LINE), 0
         while True:
             left = missing()
             waited = self._clock.now() - began
             if not left or waited >= seconds:
+                # this time was the caller's to give, apart from that for operations
+                self._deadline += waited
                 return left
             if waited >= next_line:
                 self._progress(f"{what}: {'; '.join(left)}, {waited:.0f} s")
@@ -303,7 +301,7 @@ class Client:
         operations are listed: ``projects/P/global``, ``projects/P/regions/R`` or ``projects/P/locations/L``."""
         key = "operations" if service == "container" else "items"
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
-        for operation in self.list(service, f"{scope}/operations", key=key, **query):
+        for operation in self.list_all(service, f"{scope}/operations", key=key, **query):
             link = relative(str(operation.get("targetLink", "")))[1]
             if service == "container" and link.startswith("zones/"):
                 # zonal clusters: the container API takes locations, and writes zones into its links

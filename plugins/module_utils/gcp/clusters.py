@@ -16,8 +16,9 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from ..errors import Refused
-from .clusters_common import ContainerResource
+from .container import ContainerResource
 from .node_pools import POOL_OPTIONS, labels, max_pods, new_pool, validate_pool
+from .pod_ranges import refuse_too_many
 from .resource import (
     Block,
     CreateOnly,
@@ -109,7 +110,15 @@ SPEC = ArgumentSpec(
         },
         "locations": {"type": "list", "elements": "str"},
         "resource_labels": {"type": "dict"},
-        "node_pools": {"type": "list", "elements": "dict", "options": POOL_OPTIONS},
+        "node_pools": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                **POOL_OPTIONS,
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            },
+            "mutually_exclusive": [["node_count", "initial_node_count"]],
+        },
         "deletion_protection": {"type": "bool", "default": True},
         "confirm_replace": {"type": "str"},
         "prerequisite_timeout": {"type": "int", "default": 0},
@@ -119,7 +128,7 @@ SPEC = ArgumentSpec(
 
 _ROUTES_OR_ALIASES = (
     "a cluster stays routes-based or VPC-native for good: make a new cluster beside it and move the workloads, or say "
-    "confirm_replace: <its name> with deletion_protection: false to have it deleted and made anew"
+    "confirm_replace: {name} with deletion_protection: false to have it deleted and made anew"
 )
 _OWN_LABEL = {"managed-by": "podreach-gke"}
 
@@ -184,13 +193,12 @@ class AuthorizedNetworks(Labels):
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         now = (current or {}).get("cidrBlocks")
-        # what else the API keeps there (access from Google's public addresses, say) is not ours to reset
-        merged = {key: item for key, item in (current or {}).items() if key != "cidrBlocks"}
-        merged["enabled"] = wanted.get("enabled", True)
+        merged = {**(current or {}), **wanted}
         if "cidrBlocks" in wanted:
             merged["cidrBlocks"] = self.blocks.merged(now, wanted["cidrBlocks"], exact=exact)
-        elif now and merged["enabled"]:
-            merged["cidrBlocks"] = now
+        if not merged.get("enabled"):
+            # the API takes blocks only while this is on
+            merged.pop("cidrBlocks", None)
         return merged
 
     def removed(self, current: t.Any, after: t.Any) -> list[str]:
@@ -215,11 +223,12 @@ def _authorized_networks(cluster: Cluster, current: Json, wanted: Json) -> list[
 class Cluster(ContainerResource):
     kind = "cluster"
     fields = (
-        Field("description"),
-        Field("network", Fixed("a cluster stays in its network"), Link()),
-        Field("subnetwork", Fixed("a cluster stays in its subnetwork"), Link()),
+        # first, since the differences after these follow from them
         Field("ipAllocationPolicy.useIpAliases", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
         Field("ipAllocationPolicy.useRoutes", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
+        Field("description", kind=Default("")),
+        Field("network", Fixed("a cluster stays in its network"), Link()),
+        Field("subnetwork", Fixed("a cluster stays in its subnetwork"), Link()),
         Field("clusterIpv4Cidr", kind=Block()),
         Field("ipAllocationPolicy.clusterSecondaryRangeName"),
         Field("ipAllocationPolicy.servicesSecondaryRangeName"),
@@ -288,6 +297,10 @@ class Cluster(ContainerResource):
         location: str = self.params["location"]
         return location if location.count("-") == 1 else location.rsplit("-", 1)[0]
 
+    def pools(self) -> list[Json]:
+        """The node pools that the create call makes."""
+        return [pool for pool in self.params.get("node_pools") or [] if pool["state"] == "present"]
+
     # -- what can be judged without asking
 
     def validate(self) -> None:
@@ -299,18 +312,16 @@ class Cluster(ContainerResource):
         policy = self.params.get("ip_allocation_policy") or {}
         self._validate_ranges(policy)
         self._validate_pods(policy)
-        for number, pool in enumerate(self.params.get("node_pools") or []):
+        for number, pool in enumerate(self.pools()):
             self.check_name(f"node_pools[{number}].name", pool["name"], 40)
             validate_pool(self, pool, f"node_pools[{number}].")
-        if dig(self.params, "autopilot.enabled") and self.params.get("node_pools"):
-            self.invalid(
-                "node_pools", [pool["name"] for pool in self.params["node_pools"]], "Autopilot makes its own pools"
-            )
+        if dig(self.params, "autopilot.enabled") and self.pools():
+            self.invalid("node_pools", [pool["name"] for pool in self.pools()], "Autopilot makes its own pools")
         private = self.params.get("private_cluster_config") or {}
         if private.get("enable_private_endpoint") and private.get("enable_private_nodes") is False:
             self.invalid("private_cluster_config.enable_private_endpoint", True, "it needs enable_private_nodes: true")
         disabled = dig(self.params, "network_config.default_snat_status.disabled")
-        if disabled and policy.get("use_routes"):
+        if disabled and (policy.get("use_routes") or policy.get("use_ip_aliases") is False):
             self.invalid(
                 "network_config.default_snat_status.disabled",
                 True,
@@ -365,6 +376,14 @@ class Cluster(ContainerResource):
                         policy[option],
                         "a routes-based cluster takes no secondary ranges",
                     )
+            for pool in self.pools():
+                if pool.get("max_pods_constraint"):
+                    self.invalid(
+                        f"node_pools: {pool['name']}: max_pods_constraint",
+                        pool["max_pods_constraint"]["max_pods_per_node"],
+                        "it needs a VPC-native cluster: every node of a routes-based one gets a /24",
+                        code="routes-based",
+                    )
             if self.params.get("default_max_pods_constraint"):
                 self.invalid(
                     "default_max_pods_constraint",
@@ -397,10 +416,6 @@ class Cluster(ContainerResource):
 
     # -- ownership
 
-    @staticmethod
-    def marked(current: Json) -> bool:
-        return dig(current, "resourceLabels.managed-by") == "podreach-gke"
-
     def mark(self, body: Json) -> Json:
         body["resourceLabels"] = {**(body.get("resourceLabels") or {}), **_OWN_LABEL}
         return body
@@ -423,10 +438,10 @@ class Cluster(ContainerResource):
             bury(current, "ipAllocationPolicy.useRoutes", True)
         return current
 
-    def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
-        if current and current.get("status") in ("PROVISIONING", "RECONCILING", "STOPPING"):
-            return self.settle_operation(current)
-        return current, None
+    def _plan_creation(self, *, check_mode: bool) -> Plan:
+        plan = super()._plan_creation(check_mode=check_mode)
+        extra = dig(self.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
+        return Plan(plan.before, plan.after, (*plan.steps, *_additional_pod_ranges(self, {}, extra)), plan.warnings)
 
     def creation(self, body: Json) -> Json:
         policy = body.setdefault("ipAllocationPolicy", {})
@@ -434,6 +449,8 @@ class Cluster(ContainerResource):
         if extra:
             # the create call does not take them; the update call after it does
             del policy["additionalPodRangesConfig"]
+        if policy.get("useIpAliases") is False:
+            policy["useRoutes"] = True
         if not policy.get("useRoutes"):
             policy.setdefault("useIpAliases", True)
         if policy.get("clusterSecondaryRangeName") or policy.get("servicesSecondaryRangeName"):
@@ -444,7 +461,7 @@ class Cluster(ContainerResource):
             body["subnetwork"] = self.subnetwork_path()
         if not dig(body, "autopilot.enabled"):
             # a Standard cluster begins with a pool; unless told otherwise it is named as gcloud names it
-            body["nodePools"] = [new_pool(pool) for pool in self.params.get("node_pools") or [{"name": "default-pool"}]]
+            body["nodePools"] = [new_pool(pool) for pool in self.pools() or [{"name": "default-pool"}]]
         return body
 
     def subnetwork_path(self) -> str:
@@ -466,11 +483,16 @@ class Cluster(ContainerResource):
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         if current is not None:
             return []
-        return Prerequisites(self, after).look(check_mode=check_mode)
+        warnings = Prerequisites(self, after).look(check_mode=check_mode)
+        for pool in after.get("nodePools") or []:
+            others = [other for other in after["nodePools"] if other is not pool]
+            body = {**after, "location": self.params["location"]}
+            refuse_too_many(self, body, [(item, int(item["initialNodeCount"])) for item in (pool, *others)])
+        return warnings
 
-    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
+    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
         if not self.params.get("confirm_replace"):
-            return None
+            return ()
         if not self.marked(current):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
@@ -479,11 +501,11 @@ class Cluster(ContainerResource):
                 "false too",
                 code="deletion-protected",
             )
-        creation = self._plan_creation(check_mode=check_mode)
+        creation: Plan = self._plan_creation(check_mode=False)
         why = "; ".join(difference.message.split(": ", 1)[-1] for difference in differences)
         request = Request("DELETE", self.path)
         replace = Step("replace", f"delete cluster {self.name} and make it anew ({why})", request, Grade.DESTRUCTIVE)
-        return Plan(None, creation.after, (replace, *creation.steps), creation.warnings)
+        return (replace, *creation.steps)
 
 
 class Prerequisites:
@@ -515,26 +537,22 @@ class Prerequisites:
     def missing(self) -> list[str]:
         """What is not there yet, in words. Raises :class:`Refused` for what is there and can never do."""
         cluster, policy = self.cluster, self.body.get("ipAllocationPolicy") or {}
-        network = None
         if self.body.get("network"):
-            network = cluster.client.get("compute", self.body["network"])
-            if network is None and not cluster.coming(self.body["network"]):
+            network = cluster.look_at(self.body["network"])
+            if network is None:
                 return [f"network {self.body['network']} does not exist"]
-            if network and network.get("IPv4Range") and not policy.get("useRoutes"):
+            if network.get("IPv4Range") and not policy.get("useRoutes"):
                 raise cluster.refused(
                     f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: "
-                    "make a new network",
+                    "make a "
+                    "new network",
                     code="legacy-network",
                 )
         if not self.body.get("subnetwork"):
             return []
-        # without its network it cannot be there either
-        nowhere = self.body.get("network") and network is None
-        there = None if nowhere else cluster.client.get("compute", self.body["subnetwork"])
-        planned = cluster.planned(self.body["subnetwork"])
-        if there is None and planned is None:
+        subnetwork = cluster.look_at(self.body["subnetwork"])
+        if subnetwork is None:
             return [f"subnetwork {self.body['subnetwork']} does not exist"]
-        subnetwork = {**(there or {}), **(planned or {})}
         named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]
         extra = dig(cluster.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
         ranges = {item["rangeName"]: item["ipCidrRange"] for item in subnetwork.get("secondaryIpRanges") or []}
@@ -544,38 +562,14 @@ class Prerequisites:
             if name and name not in ranges
         ]
         if not missing and named[0]:
-            self._refuse_too_many(ranges[named[0]])
-            if there:
-                self._refuse_managed(named[0])
+            self._refuse_managed(named[0])
         return missing
-
-    def _refuse_too_many(self, cidr: str) -> None:
-        """Refuse more nodes than the pod range has room for. Zones that are not named count as three in a region."""
-        cluster = self.cluster
-        zones = len(self.body.get("locations") or []) or (3 if cluster.region == cluster.params["location"] else 1)
-        needed = 0
-        for pool in self.body.get("nodePools") or []:
-            pods = dig(pool, "maxPodsConstraint.maxPodsPerNode") or dig(
-                self.body, "defaultMaxPodsConstraint.maxPodsPerNode"
-            )
-            mask = addressing.pod_cidr_mask(int(pods or addressing.DEFAULT_MAX_PODS))
-            needed += (
-                int(pool.get("initialNodeCount") or 0) * (len(pool.get("locations") or []) or zones) * 2 ** (32 - mask)
-            )
-        room = 2 ** (32 - addressing.parse(cidr).prefixlen)
-        if needed > room:
-            raise cluster.refused(
-                f"the pod range {cidr} has {room} addresses, and the node pools need {needed} from the start (each "
-                "node "
-                "takes a block of its own): take a larger range, fewer nodes, or a smaller max_pods_per_node",
-                code="range-too-small",
-            )
 
     def _refuse_managed(self, range_name: str) -> None:
         """Refuse a pod range that GKE made for another cluster; one that a user made may be shared."""
         cluster = self.cluster
         project = self.body["subnetwork"].split("/")[1]
-        usable = cluster.client.list(
+        usable = cluster.client.list_all(
             "container",
             f"projects/{cluster.project}/aggregated/usableSubnetworks",
             key="subnetworks",

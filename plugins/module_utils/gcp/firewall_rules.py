@@ -9,14 +9,14 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Step
+from ..engine import Grade, Plan
 from .resource import (
     Default,
     Field,
     Fixed,
     GcpResource,
     Json,
-    Keyed,
+    Kind,
     Link,
     Names,
     Patch,
@@ -60,23 +60,36 @@ SPEC = ArgumentSpec(
 )
 
 
-class Protocols(Keyed):
-    """Protocols with their ports. A protocol that is mentioned has exactly the ports that are mentioned with it."""
+class Protocols(Kind):
+    """Protocols with their ports; a protocol may stand several times, no ports means all of them.
 
-    def __init__(self) -> None:
-        super().__init__("IPProtocol", exact_items=True)
+    A protocol that is mentioned has exactly the ports that are mentioned with it.
+    """
 
-    def canonical(self, value: t.Any) -> t.Any:
-        return {key: sorted(item.get("ports") or []) for key, item in self.keys(value).items()}
+    def canonical(self, value: t.Any) -> dict[str, list[str]]:
+        return {name: sorted(ports) for name, ports in self.ports(value).items()}
+
+    @staticmethod
+    def ports(value: t.Any) -> dict[str, list[str]]:
+        """The ports of each protocol, in the order in which they are given."""
+        ports: dict[str, list[str]] = {}
+        for item in value or []:
+            protocol, mentioned = item["IPProtocol"].lower(), item.get("ports") or []
+            everything = not mentioned or ports.get(protocol) == []
+            ports[protocol] = [] if everything else list(dict.fromkeys([*ports.get(protocol, []), *mentioned]))
+        return ports
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        ports = {**({} if exact else self.ports(current)), **self.ports(wanted)}
+        return [{"IPProtocol": name, **({"ports": of_it} if of_it else {})} for name, of_it in ports.items()]
 
     def removed(self, current: t.Any, after: t.Any) -> list[str]:
         now, then = self.canonical(current), self.canonical(after)
         gone = []
-        for key, ports in now.items():
-            left = then.get(key)
-            # no ports means all of them
+        for name, ports in now.items():
+            left = then.get(name)
             if left is None or (left and (not ports or set(ports) - set(left))):
-                gone.append(key[0])
+                gone.append(name)
         return gone
 
 
@@ -90,13 +103,9 @@ def _denied_grade(old: t.Any, new: t.Any) -> Grade:
     return Grade.SAFE if Protocols().canonical(new) == Protocols().canonical(old) else Grade.DISRUPTIVE
 
 
-def _destinations_grade(old: t.Any, new: t.Any) -> Grade:
-    """Fewer destinations; no list at all means every destination."""
-    return Grade.DISRUPTIVE if not old else disruptive_if_less(Names())(old, new)
-
-
-def _ranges(option: str, grade: t.Callable[[t.Any, t.Any], Grade]) -> Field:
-    return Field(option, Patch(grade), Names(), purge="purge_ranges")
+def _ranges(option: str) -> Field:
+    kind = Names()
+    return Field(option, Patch(disruptive_if_less(kind)), kind, purge="purge_ranges")
 
 
 def _tags(option: str) -> Field:
@@ -114,8 +123,8 @@ class FirewallRule(GcpResource):
         Field("priority", Patch(disruptive), Default(1000)),
         Field("allowed", Patch(disruptive_if_less(Protocols())), Protocols(), purge="purge_rules", encode=_protocols),
         Field("denied", Patch(_denied_grade), Protocols(), purge="purge_rules", encode=_protocols),
-        _ranges("sourceRanges", disruptive_if_less(Names())),
-        _ranges("destinationRanges", _destinations_grade),
+        _ranges("sourceRanges"),
+        _ranges("destinationRanges"),
         _tags("sourceTags"),
         _tags("targetTags"),
         _tags("sourceServiceAccounts"),
@@ -135,6 +144,8 @@ class FirewallRule(GcpResource):
         if priority is not None and not 0 <= priority <= 65535:
             self.invalid("priority", priority, "a priority is 0 (first) to 65535 (last)")
         for option in ("source_ranges", "destination_ranges"):
+            if self.params.get(option) == []:
+                self.invalid(option, [], "an empty list would mean everywhere; leave it out, or say 0.0.0.0/0")
             for number, cidr in enumerate(self.params.get(option) or []):
                 if ":" in cidr:
                     continue
@@ -149,8 +160,8 @@ class FirewallRule(GcpResource):
                     self.invalid(f"{where}.ip_protocol", "", "a protocol is a name (tcp, udp, icmp, all) or a number")
                 for port in item.get("ports") or []:
                     ends = port.split("-")
-                    numbers = [int(end) for end in ends if end.isdecimal()]
-                    if len(numbers) != len(ends) or len(ends) > 2 or numbers != sorted(numbers) or numbers[-1] > 65535:
+                    numbers = [int(end) for end in ends if end.isdigit() and int(end) <= 65535]
+                    if len(numbers) != len(ends) or len(ends) > 2 or numbers != sorted(numbers):
                         self.invalid(
                             f"{where}.ports", port, "a port is a number up to 65535, or a range such as 8000-8100"
                         )
@@ -167,21 +178,24 @@ class FirewallRule(GcpResource):
         if tags and accounts:
             self.invalid("source_tags/target_tags", tags, "tags and service accounts cannot be used in one rule")
 
+    def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
+        for option, other in (("allowed", "denied"), ("denied", "allowed")):
+            if current and self.params.get(option) and current.get(other):
+                raise self.refused(
+                    f"it has {other} and cannot get {option}: make another rule, and delete this one",
+                    code="fixed-at-creation",
+                )
+        return super().plan(current, check_mode=check_mode)
+
     def creation(self, body: Json) -> Json:
+        sources = ("sourceRanges", "sourceTags", "sourceServiceAccounts")
+        if body.get("allowed") and body.get("direction") != "EGRESS" and not any(body.get(key) for key in sources):
+            raise self.refused(
+                "a rule without sources admits the whole internet: give source_ranges (source_ranges: [0.0.0.0/0] if "
+                "that is meant)",
+                code="invalid-input",
+            )
         body["network"] = network_path(self.params["network"], self.project)
         if not body.get("allowed") and not body.get("denied"):
             raise self.refused("to create a rule, give allowed or denied", code="invalid-input")
         return body
-
-    def patch_step(
-        self,
-        current: Json,
-        patch: Json,
-        patched: t.Sequence[str],
-        grade: Grade = Grade.SAFE,
-        summary: str | None = None,
-    ) -> Step:
-        if current.get("denied") and {"sourceRanges", "destinationRanges"} & set(patched):
-            # what is more for a rule that denies is less for the traffic
-            grade = Grade.DISRUPTIVE
-        return super().patch_step(current, patch, patched, grade, summary)

@@ -40,7 +40,7 @@ def _routing_mode_grade(old: t.Any, new: t.Any) -> Grade:
 class Network(GcpResource):
     kind = "network"
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("autoCreateSubnetworks"),
         # "Only routingConfig can be modified": the discovery document, networks.patch
         Field("mtu", Fixed("the API changes only the routing configuration of a network")),
@@ -63,9 +63,8 @@ class Network(GcpResource):
         return body
 
     def removal_refusal(self, current: Json) -> Refused | None:
-        going = {sibling.path for sibling in self.siblings if sibling.going}
         left = ["projects/{}/{}".format(*relative(url)) for url in current.get("subnetworks") or []]
-        left = [path for path in left if path not in going]
+        left = [path for path in left if not self.sibling(path)]
         if left:
             return self.refused(f"it still holds {', '.join(left)}: delete these first.", code="holds-others")
         return None

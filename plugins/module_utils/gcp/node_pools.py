@@ -10,8 +10,24 @@ import typing as t
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
-from .clusters_common import ContainerResource, cluster_pod_range, zones_of
-from .resource import Block, CreateOnly, Default, Field, Fixed, Json, Labels, Names, Number, Request, Via, bury, dig
+from .container import ContainerResource
+from .pod_ranges import refuse_too_many
+from .resource import (
+    Block,
+    CreateOnly,
+    Default,
+    Field,
+    Fixed,
+    Json,
+    Kind,
+    Labels,
+    Names,
+    Number,
+    Request,
+    Via,
+    bury,
+    dig,
+)
 
 #: What a node pool is made of; the cluster module's node_pools take the same.
 POOL_OPTIONS: dict[str, t.Any] = {
@@ -119,9 +135,23 @@ def _put(option: str, grade: Grade, body: t.Callable[[Json, t.Any], Json]) -> Vi
     return Via(steps)
 
 
+def _locations(pool: NodePool, current: Json, wanted: list[str]) -> list[Step]:
+    removed = set(current.get("locations") or []) - set(wanted)
+    grade = Grade.DISRUPTIVE if removed else Grade.SAFE
+    request = Request("PUT", pool.path, {"locations": wanted})
+    return [Step("update", f"change locations to {', '.join(wanted)}", request, grade, ("locations",))]
+
+
+class Version(Kind):
+    """A version of Kubernetes: exact, or the beginning of one (``1.33``), or an alias, which any version fulfils."""
+
+    def same(self, one: t.Any, other: t.Any) -> bool:
+        return other in ("latest", "-") or one == other or str(one).startswith((f"{other}.", f"{other}-"))
+
+
 class MergedObject(Labels):
-    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses
-    agree."""
+    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses "
+    "agree."""
 
     def canonical(self, value: t.Any) -> t.Any:
         return {key: item for key, item in (value or {}).items() if item not in (None, False, 0, "", [], "0")}
@@ -133,6 +163,12 @@ class NodePool(ContainerResource):
         Field("initialNodeCount", CreateOnly()),
         Field("autoscaling", Via(_autoscaling), MergedObject()),
         Field("management", Via(_management), MergedObject()),
+        # first: it says how the nodes are replaced by what comes after it
+        Field(
+            "upgradeSettings",
+            _put("upgrade_settings", Grade.SAFE, lambda current, wanted: {"upgradeSettings": wanted}),
+            MergedObject(),
+        ),
         Field(
             "config.machineType",
             _put("config.machine_type", Grade.DISRUPTIVE, lambda current, wanted: {"machineType": wanted}),
@@ -163,15 +199,11 @@ class NodePool(ContainerResource):
             Number(),
             encode=max_pods,
         ),
-        Field("locations", _put("locations", Grade.DISRUPTIVE, lambda current, wanted: {"locations": wanted}), Names()),
+        Field("locations", Via(_locations), Names(), purge="locations"),
         Field(
             "version",
-            _put("version", Grade.DISRUPTIVE, lambda current, wanted: {"nodeVersion": wanted, "imageType": ""}),
-        ),
-        Field(
-            "upgradeSettings",
-            _put("upgrade_settings", Grade.SAFE, lambda current, wanted: {"upgradeSettings": wanted}),
-            MergedObject(),
+            _put("version", Grade.DISRUPTIVE, lambda current, wanted: {"nodeVersion": wanted}),
+            Version(),
         ),
     )
 
@@ -193,10 +225,6 @@ class NodePool(ContainerResource):
         self.check_name("location", self.params["location"])
         validate_pool(self, self.params, "")
 
-    @staticmethod
-    def marked(current: Json) -> bool:
-        return dig(current, "config.resourceLabels.managed-by") == "podreach-gke"
-
     def mark(self, body: Json) -> Json:
         body.setdefault("config", {}).setdefault("resourceLabels", {})["managed-by"] = "podreach-gke"
         return body
@@ -205,10 +233,12 @@ class NodePool(ContainerResource):
         return pool_body(body, self.params)
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
-        cluster = self.coming(self.cluster_path)
-        if cluster and any(pool["name"] == self.name for pool in cluster.params.get("node_pools") or []):
+        cluster = self.sibling(self.cluster_path)
+        named = cluster and any(pool["name"] == self.name for pool in cluster.params.get("node_pools") or [])
+        if current is None and named and self.params["state"] == "present":
             # it comes with the cluster's create call
-            return Plan(None, None)
+            self.planned = Plan(None, None)
+            return self.planned
         return super().plan(current, check_mode=check_mode)
 
     def creation_request(self, body: Json) -> Request:
@@ -217,11 +247,12 @@ class NodePool(ContainerResource):
     def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
         plan = super()._plan_update(current, check_mode=check_mode)
         wanted = self.params.get("node_count")
-        now = wanted if wanted is None else current_node_count(self, current)
-        if wanted is None or now is None or now == wanted:
+        if wanted is None:
             return plan
-        if wanted > now:
-            self._refuse_too_many(self.client.get("container", self.cluster_path) or {}, wanted, current)
+        now = current_node_count(self, current)
+        if now == wanted:
+            return plan
+        self._refuse_too_many(self.client.get("container", self.cluster_path) or {}, current, wanted)
         request = Request("POST", f"{self.path}:setSize", {"nodeCount": wanted})
         grade = Grade.DISRUPTIVE if wanted < now else Grade.SAFE
         step = Step("update", f"resize from {now} to {wanted} nodes in each zone", request, grade, ("nodeCount",))
@@ -229,12 +260,10 @@ class NodePool(ContainerResource):
         return Plan(before, after, (*plan.steps, step), plan.warnings)
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        if current is not None:
+        if current is not None or self.sibling(self.cluster_path):
             return []
         cluster = self.client.get("container", self.cluster_path)
         if cluster is None:
-            if self.coming(self.cluster_path):
-                return []
             if check_mode:
                 return [f"{self.label}: cluster {self.params['cluster']} does not exist yet; counted as planned."]
             raise self.refused(
@@ -242,65 +271,21 @@ class NodePool(ContainerResource):
             )
         if dig(after, "maxPodsConstraint") and not dig(cluster, "ipAllocationPolicy.useIpAliases"):
             raise self.refused(
-                f"max_pods_constraint needs a VPC-native cluster, and {self.params['cluster']} is routes-based: "
-                "every node of it gets a /24",
+                f"max_pods_constraint needs a VPC-native cluster, and {self.params['cluster']} is routes-based: every "
+                "node of it gets a /24",
                 code="routes-based",
             )
-        if not dig(self.params, "network_config.create_pod_range"):
-            self._refuse_too_many(cluster, int(after.get("initialNodeCount") or 0), after)
+        self._refuse_too_many(cluster, after, int(after.get("initialNodeCount") or 0))
         return []
 
-    def _refuse_too_many(self, cluster: Json, count: int, pool: Json) -> None:
-        """Refuse more nodes than the pool's pod range has room for, counting the other pools of that range."""
-        policy = cluster.get("ipAllocationPolicy") or {}
-        first = policy.get("clusterSecondaryRangeName")
-        range_name = dig(pool, "networkConfig.podRange")
-        if not range_name and dig(policy, "additionalPodRangesConfig.podRangeNames"):
-            # GKE takes one of several ranges
-            return
-        cidr = cluster_pod_range(self, cluster, range_name)
-        if cidr is None:
-            return
-        prefix, vpc_native = addressing.parse(cidr).prefixlen, bool(policy.get("useIpAliases"))
-
-        def shares(other: Json) -> bool:
-            own = dig(other, "networkConfig.podRange") or first
-            return other["name"] != self.name and (not vpc_native or own == (range_name or first))
-
-        others = [other for other in cluster.get("nodePools") or [] if shares(other)]
-        block = block_size(cluster, pool)
-        room = 2 ** (32 - prefix)
-        if not vpc_native:
-            room = addressing.max_nodes_routes_based(prefix) * block
-        nodes = count * len(pool.get("locations") or zones_of(cluster))
-        counts = [
-            current_node_count(self, other) * len(other.get("locations") or zones_of(cluster)) for other in others
-        ]
-        taken = sum(number * block_size(cluster, other) for number, other in zip(counts, others, strict=True))
-        if nodes * block + taken > room:
-            raise self.refused(
-                f"node count: {nodes} nodes here, which take {block} addresses each, and {sum(counts)} of other pools "
-                f"do not fit into the pod range {cidr}, which has {room} addresses for nodes. Add a pod range "
-                "(additional_pod_ranges_config of the cluster, network_config.pod_range of the pool), or lower max "
-                "pods for a new pool.",
-                code="range-too-small",
-            )
-
-    def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
-        if current and current.get("status") in ("PROVISIONING", "RECONCILING", "STOPPING"):
-            return self.settle_operation(current)
-        return current, None
-
-
-def block_size(cluster: Json, pool: Json) -> int:
-    """The addresses that each node of a pool takes from the pod range."""
-    pods = dig(pool, "maxPodsConstraint.maxPodsPerNode") or dig(cluster, "defaultMaxPodsConstraint.maxPodsPerNode")
-    return int(2 ** (32 - addressing.pod_cidr_mask(int(pods or addressing.DEFAULT_MAX_PODS))))
+    def _refuse_too_many(self, cluster: Json, pool: Json, count: int) -> None:
+        others = [other for other in cluster.get("nodePools") or [] if other["name"] != self.name]
+        refuse_too_many(self, cluster, [(pool, count), *((other, current_node_count(self, other)) for other in others)])
 
 
 def current_node_count(resource: ContainerResource, pool: Json) -> int:
-    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began
-    with."""
+    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began "
+    "with."""
     for url in pool.get("instanceGroupUrls") or []:
         path = url.split("projects/", 1)[-1]
         group = resource.client.get("compute", f"projects/{path}")
@@ -358,11 +343,8 @@ def validate_pool(resource: ContainerResource, params: t.Mapping[str, t.Any], wh
             where + "node_count", params["node_count"], "autoscaling decides the count; use initial_node_count"
         )
     block = dig(params, "network_config.pod_ipv4_cidr_block")
-    if block:
+    if block and not block.startswith("/"):
         try:
-            if block.startswith("/"):
-                addressing.prefix_length(block)
-            else:
-                addressing.parse(block)
+            addressing.parse(block)
         except addressing.AddressingError as error:
             resource.invalid(f"{where}network_config.pod_ipv4_cidr_block", block, str(error), code=error.code)

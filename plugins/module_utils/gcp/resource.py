@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -109,6 +110,15 @@ class Default(Kind):
         return self.default if value is None else value
 
 
+class Block(Kind):
+    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
+
+    def same(self, one: t.Any, other: t.Any) -> bool:
+        if isinstance(other, str) and other.startswith("/"):
+            return str(one).endswith(other)
+        return bool(one == other)
+
+
 class Number(Kind):
     """A number that the API writes as a string (int64)."""
 
@@ -168,15 +178,6 @@ class Labels(Kind):
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         return {**(current or {}), **wanted}
-
-
-class Block(Kind):
-    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
-
-    def same(self, one: t.Any, other: t.Any) -> bool:
-        if isinstance(other, str) and other.startswith("/"):
-            return str(one).endswith(other)
-        return bool(one == other)
 
 
 # -- how a field changes
@@ -261,8 +262,6 @@ class GcpResource:
     required: t.ClassVar[tuple[str, ...]] = ()
     #: whether a patch must carry the fingerprint that was read
     fingerprinted: t.ClassVar[bool] = False
-    #: whether the description bears the mark of who created it (else a label does)
-    marked_by_description: t.ClassVar[bool] = True
 
     def __init__(self, client: Client, call: Call, params: t.Mapping[str, t.Any]) -> None:
         self.client = client
@@ -272,11 +271,8 @@ class GcpResource:
         self.project = params.get("project") or client.project
         #: what is brought about together with this one; the ones before it come first
         self.siblings: t.Sequence[GcpResource] = ()
-        #: whether it existed when it was last read, and whether it is about to be deleted
-        self.exists = False
-        self.going = False
-        #: the object as it will be, once a change of it is planned: what is planned after it counts with that
-        self.then: Json | None = None
+        #: what was planned for it last
+        self.planned: Plan | None = None
         self.errors: list[PodreachError] = []
         self.check_name("name", self.name)
         self.validate()
@@ -298,17 +294,17 @@ class GcpResource:
         """Add to ``errors`` what can be known to be wrong without asking anybody."""
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns
-        warnings."""
+        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns "
+        "warnings."""
         return []
 
     def creation(self, body: Json) -> Json:
         """The last word on the body of the create call."""
         return body
 
-    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
-        """The plan that replaces the resource where fixed fields differ; ``None``: it is refused."""
-        return None
+    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
+        """The steps that replace the resource where fixed fields differ; none: it is refused."""
+        return ()
 
     def removal_refusal(self, current: Json) -> Refused | None:
         """Why this object, which is ours, may not be deleted now, if so."""
@@ -352,16 +348,20 @@ class GcpResource:
         """Whether this collection created the object."""
         return MARKER in str(current.get("description") or "")
 
-    def coming(self, path: str) -> GcpResource | None:
-        """The sibling that is about to create what lives at ``path``, if there is one."""
+    def sibling(self, path: str) -> GcpResource | None:
+        """The sibling that lives at ``path``, if it is about to be changed, created or deleted."""
         for sibling in self.siblings:
-            if sibling.path == path and sibling.params["state"] == "present" and not sibling.exists:
+            if sibling.path == path and sibling.planned and sibling.planned.steps:
                 return sibling
         return None
 
-    def planned(self, path: str) -> Json | None:
-        """What lives at ``path`` as it will be, if a sibling is about to create or change it."""
-        return next((sibling.then for sibling in self.siblings if sibling.path == path and sibling.then), None)
+    def look_at(self, path: str) -> Json | None:
+        """What is at a path of the compute API, as it will be when this resource's turn comes."""
+        found = self.client.get("compute", path)
+        sibling = self.sibling(path)
+        if sibling and sibling.planned:
+            return {**(found or {}), **sibling.planned.after} if sibling.planned.after else None
+        return found
 
     def read(self) -> Json | None:
         return self.client.get(self.service, self.path)
@@ -387,15 +387,13 @@ class GcpResource:
         return shown
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
-        self.exists = current is not None
         if self.params["state"] == "absent":
-            return self._plan_removal(current)
-        if current is None:
-            plan = self._plan_creation(check_mode=check_mode)
+            self.planned = self._plan_removal(current)
+        elif current is None:
+            self.planned = self._plan_creation(check_mode=check_mode)
         else:
-            plan = self._plan_update(current, check_mode=check_mode)
-        self.then = {**(current or {}), **plan.after} if plan.steps and plan.after else None
-        return plan
+            self.planned = self._plan_update(current, check_mode=check_mode)
+        return self.planned
 
     def _plan_removal(self, current: Json | None) -> Plan:
         if current is None:
@@ -413,7 +411,6 @@ class GcpResource:
             return Plan(before, before, warnings=(f"{refusal} Left alone.",))
         if refusal:
             raise refusal
-        self.going = True
         step = Step("delete", f"delete {self.kind} {self.name}", Request("DELETE", self.path), Grade.DESTRUCTIVE)
         return Plan(before, None, (step,))
 
@@ -455,7 +452,7 @@ class GcpResource:
             if wanted is None or isinstance(item.change, CreateOnly):
                 continue
             now = dig(current, item.path)
-            if item.path == "description" and self.marked_by_description and self.marked(current):
+            if item.path == "description" and self.marked(current):
                 wanted = f"{wanted} {MARKER}" if wanted else MARKER
             new = item.kind.merged(now, wanted, exact=bool(item.purge and self.params.get(item.purge)))
             if item.kind.same(now, new):
@@ -463,7 +460,8 @@ class GcpResource:
             if isinstance(item.change, Fixed):
                 fixed.append(
                     self.refused(
-                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because}",
+                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: "
+                        + item.change.because.format(name=self.name),
                         code=item.change.code,
                     )
                 )
@@ -476,11 +474,10 @@ class GcpResource:
                 steps.extend(item.change.steps(self, current, new))
             bury(after, item.path, new)
         if fixed:
-            replacement = self.replacement(current, fixed, check_mode=check_mode)
+            replacement = self.steps_of_replacement(current, fixed)
             if not replacement:
                 raise_all(fixed)
-            else:
-                return Plan(before, replacement.after, replacement.steps, replacement.warnings)
+            return Plan(before, after, replacement)
         if patch:
             steps.insert(0, self.patch_step(current, patch, patched, grade))
         warnings = self.precheck(current, after, check_mode=check_mode) if steps else []
@@ -539,4 +536,5 @@ class GcpResource:
 
 
 def shown(value: t.Any) -> str:
-    return "unset" if value is None else repr(value) if isinstance(value, str) else str(value)
+    """A value as a message shows it: as it stands in YAML."""
+    return "unset" if value is None else json.dumps(value)

@@ -15,7 +15,7 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
 from . import advertisement
-from .resource import Default, Field, Fixed, GcpResource, Json, Keyed, Link, Request, Via, dig
+from .resource import Default, Field, Fixed, GcpResource, Json, Keyed, Link, Request, Via
 
 SPEC = ArgumentSpec(
     options={
@@ -108,7 +108,7 @@ class Subnetwork(GcpResource):
     required = ("network", "ip_cidr_range")
     fingerprinted = True
     fields = (
-        Field("description"),
+        Field("description", kind=Default("")),
         Field("network", Fixed("a subnetwork stays in its network"), Link()),
         Field("ipCidrRange", Via(_expand)),
         Field("secondaryIpRanges", Via(_secondary_ranges), SecondaryRanges(), purge="purge_secondary_ranges"),
@@ -171,36 +171,24 @@ class Subnetwork(GcpResource):
 
     def _look_at_network(self, path: str, after: Json, *, check_mode: bool) -> list[str]:
         """Refuse ranges that the network has no room for; a network that is not there yet is missing or planned."""
-        network = self.client.get("compute", path)
-        coming = self.coming(path) if network is None else None
-        if network is None and not coming:
+        network = self.look_at(path)
+        if network is None:
             if check_mode:
                 return [f"{self.label}: network {path} does not exist yet; counted as planned."]
             raise self.refused(f"network {path} does not exist: create it first", code="missing-prerequisite")
-        if coming:
-            network = {"autoCreateSubnetworks": coming.params.get("auto_create_subnetworks")}
         own = [addressing.Range(cidr, self.label) for cidr in advertisement.subnetwork_ranges(after)]
         for cidr in advertisement.subnetwork_ranges(after):
-            for finding in addressing.check_subnet_range(cidr, auto_mode=bool(dig(network, "autoCreateSubnetworks"))):
+            for finding in addressing.check_subnet_range(cidr, auto_mode=bool(network.get("autoCreateSubnetworks"))):
                 if finding.severity == "error":
                     raise self.refused(finding.message, code=finding.code)
         others = [
-            *([] if coming else self.client.list("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")),
-            *(
-                {**sibling.then, "region": sibling.params["region"]}
-                for sibling in self.siblings
-                if isinstance(sibling, Subnetwork) and sibling.then
-            ),
-        ]
-        going = {(item.name, item.params["region"]) for item in self.siblings if item.kind == self.kind and item.going}
-        taken = [
             addressing.Range(cidr, f"subnetwork {item['name']} in {region_of(item)}")
-            for item in others
+            for item in self.client.list_all("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
             if network_path(item["network"], self.project) == path
-            and (item["name"], region_of(item)) not in {(self.name, self.params["region"]), *going}
+            and (item["name"], region_of(item)) != (self.name, self.params["region"])
             for cidr in advertisement.subnetwork_ranges(item)
         ]
-        for one, other in addressing.overlaps([*own, *taken]):
+        for one, other in addressing.overlaps([*own, *others]):
             mine, theirs = (one, other) if one.label == self.label else (other, one)
             if mine.label == self.label:
                 raise self.refused(f"{mine.cidr} overlaps {theirs.cidr} of {theirs.label}", code="range-overlap")

@@ -52,11 +52,12 @@ def state(outcome: Outcome, call: Call) -> Json | None:
 
 
 def diff(outcome: Outcome) -> dict[str, t.Any]:
-    """Before and after, of the fields that the resource manages."""
+    """Before and after, of the fields that the resource manages; the header says the steps with their grades."""
     label = outcome.resource.label
+    steps = ", ".join(f"{step.summary} ({step.grade.value})" for step in outcome.steps)
     return {
         "before_header": label,
-        "after_header": label,
+        "after_header": steps or label,
         "before": outcome.plan.before or {},
         "after": (outcome.plan.after if outcome.changed else outcome.plan.before) or {},
     }

@@ -13,7 +13,9 @@ import collections
 import dataclasses
 import json
 import re
+import sys
 import time
+import traceback
 import typing as t
 import urllib.parse
 
@@ -30,6 +32,8 @@ Json = dict[str, t.Any]
 Handler = t.Callable[["Call"], t.Any]
 
 HANDLERS: dict[str, Handler] = {}
+MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError)
+"""What an error in the lab's own code raises, as opposed to a refusal."""
 _READING = re.compile(r"/wait$|:generateAccessToken$|/testIamPermissions$|/getIamPolicy$")
 
 
@@ -99,7 +103,12 @@ class Call:
         return found
 
     def compute_operation(
-        self, kind: str, target: str, target_id: str, finish: t.Callable[[], None] | None = None
+        self,
+        kind: str,
+        target: str,
+        target_id: str,
+        finish: t.Callable[[], None] | None = None,
+        abort: t.Callable[[], None] | None = None,
     ) -> Json:
         """Begin a compute operation for this call and return its first reply."""
         operation = self.lab.operations.begin_compute(
@@ -110,13 +119,15 @@ class Call:
             user=self.caller.email,
             request_id=self.request_id,
             finish=finish,
+            abort=abort,
         )
         return self.lab.operations.view(operation)
 
 
 @dataclasses.dataclass
 class InjectedFault:
-    """The next `count` requests that match are answered with this instead (or after being carried out)."""
+    """The next `count` requests that match are answered with this: instead of being carried out (when: before), or
+    after that (after); or they are accepted and their operation fails with it (operation)."""
 
     count: int = 1
     method: str = ""
@@ -136,7 +147,7 @@ class InjectedFault:
 class Lab:
     """Everything that one lab process holds."""
 
-    LOG_LIMIT = 100_000
+    LOG_LIMIT = 20_000
 
     def __init__(
         self,
@@ -151,7 +162,7 @@ class Lab:
         self.discovery = discovery or Discovery()
         self.operations = Operations(state)
         self.check_responses = check_responses
-        self.authority = Authority()
+        self.authority = Authority(state.clock.now())
         self.routing: RoutingPlane = NoBgp()
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
@@ -175,7 +186,7 @@ class Lab:
     ) -> Reply:
         """Answer one request to a Google API. `target` is the path with its query string."""
         began = time.perf_counter()
-        path, _, query = target.partition("?")
+        path, _separator, query = target.partition("?")
         path = urllib.parse.unquote(path)
         entry: Json = {"method": http_method, "path": path, "query": query, "caller": "", "method_id": ""}
         entry["mutating"] = http_method not in ("GET", "HEAD") and not _READING.search(path)
@@ -183,8 +194,11 @@ class Lab:
         if fault and fault.when == "before":
             reply = self._fault_reply(fault, path)
         else:
+            if fault and fault.when == "operation":
+                self.operations.doom = ApiFault(fault.status, fault.message, fault.reason)
             reply = await self._answer(http_method, path, query, headers, raw, entry)
-            if fault:
+            self.operations.doom = None
+            if fault and fault.when == "after":
                 reply = self._fault_reply(fault, path)
         self.sequence += 1
         self.mutations += entry["mutating"]
@@ -220,6 +234,10 @@ class Lab:
         except ApiFault as fault:
             extra = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/"'} if fault.code == 401 else {}
             return Reply(fault.code, encode(fault.body(service)), extra)
+        except MISTAKES as error:  # say so on the wire and in lab.log, and go on serving
+            traceback.print_exc(file=sys.stderr)
+            mistake = ApiFault(500, f"The lab failed on {http_method} {path}: {type(error).__name__}: {error}")
+            return Reply(500, encode(mistake.body(service)))
 
     def _run(self, found: Method, params: dict[str, str], query: str, raw: bytes, caller: Caller) -> t.Any:
         if found.service in ("compute", "container"):

@@ -3,18 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A lab for tests: a process of its own, emptied between tests.
 
-    @pytest.fixture(scope="session")
-    def lab_process(tmp_path_factory):
-        lab = Lab.start(tmp_path_factory.mktemp("lab"))
-        yield lab
-        lab.stop()
-
-    @pytest.fixture
-    def lab(lab_process):
-        lab_process.reset()
-        return lab_process
-
-`podreach_lab.fixtures` has these two ready: `pytest_plugins = ["podreach_lab.fixtures"]`.
+In a conftest.py: `from ansible_collections.podreach.gke.tests.lab.podreach_lab.fixtures import lab, lab_process`; or
+start one yourself, `Lab.start(directory)`, and `stop()` it.
 """
 
 from __future__ import annotations
@@ -84,7 +74,8 @@ class Lab:
 
     def fault(self, **fields: t.Any) -> None:
         """Let the next matching requests fail: count, method, path (a regular expression), status, reason, message,
-        headers, drop, delay, when (before or after carrying the request out)."""
+        headers, drop, delay, when: before or after carrying the request out, or operation: accept it and let the
+        operation fail (a patch has taken effect by then)."""
         self.admin("POST", "faults", fields)
 
     def router_status(self, router: str, result: Json | None) -> None:
@@ -117,6 +108,6 @@ def read_env(path: pathlib.Path) -> dict[str, str]:
     """The variables that an env file exports."""
     found = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
+        name, _separator, value = line.removeprefix("export ").partition("=")
         found[name] = shlex.split(value)[0]
     return found

@@ -13,7 +13,7 @@ import typing as t
 from ..clock import compute_time
 from ..core import Call
 from ..faults import ApiFault, already_exists, invalid, not_found, not_ready, required
-from ..links import resolve, self_link
+from ..links import relative, resolve, self_link
 from ..places import REGIONS, ZONES
 from ..state import Body, Phase, Resource, State
 
@@ -47,18 +47,24 @@ def base(call: Call, kind: str, path: str) -> Body:
     }
 
 
-def insert(call: Call, kind: str, path: str, body: Body, hidden: Body | None = None) -> Body:
-    """Add a resource (CREATING until the operation is done) and begin its insert operation."""
+def insert(call: Call, kind: str, path: str, body: Body, undo: t.Callable[[Resource], None] | None = None) -> Body:
+    """Add a resource (CREATING until the operation is done) and begin its insert operation. `undo` takes away what
+    came with it, should the operation fail."""
     if call.state.get(path):
         raise already_exists(path)
     full = base(call, kind, path) | {key: value for key, value in body.items() if value is not None}
-    resource = call.state.add(Resource(kind, path, full, hidden or {}, Phase.CREATING))
+    resource = call.state.add(Resource(kind, path, full, {}, Phase.CREATING))
 
     def finish() -> None:
         resource.phase = Phase.READY
         call.state.changed_phase(resource)
 
-    return call.compute_operation("insert", path, full["id"], finish)
+    def abort() -> None:
+        call.state.remove(path)
+        if undo:
+            undo(resource)
+
+    return call.compute_operation("insert", path, full["id"], finish, abort)
 
 
 def delete(
@@ -82,7 +88,10 @@ def delete(
         if after:
             after()
 
-    return call.compute_operation("delete", resource.path, resource.body["id"], finish)
+    def abort() -> None:
+        resource.phase = Phase.READY
+
+    return call.compute_operation("delete", resource.path, resource.body["id"], finish, abort)
 
 
 def ready(resource: Resource) -> Resource:
@@ -122,10 +131,12 @@ def fixed(resource: Resource, body: Body, names: t.Iterable[str], call: Call) ->
         if name not in body or body[name] is None:
             continue
         old, new = resource.body.get(name), body[name]
+        if old is None and new == "":
+            continue
         if isinstance(old, str) and old.startswith("https://") and isinstance(new, str):
-            from ..links import relative  # only references need it
-
             old, new = relative(old, call.project), relative(new, call.project)
+            if name == "region":
+                old, new = old.rsplit("/", 1)[-1], new.rsplit("/", 1)[-1]
         if old != new:
             raise invalid(f"resource.{name}", body[name], "Field is immutable and cannot be changed.")
 

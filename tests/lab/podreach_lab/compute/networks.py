@@ -14,7 +14,7 @@ from ..faults import ApiFault, in_use, invalid
 from ..links import relative, self_link
 from ..places import REGIONS
 from ..state import Body, Resource, State
-from .common import bodies, delete, fixed, insert, listed, merge_patch, need, ready
+from .common import base, bodies, delete, fixed, insert, listed, merge_patch, need, ready
 
 KIND = "compute#network"
 LEGACY_RANGE = "10.240.0.0/16"
@@ -60,8 +60,10 @@ def insert_network(call: Call) -> Body:
             body.pop(name)
     elif "IPv4Range" in body:
         raise invalid("resource.IPv4Range", body["IPv4Range"], "Only legacy networks have a range of their own.")
-    answer = insert(call, KIND, path, body)
-    network = call.get(path)
+    answer = insert(call, KIND, path, body, lambda network: remove_made(call.state, network))
+    network = call.state.get(path)
+    if network is None:
+        return answer  # the operation has failed already
     network.body["selfLinkWithId"] = self_link(path_of(call.project, network.body["id"]))
     add_default_route(call, network)
     if is_auto(network):
@@ -81,8 +83,6 @@ def add_default_route(call: Call, network: Resource) -> None:
     digest = hashlib.sha256(network.body["id"].encode()).hexdigest()[:16]
     name = f"default-route-{digest}"
     path = f"projects/{call.project}/global/routes/{name}"
-    from .common import base  # kept beside its only use
-
     call.state.add(
         Resource(
             "compute#route",
@@ -150,11 +150,16 @@ def delete_network(call: Call) -> Body:
                 raise in_use("network", network.path, cluster.path)
 
     def after() -> None:
-        for kind in ("compute#route", "compute#subnetwork"):
-            for item in members(call.state, network.path, kind):
-                call.state.remove(item.path)
+        remove_made(call.state, network)
 
     return delete(call, network, before, after)
+
+
+def remove_made(state: State, network: Resource) -> None:
+    """Take away what the server made with a network."""
+    for kind in ("compute#route", "compute#subnetwork"):
+        for item in members(state, network.path, kind):
+            state.remove(item.path)
 
 
 def find(call: Call, value: t.Any) -> Resource | None:

@@ -85,7 +85,6 @@ def begin(
     kind: str,
     *,
     target: str = "",
-    detail: str = "",
     finish: t.Callable[[], None] | None = None,
     during: str = "RECONCILING",
 ) -> Body:
@@ -97,13 +96,25 @@ def begin(
     def end() -> None:
         if during == "RECONCILING":
             cluster.body["status"] = before
-        if finish:
-            finish()
-        if call.state.get(cluster.path) is cluster:
-            touch(call, cluster)
+        try:
+            if finish:
+                finish()
+        finally:
+            if call.state.get(cluster.path) is cluster:
+                touch(call, cluster)
 
+    def abort() -> None:
+        cluster.body["status"] = "ERROR" if during == "PROVISIONING" else before
+        cluster.phase = Phase.READY
+        for pool in cluster.body["nodePools"]:
+            pool["status"] = {"PROVISIONING": "ERROR", "RECONCILING": "RUNNING", "STOPPING": "RUNNING"}.get(
+                pool["status"], pool["status"]
+            )
+        touch(call, cluster)
+
+    location = cluster.path.split("/")[3]
     operation = call.lab.operations.begin_container(
-        kind=kind, target=target or cluster.path, location=cluster.path.split("/")[3], detail=detail, finish=end
+        kind=kind, target=target or cluster.path, location=location, finish=end, abort=abort
     )
     return call.lab.operations.view(operation)
 
@@ -111,9 +122,14 @@ def begin(
 def touch(call: Call, cluster: Resource) -> None:
     """Renew what changes with every change, and tell the watchers."""
     cluster.body["etag"] = call.state.new_hex(8) + "-" + call.state.new_hex(4)
-    cluster.body["currentNodeCount"] = sum(1 for _ in nodes_of(call, cluster))
+    cluster.body["currentNodeCount"] = sum(1 for _node in nodes_of(call, cluster))
     if not cluster.body["currentNodeCount"]:
         del cluster.body["currentNodeCount"]
+    pools = cluster.body["nodePools"]
+    if pools:  # two deprecated mirrors of the first pool, which the API still shows
+        cluster.body["nodeConfig"] = pools[0]["config"]
+        if "initialNodeCount" in pools[0]:
+            cluster.body["initialNodeCount"] = pools[0]["initialNodeCount"]
     call.state.changed(cluster)
 
 

@@ -294,7 +294,8 @@ def test_a_garbled_key_is_refused_without_showing_it(text: str, how: str, tmp_pa
     else:
         given = {"service_account_contents": text}
     with pytest.raises(InvalidInput) as caught:
-        session_of(**given)
+        # the key itself is read when something is to be signed, still before anything is sent
+        session_of(**given).authorize({})
     assert caught.value.code == "credentials"
     assert "key" in str(caught.value) or "service_account" in str(caught.value)
     for hidden in (SECRET, SECRET[:12]):

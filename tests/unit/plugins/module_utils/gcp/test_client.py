@@ -299,11 +299,11 @@ def test_all_pages_of_a_list() -> None:
         Expected("GET", path, {"nextPageToken": "t2"}, query={"pageToken": "t1"}),
         Expected("GET", path, {"items": [{"name": "b"}]}, query={"pageToken": "t2"}),
     )
-    assert [item["name"] for item in wire.client().list("compute", path)] == ["a", "b"]
+    assert [item["name"] for item in wire.client().list_all("compute", path)] == ["a", "b"]
 
 
 def test_an_empty_list_has_no_items() -> None:
-    assert Wire(Expected("GET", NETWORKS, {"kind": "x"})).client().list("compute", NETWORKS) == []
+    assert Wire(Expected("GET", NETWORKS, {"kind": "x"})).client().list_all("compute", NETWORKS) == []
 
 
 def test_a_filter_is_kept_on_every_page() -> None:
@@ -311,7 +311,7 @@ def test_a_filter_is_kept_on_every_page() -> None:
         Expected("GET", NETWORKS, {"nextPageToken": "t1"}, query={"filter": "name=n"}),
         Expected("GET", NETWORKS, {}, query={"filter": "name=n", "pageToken": "t1"}),
     )
-    wire.client().list("compute", NETWORKS, filter="name=n")
+    wire.client().list_all("compute", NETWORKS, filter="name=n")
 
 
 def test_an_aggregated_list_gives_those_of_all_scopes_and_pages() -> None:
@@ -328,7 +328,7 @@ def test_an_aggregated_list_gives_those_of_all_scopes_and_pages() -> None:
         ),
         Expected("GET", path, {"items": {"regions/c": {"subnetworks": [{"name": "z"}]}, "global": empty}}),
     )
-    assert [item["name"] for item in wire.client().list("compute", path)] == ["x", "y", "z"]
+    assert [item["name"] for item in wire.client().list_all("compute", path)] == ["x", "y", "z"]
 
 
 # -- operations

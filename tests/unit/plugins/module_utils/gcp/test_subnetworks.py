@@ -58,9 +58,9 @@ def wanted(*ranges: dict[str, str], **more: object) -> dict[str, object]:
     }
 
 
-def patch(fingerprint: str, *ranges: dict[str, str], **more: t.Any) -> Expected:
+def patch(fingerprint: str, *ranges: dict[str, str]) -> Expected:
     return Expected(
-        "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}, **more
+        "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -149,14 +150,7 @@ class Wire:
             warn=(warnings if warnings is not None else []).append,
             run_dir=run_dir,
         )
-        transport, clock = client.HttpTransport, client.Clock
-        defaults: dict[str, t.Any] = client.Client.__init__.__kwdefaults__ or {}
-        client.HttpTransport = lambda session: self  # type: ignore[assignment, misc, return-value]  # the seam of these tests
-        defaults["clock"] = self
-        try:
+        with mock.patch.object(client, "HttpTransport", lambda session: self), mock.patch.object(client, "Clock", self):
             result = definition.execute(call)
-        finally:
-            client.HttpTransport = transport  # type: ignore[misc]  # put back
-            defaults["clock"] = clock
         assert not self.expected, f"not asked: {self.expected}"
         return result
