@@ -483,16 +483,22 @@ class Cluster(ContainerResource):
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         if current is not None:
             return []
-        warnings = Prerequisites(self, after).look(check_mode=check_mode)
+        prerequisites = Prerequisites(self, after)
+        warnings = prerequisites.look(check_mode=check_mode)
+        if warnings:
+            return warnings
+        body = copy.deepcopy({**after, "location": self.params["location"]})
+        pods = prerequisites.ranges.get(dig(body, "ipAllocationPolicy.clusterSecondaryRangeName"))
+        if pods:
+            bury(body, "ipAllocationPolicy.clusterIpv4CidrBlock", pods)
         for pool in after.get("nodePools") or []:
             others = [other for other in after["nodePools"] if other is not pool]
-            body = {**after, "location": self.params["location"]}
             refuse_too_many(self, body, [(item, int(item["initialNodeCount"])) for item in (pool, *others)])
         return warnings
 
-    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
+    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
         if not self.params.get("confirm_replace"):
-            return ()
+            return None
         if not self.marked(current):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
@@ -501,11 +507,11 @@ class Cluster(ContainerResource):
                 "false too",
                 code="deletion-protected",
             )
-        creation: Plan = self._plan_creation(check_mode=False)
+        creation = self._plan_creation(check_mode=check_mode)
         why = "; ".join(difference.message.split(": ", 1)[-1] for difference in differences)
         request = Request("DELETE", self.path)
         replace = Step("replace", f"delete cluster {self.name} and make it anew ({why})", request, Grade.DESTRUCTIVE)
-        return (replace, *creation.steps)
+        return Plan(None, creation.after, (replace, *creation.steps), creation.warnings)
 
 
 class Prerequisites:
@@ -514,6 +520,8 @@ class Prerequisites:
     def __init__(self, cluster: Cluster, body: Json) -> None:
         self.cluster = cluster
         self.body = body
+        #: the secondary ranges of the subnetwork, by name, once they were read
+        self.ranges: dict[str | None, str] = {}
 
     def look(self, *, check_mode: bool) -> list[str]:
         """Wait for them as long as the caller allows (something else may be building them); raise for what is missing.
@@ -556,6 +564,7 @@ class Prerequisites:
         named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]
         extra = dig(cluster.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
         ranges = {item["rangeName"]: item["ipCidrRange"] for item in subnetwork.get("secondaryIpRanges") or []}
+        self.ranges = {**ranges}
         missing = [
             f"subnetwork {subnetwork['name']} has no secondary range {name} (it has {', '.join(ranges) or 'none'})"
             for name in (*named, *extra)

@@ -9,7 +9,7 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Plan
+from ..engine import Grade, Plan, Step
 from .resource import (
     Default,
     Field,
@@ -103,9 +103,13 @@ def _denied_grade(old: t.Any, new: t.Any) -> Grade:
     return Grade.SAFE if Protocols().canonical(new) == Protocols().canonical(old) else Grade.DISRUPTIVE
 
 
-def _ranges(option: str) -> Field:
-    kind = Names()
-    return Field(option, Patch(disruptive_if_less(kind)), kind, purge="purge_ranges")
+def _destinations_grade(old: t.Any, new: t.Any) -> Grade:
+    """Fewer destinations; no list at all means every destination."""
+    return Grade.DISRUPTIVE if not old else disruptive_if_less(Names())(old, new)
+
+
+def _ranges(option: str, grade: t.Callable[[t.Any, t.Any], Grade]) -> Field:
+    return Field(option, Patch(grade), Names(), purge="purge_ranges")
 
 
 def _tags(option: str) -> Field:
@@ -123,8 +127,8 @@ class FirewallRule(GcpResource):
         Field("priority", Patch(disruptive), Default(1000)),
         Field("allowed", Patch(disruptive_if_less(Protocols())), Protocols(), purge="purge_rules", encode=_protocols),
         Field("denied", Patch(_denied_grade), Protocols(), purge="purge_rules", encode=_protocols),
-        _ranges("sourceRanges"),
-        _ranges("destinationRanges"),
+        _ranges("sourceRanges", disruptive_if_less(Names())),
+        _ranges("destinationRanges", _destinations_grade),
         _tags("sourceTags"),
         _tags("targetTags"),
         _tags("sourceServiceAccounts"),
@@ -199,3 +203,16 @@ class FirewallRule(GcpResource):
         if not body.get("allowed") and not body.get("denied"):
             raise self.refused("to create a rule, give allowed or denied", code="invalid-input")
         return body
+
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
+        if current.get("denied") and {"sourceRanges", "destinationRanges"} & set(patched):
+            # what is more for a rule that denies is less for the traffic
+            grade = Grade.DISRUPTIVE
+        return super().patch_step(current, patch, patched, grade, summary)

@@ -44,6 +44,9 @@ def refuse_too_many(resource: GcpResource, cluster: Json, counts: t.Sequence[tup
         return dig(pool, "networkConfig.podRange") or default
 
     wanted = range_of(counts[0][0])
+    if dig(counts[0][0], "networkConfig.createPodRange"):
+        # the range is made to measure
+        return
     if not dig(counts[0][0], "networkConfig.podRange") and dig(policy, "additionalPodRangesConfig.podRangeNames"):
         return
     cidr = _cidr(resource, cluster, wanted)

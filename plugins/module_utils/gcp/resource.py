@@ -262,6 +262,8 @@ class GcpResource:
     required: t.ClassVar[tuple[str, ...]] = ()
     #: whether a patch must carry the fingerprint that was read
     fingerprinted: t.ClassVar[bool] = False
+    #: whether the description bears the mark of who created it (else a label does)
+    marked_by_description: t.ClassVar[bool] = True
 
     def __init__(self, client: Client, call: Call, params: t.Mapping[str, t.Any]) -> None:
         self.client = client
@@ -294,17 +296,17 @@ class GcpResource:
         """Add to ``errors`` what can be known to be wrong without asking anybody."""
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns "
-        "warnings."""
+        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns
+        warnings."""
         return []
 
     def creation(self, body: Json) -> Json:
         """The last word on the body of the create call."""
         return body
 
-    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
-        """The steps that replace the resource where fixed fields differ; none: it is refused."""
-        return ()
+    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
+        """The plan that replaces the resource where fixed fields differ; ``None``: it is refused."""
+        return None
 
     def removal_refusal(self, current: Json) -> Refused | None:
         """Why this object, which is ours, may not be deleted now, if so."""
@@ -452,7 +454,7 @@ class GcpResource:
             if wanted is None or isinstance(item.change, CreateOnly):
                 continue
             now = dig(current, item.path)
-            if item.path == "description" and self.marked(current):
+            if item.path == "description" and self.marked_by_description and self.marked(current):
                 wanted = f"{wanted} {MARKER}" if wanted else MARKER
             new = item.kind.merged(now, wanted, exact=bool(item.purge and self.params.get(item.purge)))
             if item.kind.same(now, new):
@@ -474,10 +476,10 @@ class GcpResource:
                 steps.extend(item.change.steps(self, current, new))
             bury(after, item.path, new)
         if fixed:
-            replacement = self.steps_of_replacement(current, fixed)
-            if not replacement:
-                raise_all(fixed)
-            return Plan(before, after, replacement)
+            replacement = self.replacement(current, fixed, check_mode=check_mode)
+            if replacement:
+                return Plan(before, replacement.after, replacement.steps, replacement.warnings)
+            raise_all(fixed)
         if patch:
             steps.insert(0, self.patch_step(current, patch, patched, grade))
         warnings = self.precheck(current, after, check_mode=check_mode) if steps else []
