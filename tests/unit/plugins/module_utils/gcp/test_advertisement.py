@@ -330,3 +330,31 @@ def test_the_ranges_that_one_task_adds_are_counted_together() -> None:
     assert error.code == "bgp-prefix-limit"
     assert "subnetworks/s2: " in str(error)
     assert "r/peer0: 99 now, 101 then" in str(error)
+
+
+def test_global_routing_and_a_subnetwork_elsewhere_are_counted_together() -> None:
+    found = (router("r", "r1", PEER), status(("peer0", 98)))
+    path = "projects/p/regions/r2/subnetworks/s2"
+    expected = [
+        Expected("GET", N, network()),
+        *look(network(), [THERE], found),
+        absent(path),
+        Expected("GET", N, network()),
+        Expected("GET", SUBNETWORKS, aggregated("subnetworks", THERE)),
+        *look(network(), [THERE], found),
+    ]
+    params = {
+        "networks": [{"name": "n", "routing_config": {"routing_mode": "GLOBAL"}}],
+        "subnetworks": [
+            {
+                "name": "s2",
+                "region": "r2",
+                "network": "n",
+                "ip_cidr_range": "10.10.0.0/24",
+                "secondary_ip_ranges": [{"range_name": "x", "ip_cidr_range": "10.11.0.0/24"}],
+            }
+        ],
+    }
+    error = Wire(*expected).fails(resource_set.DEFINITION, params)
+    assert error.code == "bgp-prefix-limit"
+    assert "r/peer0: 98 now, 101 then" in str(error)

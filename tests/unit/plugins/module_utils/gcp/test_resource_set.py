@@ -36,6 +36,7 @@ MARK = "[podreach.gke]"
 LABEL = {"managed-by": "podreach-gke"}
 ROUTERS = Expected("GET", "projects/p/aggregated/routers", {})
 SUBNETWORKS = Expected("GET", "projects/p/aggregated/subnetworks", {})
+USABLE = Expected("GET", "projects/p/aggregated/usableSubnetworks", {})
 
 NETWORK: Json = {"name": "n", "description": MARK, "autoCreateSubnetworks": False}
 SUBNETWORK: Json = {
@@ -51,7 +52,13 @@ SUBNETWORK: Json = {
     "fingerprint": "f1",
 }
 ROUTER: Json = {"name": "r", "description": MARK, "network": URL + N, "bgp": {"asn": 65010}}
-RULE: Json = {"name": "f", "description": MARK, "network": URL + N, "allowed": [{"IPProtocol": "icmp"}]}
+RULE: Json = {
+    "name": "f",
+    "description": MARK,
+    "network": URL + N,
+    "allowed": [{"IPProtocol": "icmp"}],
+    "sourceRanges": ["10.0.0.0/8"],
+}
 POOL: Json = {"name": "extra", "status": "RUNNING", "config": {"resourceLabels": LABEL}, "initialNodeCount": 1}
 CLUSTER: Json = {
     "name": "c",
@@ -83,7 +90,7 @@ WANTED: Json = {
         }
     ],
     "routers": [{"name": "r", "bgp": {"asn": 65010}}],
-    "firewall_rules": [{"name": "f", "allowed": [{"ip_protocol": "icmp"}]}],
+    "firewall_rules": [{"name": "f", "allowed": [{"ip_protocol": "icmp"}], "source_ranges": ["10.0.0.0/8"]}],
     "clusters": [
         {
             "name": "c",
@@ -116,11 +123,11 @@ def test_everything_is_made_in_the_order_in_which_it_is_needed() -> None:
     wire = Wire(
         # plan: the subnetwork's network and the cluster's network and subnetwork are about to come
         absent(N),
-        *(absent(S), absent(N), ROUTERS),
+        *(absent(S), absent(N), SUBNETWORKS, ROUTERS),
         absent(R),
         absent(F),
-        *(absent(C), absent(N)),
-        *(absent(DEFAULT_POOL_PATH), absent(P), absent(C)),
+        *(absent(C), absent(N), absent(S), USABLE),
+        *(absent(DEFAULT_POOL_PATH), absent(P)),
         # apply
         *made("POST", N, NETWORK),
         *made("POST", S, SUBNETWORK),
@@ -163,11 +170,11 @@ def test_a_second_run_is_one_read_each() -> None:
 def test_check_mode_only_reads() -> None:
     wire = Wire(
         absent(N),
-        *(absent(S), absent(N), ROUTERS),
+        *(absent(S), absent(N), SUBNETWORKS, ROUTERS),
         absent(R),
         absent(F),
-        *(absent(C), absent(N)),
-        *(absent(DEFAULT_POOL_PATH), absent(P), absent(C)),
+        *(absent(C), absent(N), absent(S), USABLE),
+        *(absent(DEFAULT_POOL_PATH), absent(P)),
     )
     warnings: list[str] = []
     assert len(wire.run(DEFINITION, WANTED, check_mode=True, warnings=warnings)["plan"]) == 6
@@ -261,10 +268,10 @@ def cluster_with(*names: str) -> Json:
 def test_a_range_that_no_subnetwork_will_have_is_refused_before_the_first_call() -> None:
     wire = Wire(
         absent(N),
-        *(absent(S), absent(N), ROUTERS),
+        *(absent(S), absent(N), SUBNETWORKS, ROUTERS),
         absent(R),
         absent(F),
-        *(absent(C), absent(N)),
+        *(absent(C), absent(N), absent(S)),
     )
     error = wire.fails(DEFINITION, cluster_with("podz", "svc"))
     assert error.code == "missing-prerequisite"
@@ -277,7 +284,7 @@ def test_a_range_that_an_existing_subnetwork_is_about_to_get_will_do() -> None:
     wire = Wire(
         *(Expected("GET", S, before), Expected("GET", N, NETWORK), SUBNETWORKS, ROUTERS),
         *(absent(C), Expected("GET", N, NETWORK), Expected("GET", S, before)),
-        Expected("GET", "projects/p/aggregated/usableSubnetworks", {}),
+        USABLE,
         Expected("PATCH", S, operation()),
         Expected("GET", S, SUBNETWORK),
         *made("POST", C, CLUSTER),
@@ -288,7 +295,7 @@ def test_a_range_that_an_existing_subnetwork_is_about_to_get_will_do() -> None:
 @pytest.mark.parametrize("network_exists", [True, False])
 def test_two_new_subnetworks_that_overlap_are_refused(network_exists: bool) -> None:
     paths = [f"projects/p/regions/r1/subnetworks/{name}" for name in "ab"]
-    seen = [Expected("GET", N, NETWORK), SUBNETWORKS] if network_exists else [absent(N)]
+    seen = [Expected("GET", N, NETWORK) if network_exists else absent(N), SUBNETWORKS]
     wire = Wire(*([] if network_exists else [absent(N)]), absent(paths[0]), *seen, ROUTERS, absent(paths[1]), *seen)
     params = {
         "defaults": {"region": "r1", "network": "n"},

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import tempfile
 import threading
@@ -217,7 +218,11 @@ def test_two_writers_of_one_router_come_one_after_the_other() -> None:
     estate, guard, inside = custom(), threading.Lock(), [0, 0]
 
     class Shared(Wire):
-        """One router for all; a patch replaces the list, as Google's does."""
+        """One router for all; a patch replaces the list, as Google's does. Waiting takes a little real time."""
+
+        def sleep(self, seconds: float) -> None:
+            threading.Event().wait(0.005)
+            super().sleep(0.005)
 
         def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> t.Any:
             if "aggregated" in url:
@@ -244,6 +249,7 @@ def test_two_writers_of_one_router_come_one_after_the_other() -> None:
             **wanted(advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"], advertised_ip_ranges=ranges),
             "state": "present",
             "advertised_prefix_limit": 100,
+            "timeout": 600,
         }
         resource = routers.Router(client, Call(params={}), params)
         converge([resource], Consent(), check_mode=False)
@@ -257,6 +263,26 @@ def test_two_writers_of_one_router_come_one_after_the_other() -> None:
     assert inside[1] == 1
 
 
+def test_the_lock_is_not_waited_for_beyond_the_timeout() -> None:
+    holder = routers.Router(
+        Wire().client(), Call(params={}), {**wanted(), "state": "present", "advertised_prefix_limit": 100, "timeout": 1}
+    )
+    lines: list[str] = []
+    with routers._locked(holder):
+        wire = Wire(Expected("GET", PATH, custom()), NO_ROUTERS)
+        error = wire.fails(MODULE, {**wanted(**ADVERTISED), "timeout": 60}, lines=lines)
+    assert error.code == "timeout"
+    assert "another task on this machine has been changing it for 60 s" in str(error)
+    assert wire.time == pytest.approx(60)
+    assert len(lines) == 2
+
+
+def test_a_lock_directory_that_is_a_link_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / f"podreach-{os.getuid()}").symlink_to(tmp_path)
+    error = Wire(absent(PATH)).fails(MODULE, wanted(asn=65010))
+    assert error.code == "lock"
+
+
 def test_the_keepalive_interval_restarts_sessions() -> None:
     assert not Wire(Expected("GET", PATH, router())).run(MODULE, wanted(keepalive_interval=20))["changed"]
     error = Wire(Expected("GET", PATH, router()), NO_ROUTERS).fails(MODULE, wanted(keepalive_interval=30))
@@ -267,7 +293,7 @@ def test_the_keepalive_interval_restarts_sessions() -> None:
     ("params", "option"),
     [
         ({"bgp": {"asn": 65011}}, "bgp.asn is 65010 and cannot become 65011"),
-        ({"network": "m"}, "network is '.*/n' and cannot become 'm'"),
+        ({"network": "m"}, 'network is ".*/n" and cannot become "m"'),
         ({"description": "x"}, "description is "),
     ],
 )

@@ -247,8 +247,8 @@ PROTOCOLS = [
 RULE = some(
     description=TEXT,
     priority=st.sampled_from([0, 1000]),
-    source_ranges=subset("10.0.0.0/8", "192.168.0.0/16"),
-    destination_ranges=subset("10.0.0.0/8"),
+    source_ranges=subset("10.0.0.0/8", "192.168.0.0/16", least=1),
+    destination_ranges=subset("10.0.0.0/8", least=1),
     source_tags=subset("a", "b"),
     target_tags=subset("a", "b"),
     disabled=FLAG,
@@ -316,7 +316,7 @@ CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
     ),
     "firewall_rule": (
         definition(firewall_rules.FirewallRule, firewall_rules.SPEC),
-        {"name": "new", "network": "n", "allowed": PROTOCOLS},
+        {"name": "new", "network": "n", "allowed": PROTOCOLS, "source_ranges": ["10.0.0.0/8"]},
         RULE,
     ),
     "cluster": (

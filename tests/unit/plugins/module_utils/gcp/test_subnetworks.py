@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
