@@ -17,7 +17,8 @@ from ..errors import Refused
 from .client import relative
 
 if t.TYPE_CHECKING:
-    from .resource import GcpResource, Json
+    from .fields import Json
+from .resource import GcpResource
 
 #: Prefixes that a session may send unless its peer is known to take more.
 PREFIX_LIMIT = 100

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from ..engine import Plan
-from .resource import GcpResource, Json, dig
+from .fields import Json, dig
+from .resource import GcpResource
 
 
 class ContainerResource(GcpResource):

@@ -10,19 +10,8 @@ import typing as t
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
-from .resource import (
-    Default,
-    Field,
-    Fixed,
-    GcpResource,
-    Json,
-    Kind,
-    Link,
-    Names,
-    Patch,
-    disruptive,
-    disruptive_if_less,
-)
+from .fields import Default, Field, Fixed, Json, Kind, Link, Names, Patch, disruptive, disruptive_if_less
+from .resource import GcpResource
 from .subnetworks import network_path
 
 _PROTOCOLS = {
@@ -169,14 +158,10 @@ class FirewallRule(GcpResource):
                         self.invalid(
                             f"{where}.ports", port, "a port is a number up to 65535, or a range such as 8000-8100"
                         )
-        direction = self.params.get("direction") or "INGRESS"
-        wrong = {
-            "INGRESS": ("destination_ranges",),
-            "EGRESS": ("source_ranges", "source_tags", "source_service_accounts"),
-        }[direction]
-        for option in wrong:
-            if self.params.get("direction") and self.params.get(option) and direction == "EGRESS":
-                self.invalid(option, self.params[option], "an EGRESS rule has no sources; use destination_ranges")
+        if self.params.get("direction") == "EGRESS":
+            for option in ("source_ranges", "source_tags", "source_service_accounts"):
+                if self.params.get(option):
+                    self.invalid(option, self.params[option], "an EGRESS rule has no sources; use destination_ranges")
         tags = self.params.get("source_tags") or self.params.get("target_tags")
         accounts = self.params.get("source_service_accounts") or self.params.get("target_service_accounts")
         if tags and accounts:

@@ -11,23 +11,8 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from .container import ContainerResource
+from .fields import Block, CreateOnly, Default, Field, Fixed, Json, Kind, Labels, Names, Number, Request, Via, bury, dig
 from .pod_ranges import refuse_too_many
-from .resource import (
-    Block,
-    CreateOnly,
-    Default,
-    Field,
-    Fixed,
-    Json,
-    Kind,
-    Labels,
-    Names,
-    Number,
-    Request,
-    Via,
-    bury,
-    dig,
-)
 
 #: What a node pool is made of; the cluster module's node_pools take the same.
 POOL_OPTIONS: dict[str, t.Any] = {

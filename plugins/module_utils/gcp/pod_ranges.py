@@ -12,7 +12,8 @@ import typing as t
 
 from .. import addressing
 from .client import relative
-from .resource import GcpResource, Json, dig
+from .fields import Json, dig
+from .resource import GcpResource
 
 
 def zones_of(cluster: Json) -> list[str]:

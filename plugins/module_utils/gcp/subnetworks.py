@@ -15,7 +15,8 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
 from . import advertisement
-from .resource import Default, Field, Fixed, GcpResource, Json, Keyed, Link, Request, Via
+from .fields import Default, Field, Fixed, Json, Keyed, Link, Request, Via
+from .resource import GcpResource
 
 SPEC = ArgumentSpec(
     options={

@@ -192,6 +192,15 @@ def test_an_entry_that_vanished_while_we_wrote_is_reported() -> None:
     assert error.changed
 
 
+@pytest.mark.parametrize("held", ["interfaces", "bgpPeers", "nats"])
+def test_a_peer_that_vanished_while_we_wrote_is_reported(held: str) -> None:
+    before = custom(FOREIGN) | {held: [{"name": "to-aws-1"}, {"name": "to-aws-2"}]}
+    after = custom(FOREIGN, PODS) | {held: [{"name": "to-aws-2"}]}
+    error = change(before, {"bgp": {"advertisedIpRanges": [FOREIGN, PODS]}}, after).fails(MODULE, wanted(**ADVERTISED))
+    assert error.code == "lost-update"
+    assert f"{held} to-aws-1" in str(error)
+
+
 def test_a_change_that_another_writer_undid_is_reported() -> None:
     wire = change(custom(FOREIGN), {"bgp": {"advertisedIpRanges": [FOREIGN, PODS]}}, custom(FOREIGN))
     for _ in range(3):
