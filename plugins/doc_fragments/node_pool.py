@@ -11,8 +11,8 @@ CLUSTER_OPTION = r"""
 options:
   node_pools:
     description:
-      - The node pools that a Standard cluster is created with. A name is enough for one. Without any, the cluster begins
-        with V(default-pool), of one node in each zone.
+      - The node pools that a Standard cluster is created with. A name is enough for one. Without any, the cluster
+        begins with V(default-pool), of one node in each zone.
       - They count at creation only. An existing cluster's pools are neither compared nor changed by this;
         M(podreach.gke.node_pool) does that.
       - An Autopilot cluster makes its own pools and takes none.
@@ -178,7 +178,7 @@ options:
   locations:
     description:
       - The zones of the nodes, all of them. Those of the cluster otherwise.
-      - Leaving out a zone that the pool has needs O(allow_disruption).
+      - Leaving out a zone that the pool has needs C(allow_disruption).
     type: list
     elements: str
   version:

@@ -137,7 +137,7 @@ class Client:
             project=session.project,
             timeout=params["timeout"],
             wait=params["wait"],
-            projects=params.get("projects"),
+            projects=params.get("projects") or ([session.project] if params.get("environment") == "cloud" else None),
             progress=call.progress,
         )
 
