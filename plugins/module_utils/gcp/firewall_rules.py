@@ -23,7 +23,7 @@ from .resource import (
     disruptive,
     disruptive_if_less,
 )
-from .subnetworks import network_path
+from .subnetworks import missing_network, network_path
 
 _PROTOCOLS = {
     "type": "list",
@@ -181,6 +181,9 @@ class FirewallRule(GcpResource):
                     code="fixed-at-creation",
                 )
         return super().plan(current, check_mode=check_mode)
+
+    def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
+        return [] if current else missing_network(self, after["network"], check_mode=check_mode)
 
     def creation(self, body: Json) -> Json:
         sources = ("sourceRanges", "sourceTags", "sourceServiceAccounts")
