@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bad calls of modules: each gives one clear error, which names what is wrong and with which value, and sends no change.
+"""Bad calls of modules: each gives one clear error that names what is wrong, with which value, and sends no change.
 
 All run in one playbook against one estate; the callback ``record`` counts the lab's mutating requests after each.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.integration.api import (
     CLUSTERS,
     PROJECT,
@@ -172,7 +173,8 @@ BAD: dict[str, Bad] = {
                       ["cluster_ipv4_cidr_block", "/14", "cluster_secondary_range_name"]),
     "autopilot-with-pools": ("cluster", cluster(autopilot={"enabled": True}), ["node_pools", "'p'", "Autopilot"]),
     "private-endpoint": ("cluster", cluster(private_cluster_config={
-        "enable_private_nodes": False, "enable_private_endpoint": True}), ["enable_private_endpoint", "enable_private_nodes"]),
+        "enable_private_nodes": False, "enable_private_endpoint": True}),
+        ["enable_private_endpoint", "enable_private_nodes"]),
     "snat-of-routes": ("cluster", cluster({"use_routes": True}, network_config={
         "default_snat_status": {"disabled": True}}), ["default_snat_status.disabled", "VPC-native"]),
     # ---- what is not there
@@ -219,7 +221,8 @@ BAD: dict[str, Bad] = {
     "pool-disk-changed": ("node_pool", {"name": "p1", "cluster": "c1", "location": ZONE,
                                         "config": {"disk_size_gb": 33}}, ["config.disk_size_gb", "33"]),
     "pool-range-changed": ("node_pool", {"name": "p1", "cluster": "c1", "location": ZONE,
-                                         "network_config": {"pod_range": "tiny"}}, ["network_config.pod_range", "tiny"]),
+                                         "network_config": {"pod_range": "tiny"}},
+                           ["network_config.pod_range", "tiny"]),
     # ---- what may not be done
     **{
         f"not-ours-{module}": (module, {"name": "theirs", "state": "absent", **more}, ["theirs", "did not create it"])
@@ -270,7 +273,9 @@ BAD: dict[str, Bad] = {
     "set-unknown-kind": ("resource_set", {"vpns": []}, ["vpns", "Unsupported"]),
 }
 #: what is read only so that it may be judged costs a request; these must not even be sent one
-UNASKED = {"environment", "lab-at-google", "cloud-at-the-lab", "no-url", "kind-of-credentials", "no-key-file", "no-token"}
+UNASKED = {
+    "environment", "lab-at-google", "cloud-at-the-lab", "no-url", "kind-of-credentials", "no-key-file", "no-token",
+}
 
 
 @pytest.fixture(scope="module")

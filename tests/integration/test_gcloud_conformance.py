@@ -18,6 +18,7 @@ import typing as t
 
 import pytest
 import yaml
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 pytestmark = pytest.mark.skipif(
