@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.auth import Accounts
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import Clock, ManualClock
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.discovery import Discovery

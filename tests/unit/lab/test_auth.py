@@ -10,9 +10,10 @@ import time
 import typing as t
 
 import pytest
+from google.auth import crypt, jwt
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.auth import GRANT, Accounts, TokenRefusal
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import Cloud
-from google.auth import crypt, jwt
 
 Json = dict[str, t.Any]
 NETWORKS = "/compute/v1/projects/{}/global/networks"

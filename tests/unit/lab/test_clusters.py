@@ -10,6 +10,7 @@ import ipaddress
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.container.pod_ranges import node_prefix
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, ZONE, Cloud, Refused, secondary
 

@@ -17,6 +17,7 @@ import time
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import cli, files
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab, read_env, run_command
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import core
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.discovery import Discovery
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.faults import ApiFault

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused
 
 

@@ -10,6 +10,7 @@ import json
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import admin, batch
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.core import InjectedFault, Reply
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Change

@@ -10,6 +10,7 @@ import json
 import uuid
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.auth import Accounts
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import PROFILES, SECONDS, Clock, ManualClock
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.discovery import Discovery

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute.routers import written_uptime
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.routing_plane import RouterView, Session
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused

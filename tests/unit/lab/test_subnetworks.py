@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Json, Refused, secondary
 
 S1 = f"regions/{REGION}/subnetworks/s1"
