@@ -91,7 +91,7 @@ CHANGES: dict[str, Change] = {
                   {"name": "n1", "routing_config": {"bgp_best_path_selection_mode": "STANDARD"}},
                   lambda now: now["routingConfig"]["bgpBestPathSelectionMode"] == "STANDARD"),
     "back to default": ("router", f"{ROUTERS}/r-default", router("r-default", advertise_mode="DEFAULT"),
-                        lambda now: (now["bgp"]["advertiseMode"], "advertisedIpRanges" in now["bgp"]) == ("DEFAULT", False)),
+                        lambda now: now["bgp"].get("advertisedIpRanges", "DEFAULT") == now["bgp"]["advertiseMode"]),
     "advertised range": ("router", f"{ROUTERS}/r-range", {**router(
         "r-range", advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"],
         advertised_ip_ranges=[{"range": "10.64.0.0/16"}]), "purge_advertisement": True},
