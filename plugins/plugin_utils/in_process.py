@@ -153,6 +153,9 @@ class InProcessAction(ActionBase):
 @contextlib.contextmanager
 def applied(environment: dict[str, t.Any]) -> t.Iterator[None]:
     """The task's ``environment``, for as long as the call lasts."""
+    if not environment:
+        yield
+        return
     before = dict(os.environ)
     os.environ.update({str(name): str(value) for name, value in environment.items()})
     try:
