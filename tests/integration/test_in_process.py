@@ -543,5 +543,3 @@ def test_what_is_shared_is_private(playbooks: Playbooks) -> None:
     run = playbooks.run(play([network("a"), {"name": "look", "ansible.builtin.debug": {"msg": look}}]))
     assert run["look"].result["msg"].strip() == "600"
     assert not list(playbooks.directory.glob("run-1/home/.ansible/tmp/*"))
-
-

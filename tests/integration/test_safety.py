@@ -294,10 +294,10 @@ def test_a_cluster_is_replaced_only_by_name(playbooks: Playbooks) -> None:
                               "services_secondary_range_name": "svc"},
     )
     named = {**wanted, "confirm_replace": "c1"}
+    disruptive = {**wanted, "allow_disruption": True, "deletion_protection": False}
     run = playbooks.run(play([
         lab_task("refused", "cluster", wanted),
-        lab_task("allowing disruption is not enough", "cluster", {**wanted, "allow_disruption": True,
-                                                                 "deletion_protection": False}),
+        lab_task("allowing disruption is not enough", "cluster", disruptive),
         lab_task("protected", "cluster", named),
         lab_task("misnamed", "cluster", {**named, "deletion_protection": False, "confirm_replace": "c2"}),
         lab_task("in a set, not named", "resource_set", {"clusters": [{**wanted, "deletion_protection": False}]}),
