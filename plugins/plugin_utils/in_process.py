@@ -135,7 +135,10 @@ class InProcessAction(ActionBase):
         if warnings:
             result["warnings"] = warnings
         if validation._deprecations:
-            result["deprecations"] = [dict(item) for item in validation._deprecations]
+            # as AnsibleModule does it: a version or a date, not both
+            result["deprecations"] = [
+                {key: value for key, value in item.items() if value is not None} for item in validation._deprecations
+            ]
         return t.cast("dict[str, t.Any]", plain(sanitize_keys(remove_values(result, secrets), secrets)))
 
     def _complaint(self, validation: t.Any) -> str:

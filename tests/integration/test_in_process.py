@@ -43,7 +43,7 @@ LEARNED = "denrael-yek"
 CENSORED = "********"
 PASSWORD = "of the vault"
 #: core 2.16 and 2.19 say it differently
-TIMED_OUT = re.compile("timed out after 1 second|exceeded the 1 second timeout", re.IGNORECASE)
+TIMED_OUT = re.compile(r"timed out after 1 second|failed to execute in the expected time frame \(1\)", re.IGNORECASE)
 
 
 class Vaulted(str):
@@ -282,11 +282,12 @@ def test_results_are_json(path: str, trapped: Runs) -> None:
 # ---- secrets
 
 SECRETS = {
+    # core 2.16 does not show the value
+    "secret in a wrong number": "unable to convert to int: ",
     "secret choice": f"value of secret_kind must be one of: correct-horse, got: {CENSORED}",
     "secret in a refusal": f"probe: refused, with {CENSORED} in it",
     "secret in an exception": f"Unexpected RuntimeError: probe: unexpected, with {CENSORED} in it. This is a bug in "
     "podreach.gke; please report it.",
-    "secret in a wrong number": f"got: {CENSORED}",
 }
 
 
@@ -295,7 +296,7 @@ SECRETS = {
 def test_secrets_in_messages(name: str, path: str, trapped: Runs) -> None:
     record = trapped(path)[name]
     assert record.failed
-    assert CENSORED in record.result["msg"]
+    assert SECRETS[name] in record.result["msg"]
     assert SECRET not in json.dumps(record.result)
 
 
@@ -542,5 +543,3 @@ def test_what_is_shared_is_private(playbooks: Playbooks) -> None:
     run = playbooks.run(play([network("a"), {"name": "look", "ansible.builtin.debug": {"msg": look}}]))
     assert run["look"].result["msg"].strip() == "600"
     assert not list(playbooks.directory.glob("run-1/home/.ansible/tmp/*"))
-
-

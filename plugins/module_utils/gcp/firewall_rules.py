@@ -12,7 +12,7 @@ from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from .fields import Default, Field, Fixed, Json, Kind, Link, Names, Patch, disruptive, disruptive_if_less
 from .resource import GcpResource
-from .subnetworks import network_path
+from .subnetworks import missing_network, network_path
 
 _PROTOCOLS = {
     "type": "list",
@@ -175,6 +175,9 @@ class FirewallRule(GcpResource):
                     code="fixed-at-creation",
                 )
         return super().plan(current, check_mode=check_mode)
+
+    def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
+        return [] if current else missing_network(self, after["network"], check_mode=check_mode)
 
     def creation(self, body: Json) -> Json:
         sources = ("sourceRanges", "sourceTags", "sourceServiceAccounts")

@@ -149,10 +149,12 @@ class GcpResource:
 
     def look_at(self, path: str) -> Json | None:
         """What is at a path of the compute API, as it will be when this resource's turn comes."""
-        found = self.client.get("compute", path)
         sibling = self.sibling(path)
-        if sibling and sibling.planned:
-            return {**(found or {}), **sibling.planned.after} if sibling.planned.after else None
+        if sibling and sibling.planned and not (sibling.planned.before and sibling.planned.after):
+            return sibling.planned.after
+        found = self.client.get("compute", path)
+        if sibling and sibling.planned and sibling.planned.after:
+            return {**(found or {}), **sibling.planned.after}
         return found
 
     def read(self) -> Json | None:

@@ -25,7 +25,7 @@ from ..errors import PodreachError, Timeout
 from . import advertisement
 from .fields import Default, Field, Fixed, Json, Keyed, Link, Names, Patch, dig, disruptive, disruptive_if_less
 from .resource import GcpResource
-from .subnetworks import network_path
+from .subnetworks import missing_network, network_path
 
 SPEC = ArgumentSpec(
     options={
@@ -130,12 +130,11 @@ class Router(GcpResource):
                 f"confirm_withdraw_subnets: {self.name} if that is what you want.",
                 code="withdraws-subnets",
             )
-        if current is not None:
-            network = network_path(current["network"], self.project)
-            region = f"projects/{self.project}/regions/{self.params['region']}"
-            advertisement.check(
-                self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}}
-            )
+        if current is None:
+            return missing_network(self, after["network"], check_mode=check_mode)
+        network = network_path(current["network"], self.project)
+        region = f"projects/{self.project}/regions/{self.params['region']}"
+        advertisement.check(self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}})
         return []
 
     def patch_step(

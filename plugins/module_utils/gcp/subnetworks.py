@@ -18,6 +18,9 @@ from . import advertisement
 from .fields import Default, Field, Fixed, Json, Keyed, Link, Request, Via
 from .resource import GcpResource
 
+#: prefix lengths: https://cloud.google.com/vpc/docs/subnets#valid-ranges
+SMALLEST_RANGE, LARGEST_RANGE = 29, 4
+
 SPEC = ArgumentSpec(
     options={
         "name": {"type": "str", "required": True},
@@ -136,6 +139,9 @@ class Subnetwork(GcpResource):
             except addressing.AddressingError as error:
                 self.invalid(option, cidr, str(error), code=error.code)
                 return
+            if not LARGEST_RANGE <= network.prefixlen <= SMALLEST_RANGE:
+                problem = f"a subnetwork's range is /{SMALLEST_RANGE} (smallest) to /{LARGEST_RANGE} (largest)"
+                self.invalid(option, cidr, problem, code="range-mask")
             for finding in addressing.check_subnet_range(cidr):
                 if finding.severity == "error":
                     self.invalid(option, cidr, finding.message, code=finding.code)
@@ -174,9 +180,7 @@ class Subnetwork(GcpResource):
         """Refuse ranges that the network has no room for; a network that is not there yet is missing or planned."""
         network = self.look_at(path)
         if network is None:
-            if check_mode:
-                return [f"{self.label}: network {path} does not exist yet; counted as planned."]
-            raise self.refused(f"network {path} does not exist: create it first", code="missing-prerequisite")
+            return missing_network(self, path, check_mode=check_mode)
         own = [addressing.Range(cidr, self.label) for cidr in advertisement.subnetwork_ranges(after)]
         for cidr in advertisement.subnetwork_ranges(after):
             for finding in addressing.check_subnet_range(cidr, auto_mode=bool(network.get("autoCreateSubnetworks"))):
@@ -218,3 +222,12 @@ def network_path(network: str, project: str | None) -> str:
     name = str(Link().canonical(network))
     owner = network.split("projects/", 1)[1].split("/")[0] if "projects/" in network else project
     return f"projects/{owner}/global/networks/{name}"
+
+
+def missing_network(resource: GcpResource, path: str, *, check_mode: bool) -> list[str]:
+    """What to say if the network that a new resource shall be in is not there: refused, or planned in check mode."""
+    if resource.look_at(path) is not None:
+        return []
+    if check_mode:
+        return [f"{resource.label}: network {path} does not exist yet; counted as planned."]
+    raise resource.refused(f"network {path} does not exist: create it first", code="missing-prerequisite")

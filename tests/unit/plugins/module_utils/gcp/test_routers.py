@@ -31,6 +31,7 @@ MODULE = definition(routers.Router, routers.SPEC)
 REGION = "projects/p/regions/asia-northeast1"
 COLLECTION = f"{REGION}/routers"
 PATH = f"{COLLECTION}/r"
+NETWORK = Expected("GET", "projects/p/global/networks/n", {"name": "n"})
 NO_ROUTERS = Expected("GET", "projects/p/aggregated/routers", {"items": {}})
 PODS = {"range": "172.16.0.0/16", "description": "pods"}
 FOREIGN = {"range": "192.168.0.0/16", "description": "of somebody else"}
@@ -92,8 +93,8 @@ def test_create_is_locked_too() -> None:
         "bgp": {"asn": 65010},
     }
     wire = Wire(
-        absent(PATH),
-        absent(PATH),
+        *(absent(PATH), NETWORK),
+        *(absent(PATH), NETWORK),
         Expected("POST", COLLECTION, operation("insert", PATH), body),
         Expected("GET", PATH, router()),
     )
@@ -288,7 +289,7 @@ def test_the_lock_is_not_waited_for_beyond_the_timeout() -> None:
 
 def test_a_lock_directory_that_is_a_link_is_not_used(tmp_path: Path) -> None:
     (tmp_path / f"podreach-{os.getuid()}").symlink_to(tmp_path)
-    error = Wire(absent(PATH)).fails(MODULE, wanted(asn=65010))
+    error = Wire(absent(PATH), NETWORK).fails(MODULE, wanted(asn=65010))
     assert error.code == "lock"
 
 
