@@ -82,6 +82,7 @@ options:
   projects:
     description:
       - The only projects that may be written. A change in another one is refused before it is sent.
+      - With O(environment=cloud) this is O(project) alone unless more are listed.
     type: list
     elements: str
   state:

@@ -11,13 +11,20 @@ CLUSTER_OPTION = r"""
 options:
   node_pools:
     description:
-      - The node pools that a Standard cluster is created with, at least one. A name is enough for it.
+      - The node pools that a Standard cluster is created with. A name is enough for one. Without any, the cluster
+        begins with V(default-pool), of one node in each zone.
       - They count at creation only. An existing cluster's pools are neither compared nor changed by this;
         M(podreach.gke.node_pool) does that.
       - An Autopilot cluster makes its own pools and takes none.
     type: list
     elements: dict
     suboptions:
+      state:
+        description:
+          - An absent pool is not created with the cluster.
+        type: str
+        choices: [present, absent]
+        default: present
 """
 
 

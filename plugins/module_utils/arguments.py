@@ -131,7 +131,7 @@ def unexpected(error: Exception) -> dict[str, t.Any]:
     return {**failure(details), "exception": where}
 
 
-def run_as_module(definition: Definition) -> t.NoReturn:
+def run_as_module(definition: Definition) -> None:
     """Run a module in a process of its own."""
     module = AnsibleModule(
         argument_spec=definition.spec.options,

@@ -75,10 +75,13 @@ class Consent:
 class Resource(t.Protocol):
     """One thing in a cloud, with what the caller wants of it."""
 
-    kind: str
-    name: str
-    #: kind and full name, as messages show it
-    label: str
+    @property
+    def name(self) -> str:
+        """Its own name, as the caller confirms a replacement by it."""
+
+    @property
+    def label(self) -> str:
+        """Kind and full name, as messages show it."""
 
     def read(self) -> dict[str, t.Any] | None:
         """The current object, ``None`` if there is none."""

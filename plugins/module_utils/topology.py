@@ -46,6 +46,7 @@ SHARED = (
 NOT_IN_ENTRY = {
     "environment": "a topology is either lab or cloud, set it at the top",
     "projects": "set it at the top, once for all",
+    "unmarked": "give it to the run that deletes, with -e network_unmarked=keep -e cluster_unmarked=keep",
     "confirm_replace": "give it to the one run that may replace the cluster, with -e cluster_confirm_replace=NAME",
 }
 #: Where an input that an entry lacks comes from, if not from the same name at the top.
@@ -464,7 +465,11 @@ def _declared(
     hosts: t.Iterable[Host],
     specs: t.Mapping[str, Options],
 ) -> dict[str, t.Any]:
-    """The whole topology with its references resolved, for reports; without anything that is secret by its nature."""
+    """The whole topology, without anything that is secret by its nature.
+
+    Every entry has its name and what it gets from the top. A cluster's network is the key of that network wherever it
+    is declared here, also where the cluster names it by its full path.
+    """
     kinds = {kind.key: kind for kind in KINDS}
     options = top_options(specs)
     declared: dict[str, t.Any] = {
@@ -480,5 +485,9 @@ def _declared(
             for name, value in host.variables.items()
             if not spec.get(name, {}).get("no_log")
         }
+        if entry.network is not None:
+            values["network"] = entry.network.key
+            if "subnetwork" in entry.raw:
+                values["subnetwork"] = entry.raw["subnetwork"]
         declared[entry.kind.key][entry.key] = {"name": entry.key, **values}
     return declared

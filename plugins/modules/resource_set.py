@@ -166,7 +166,7 @@ error:
 """
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import run_as_module
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.resource_set import DEFINITION
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.resource_set import DEFINITION as DEFINITION
 
 
 def main() -> None:

@@ -61,12 +61,12 @@ def check(
     def of_network(items: list[Json]) -> list[Json]:
         return [item for item in items if relative(item.get("network", ""))[1].rsplit("/", 1)[-1] == network_name]
 
-    routers = of_network(client.list("compute", f"projects/{project}/aggregated/routers"))
+    routers = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
     routers = [item for item in routers if item.get("bgpPeers")]
     if not routers:
         return
     network_now = client.get("compute", network_path) or {}
-    subnetworks_now = of_network(client.list("compute", f"projects/{project}/aggregated/subnetworks"))
+    subnetworks_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/subnetworks"))
     network_then = {**network_now, **(network or {})}
     subnetworks_then = subnetworks_now
     for sibling in resource.siblings:

@@ -107,7 +107,7 @@ class Client:
         wait: bool = True,
         projects: t.Sequence[str] | None = None,
         progress: t.Callable[[str], None] | None = None,
-        clock: type[Clock] = Clock,
+        clock: type[Clock] | None = None,
     ) -> None:
         self.transport = transport
         self.urls = urls
@@ -115,9 +115,9 @@ class Client:
         self.projects = projects
         self.wait = wait
         self._progress = progress or (lambda line: None)
-        self._clock = clock
+        self._clock = clock or Clock
         self._timeout = timeout
-        self._deadline = clock.now() + timeout
+        self._deadline = self._clock.now() + timeout
 
     @classmethod
     def for_call(cls, call: Call) -> Client:
@@ -137,7 +137,7 @@ class Client:
             project=session.project,
             timeout=params["timeout"],
             wait=params["wait"],
-            projects=params.get("projects"),
+            projects=params.get("projects") or ([session.project] if params.get("environment") == "cloud" else None),
             progress=call.progress,
         )
 
@@ -152,7 +152,7 @@ class Client:
                 return None
             raise
 
-    def list(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
+    def list_all(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
         """All objects of a list, of all its pages. An aggregated list gives those of all its scopes."""
         found: list[dict[str, t.Any]] = []
         while True:
@@ -218,13 +218,13 @@ class Client:
                 continue
             if answer.status < 300:
                 return answer.body
-            error = as_error(answer, method, url)
-            if error.status == 412:
-                raise Conflict(str(error), status=412, reason=error.reason)
-            busy = error.reason in RETRIED_REASONS or any(text in error.message for text in RETRIED_TEXTS)
-            until = self._deadline if busy and error.status == 400 else limit
+            problem = as_error(answer, method, url)
+            if problem.status == 412:
+                raise Conflict(str(problem), status=412, reason=problem.reason)
+            busy = problem.reason in RETRIED_REASONS or any(text in problem.message for text in RETRIED_TEXTS)
+            until = self._deadline if busy and problem.status == 400 else limit
             if not (busy or answer.status in RETRIED_STATUS) or self._clock.now() >= until:
-                raise error
+                raise problem
             self._pause(attempt, until, answer.headers.get("retry-after"))
 
     def _pause(self, attempt: int, limit: float, retry_after: str | None) -> None:
@@ -238,7 +238,7 @@ class Client:
     def finish(self, service: str, operation: dict[str, t.Any], resource: str) -> str | None:
         """Wait for an operation; its failure is raised. Returns its name if this call does not wait for it."""
         began = self._clock.now()
-        next_line, interval, attempt = FIRST_LINE, FIRST_LINE, 0
+        next_line, interval, attempt = float(FIRST_LINE), float(FIRST_LINE), 0
         name = operation.get("name", "")
         while operation.get("status") != "DONE":
             if not self.wait:
@@ -269,7 +269,7 @@ class Client:
 
     def wait_until(self, missing: t.Callable[[], list[str]], seconds: float, what: str) -> list[str]:
         """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left."""
-        began, interval = self._clock.now(), FIRST_LINE
+        began, interval = self._clock.now(), float(FIRST_LINE)
         next_line, attempt = float(FIRST_LINE), 0
         while True:
             left = missing()
@@ -294,7 +294,7 @@ class Client:
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
         # the container API's links may say zones where its paths say locations
         tail = "/" + relative(target)[1].replace("zones/", "locations/")
-        for operation in self.list(service, f"{scope}/operations", key=key, **query):
+        for operation in self.list_all(service, f"{scope}/operations", key=key, **query):
             link = str(operation.get("targetLink", "")).replace("/zones/", "/locations/")
             if operation.get("status") != "DONE" and link.endswith(tail):
                 return operation

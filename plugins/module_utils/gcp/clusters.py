@@ -113,7 +113,10 @@ SPEC = ArgumentSpec(
         "node_pools": {
             "type": "list",
             "elements": "dict",
-            "options": POOL_OPTIONS,
+            "options": {
+                **POOL_OPTIONS,
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            },
             "mutually_exclusive": [["node_count", "initial_node_count"]],
         },
         "deletion_protection": {"type": "bool", "default": True},
@@ -293,6 +296,10 @@ class Cluster(ContainerResource):
         location: str = self.params["location"]
         return location if location.count("-") == 1 else location.rsplit("-", 1)[0]
 
+    def pools(self) -> list[Json]:
+        """The node pools that the create call makes."""
+        return [pool for pool in self.params.get("node_pools") or [] if pool["state"] == "present"]
+
     # -- what can be judged without asking
 
     def validate(self) -> None:
@@ -304,13 +311,11 @@ class Cluster(ContainerResource):
         policy = self.params.get("ip_allocation_policy") or {}
         self._validate_ranges(policy)
         self._validate_pods(policy)
-        for number, pool in enumerate(self.params.get("node_pools") or []):
+        for number, pool in enumerate(self.pools()):
             self.check_name(f"node_pools[{number}].name", pool["name"], 40)
             validate_pool(self, pool, f"node_pools[{number}].")
-        if dig(self.params, "autopilot.enabled") and self.params.get("node_pools"):
-            self.invalid(
-                "node_pools", [pool["name"] for pool in self.params["node_pools"]], "Autopilot makes its own pools"
-            )
+        if dig(self.params, "autopilot.enabled") and self.pools():
+            self.invalid("node_pools", [pool["name"] for pool in self.pools()], "Autopilot makes its own pools")
         private = self.params.get("private_cluster_config") or {}
         if private.get("enable_private_endpoint") and private.get("enable_private_nodes") is False:
             self.invalid("private_cluster_config.enable_private_endpoint", True, "it needs enable_private_nodes: true")
@@ -370,7 +375,7 @@ class Cluster(ContainerResource):
                         policy[option],
                         "a routes-based cluster takes no secondary ranges",
                     )
-            for pool in self.params.get("node_pools") or []:
+            for pool in self.pools():
                 if pool.get("max_pods_constraint"):
                     self.invalid(
                         f"node_pools: {pool['name']}: max_pods_constraint",
@@ -455,7 +460,7 @@ class Cluster(ContainerResource):
             body["subnetwork"] = self.subnetwork_path()
         if not dig(body, "autopilot.enabled"):
             # a Standard cluster begins with a pool; unless told otherwise it is named as gcloud names it
-            body["nodePools"] = [new_pool(pool) for pool in self.params.get("node_pools") or [{"name": "default-pool"}]]
+            body["nodePools"] = [new_pool(pool) for pool in self.pools() or [{"name": "default-pool"}]]
         return body
 
     def subnetwork_path(self) -> str:
@@ -563,7 +568,7 @@ class Prerequisites:
         """Refuse a pod range that GKE made for another cluster; one that a user made may be shared."""
         cluster = self.cluster
         project = self.body["subnetwork"].split("/")[1]
-        usable = cluster.client.list(
+        usable = cluster.client.list_all(
             "container",
             f"projects/{cluster.project}/aggregated/usableSubnetworks",
             key="subnetworks",

@@ -61,13 +61,13 @@ def execute(call: Call) -> dict[str, t.Any]:
         ],
         "resources": [
             {
-                "kind": outcome.resource.kind,
-                "name": outcome.resource.name,
+                "kind": resource.kind,
+                "name": resource.name,
                 "changed": outcome.changed,
                 "operation": outcome.operation,
                 "resource": public(state(outcome, call)),
             }
-            for outcome in outcomes
+            for resource, outcome in zip(resources, outcomes, strict=True)
         ],
     }
 

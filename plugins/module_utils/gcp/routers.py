@@ -11,15 +11,17 @@ something is gone afterwards. Interfaces and BGP peers are lists of the same sha
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
-from ..errors import PodreachError
+from ..errors import PodreachError, Timeout
 from . import advertisement
 from .resource import (
     Default,
@@ -36,12 +38,6 @@ from .resource import (
     disruptive_if_less,
 )
 from .subnetworks import network_path
-
-try:
-    import fcntl
-except ImportError:
-    # a platform without it has no local writers to serialise by it
-    fcntl = None  # type: ignore[assignment]  # only the name must exist
 
 SPEC = ArgumentSpec(
     options={
@@ -175,20 +171,31 @@ class Router(GcpResource):
         return plan
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return _locked(self.path)
+        return _locked(self)
 
 
 @contextlib.contextmanager
-def _locked(path: str) -> t.Iterator[None]:
+def _locked(router: Router) -> t.Iterator[None]:
     """Hold this machine's lock on a router. Writers elsewhere, and other tools, are not stopped by it."""
-    if fcntl is None:
-        yield
-        return
     directory = os.path.join(tempfile.gettempdir(), f"podreach-{os.getuid()}")
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    if os.stat(directory).st_uid != os.getuid():
-        raise PodreachError(f"{directory} belongs to somebody else; locks cannot be kept there", code="lock")
-    name = hashlib.sha256(path.encode()).hexdigest()[:32]
+    found = os.lstat(directory)
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise PodreachError(f"{directory} is no directory of yours; locks cannot be kept there: remove it", code="lock")
+    name = hashlib.sha256(router.path.encode()).hexdigest()[:32]
     with os.fdopen(os.open(os.path.join(directory, name), os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def taken() -> list[str]:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return ["another task on this machine is changing it"]
+            return []
+
+        seconds = router.params["timeout"]
+        if router.client.wait_until(taken, seconds, router.label):
+            raise Timeout(
+                f"{router.label}: another task on this machine has been changing it for {seconds} s. Try again later.",
+                resource=router.label,
+            )
         yield

@@ -183,7 +183,7 @@ class Subnetwork(GcpResource):
                     raise self.refused(finding.message, code=finding.code)
         others = [
             addressing.Range(cidr, f"subnetwork {item['name']} in {region_of(item)}")
-            for item in self.client.list("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
+            for item in self.client.list_all("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
             if network_path(item["network"], self.project) == path
             and (item["name"], region_of(item)) != (self.name, self.params["region"])
             for cidr in advertisement.subnetwork_ranges(item)

@@ -54,7 +54,8 @@ def differences(where: str, ours: Options, theirs: Options) -> list[str]:
     found += [f"{where}.{name}: only in the module" for name in theirs.keys() - ours.keys()]
     for name in sorted(ours.keys() & theirs.keys()):
         for key in ("type", "elements", "choices", "required"):
-            if ours[name].get(key) != theirs[name].get(key) and not (key == "required" and not ours[name].get(key, False)):
+            less_strict = key == "required" and not ours[name].get(key, False)
+            if ours[name].get(key) != theirs[name].get(key) and not less_strict:
                 found.append(f"{where}.{name}: {key} is {ours[name].get(key)}, of the module {theirs[name].get(key)}")
         if theirs[name].get("options"):
             found += differences(f"{where}.{name}", ours[name].get("options", {}), theirs[name]["options"])

@@ -283,7 +283,7 @@ def test_empty_kinds_and_entries() -> None:
 def test_reference_by_key_gives_the_real_name() -> None:
     text = BASE.replace("  n1:\n", "  n1:\n    name: main\n") + CLUSTER
     assert variables(text, "c1")["cluster_network"] == "main"
-    assert good(text).declared["clusters"]["c1"]["network"] == "main"
+    assert good(text).declared["clusters"]["c1"]["network"] == "n1"
     assert good(text).declared["networks"]["n1"]["name"] == "main"
 
 
@@ -303,6 +303,7 @@ def test_reference_by_full_path() -> None:
     path = "projects/podreach-lab/global/networks/{}"
     known = BASE + CLUSTER.replace("network: n1", "network: " + path.format("n1"))
     assert variables(known, "c1")["cluster_network"] == path.format("n1")
+    assert good(known).declared["clusters"]["c1"]["network"] == "n1"
     assert errors(known.replace("subnetwork: s1", "subnetwork: s2")), "the path leads to the declared network"
     url = "https://www.googleapis.com/compute/v1/" + path.format("n9")
     for foreign in (path.format("n9"), url):

@@ -55,9 +55,9 @@ def wanted(*ranges: dict[str, str], **more: object) -> dict[str, object]:
     }
 
 
-def patch(fingerprint: str, *ranges: dict[str, str], **more: object) -> Expected:
+def patch(fingerprint: str, *ranges: dict[str, str]) -> Expected:
     return Expected(
-        "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}, **more
+        "PATCH", PATH, operation("patch", PATH), {"fingerprint": fingerprint, "secondaryIpRanges": list(ranges)}
     )
 
 

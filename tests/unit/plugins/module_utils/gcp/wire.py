@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -119,13 +120,7 @@ class Wire:
             progress=(lines if lines is not None else []).append,
             warn=(warnings if warnings is not None else []).append,
         )
-        transport, clock = client.HttpTransport, client.Clock
-        client.HttpTransport = lambda session: self  # type: ignore[assignment, misc]  # the seam of these tests
-        client.Client.__init__.__kwdefaults__["clock"] = self
-        try:
+        with mock.patch.object(client, "HttpTransport", lambda session: self), mock.patch.object(client, "Clock", self):
             result = definition.execute(call)
-        finally:
-            client.HttpTransport = transport  # type: ignore[misc]  # put back
-            client.Client.__init__.__kwdefaults__["clock"] = clock
         assert not self.expected, f"not asked: {self.expected}"
         return result
