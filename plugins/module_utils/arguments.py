@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule
-from ansible.module_utils.common.parameters import sanitize_keys
+from ansible.module_utils.common.parameters import remove_values, sanitize_keys
 
 from .errors import PodreachError
 
@@ -138,7 +138,8 @@ def run_as_module(definition: Definition) -> None:
         supports_check_mode=definition.supports_check_mode,
         **definition.spec.rules(),
     )
-    call = Call(params=module.params, check_mode=module.check_mode, diff=module._diff, warn=module.warn)
+    warnings: list[str] = []
+    call = Call(params=module.params, check_mode=module.check_mode, diff=module._diff, warn=warnings.append)
     try:
         result = definition.execute(call)
     except PodreachError as error:
@@ -146,6 +147,9 @@ def run_as_module(definition: Definition) -> None:
     except Exception as error:
         result = unexpected(error)
     module.no_log_values.update(call.secrets)
+    for warning in warnings:
+        # censored here: core does not, from 2.19 on
+        module.warn(remove_values(warning, module.no_log_values))
     result = sanitize_keys(result, module.no_log_values)
     if result.pop("failed", False):
         module.fail_json(**result)

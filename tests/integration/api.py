@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's API, spoken to directly: what tests put there beforehand, and what they look at afterwards."""
+
+from __future__ import annotations
+
+import typing as t
+
+import requests
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+Json = dict[str, t.Any]
+
+PROJECT = "podreach-lab"
+REGION = "asia-northeast1"
+ZONE = "asia-northeast1-a"
+COMPUTE = f"/compute/v1/projects/{PROJECT}"
+CONTAINER = f"/v1/projects/{PROJECT}"
+NETWORK = f"projects/{PROJECT}/global/networks"
+SUBNETWORKS = f"{COMPUTE}/regions/{REGION}/subnetworks"
+ROUTERS = f"{COMPUTE}/regions/{REGION}/routers"
+FIREWALLS = f"{COMPUTE}/global/firewalls"
+CLUSTERS = f"{CONTAINER}/locations/{ZONE}/clusters"
+
+#: what marks a thing as made by this collection
+MARKER = "[podreach.gke]"
+LABELS = {"managed-by": "podreach-gke"}
+
+
+class Api:
+    """Requests of the lab's operator. Operations end at once under the latency profile zero."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._url = lab.url
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._http.headers["authorization"] = f"Bearer {lab.token()}"
+
+    def get(self, path: str) -> Json | None:
+        """The object at a path, None if there is none."""
+        reply = self._http.get(self._url + path, timeout=30)
+        return None if reply.status_code == 404 else self._good(reply)
+
+    def post(self, path: str, body: Json) -> Json:
+        return self._good(self._http.post(self._url + path, json=body, timeout=30))
+
+    def patch(self, path: str, body: Json) -> Json:
+        return self._good(self._http.patch(self._url + path, json=body, timeout=30))
+
+    @staticmethod
+    def _good(reply: requests.Response) -> Json:
+        assert reply.ok, f"{reply.request.method} {reply.url}: {reply.text}"
+        answer: Json = reply.json()
+        assert "error" not in answer, answer
+        return answer
+
+    # ---- what most tests need
+
+    def network(self, name: str = "n1", *, marked: bool = True, **fields: t.Any) -> None:
+        body = {"name": name, "autoCreateSubnetworks": False}
+        self.post(f"{COMPUTE}/global/networks", {**body, **_mark(marked), **fields})
+
+    def subnetwork(self, name: str = "s1", cidr: str = "10.1.0.0/24", *, network: str = "n1", region: str = REGION,
+                   marked: bool = True, ranges: t.Mapping[str, str] | None = None, **fields: t.Any) -> None:
+        extra = [{"rangeName": key, "ipCidrRange": value} for key, value in (ranges or {}).items()]
+        body = {"name": name, "network": f"{NETWORK}/{network}", "ipCidrRange": cidr, "secondaryIpRanges": extra}
+        self.post(f"{COMPUTE}/regions/{region}/subnetworks", {**body, **_mark(marked), **fields})
+
+    def router(self, name: str = "r1", *, network: str = "n1", marked: bool = True, **fields: t.Any) -> None:
+        body = {"name": name, "network": f"{NETWORK}/{network}", "bgp": {"asn": 65010}}
+        self.post(ROUTERS, {**body, **_mark(marked), **fields})
+
+    def firewall(self, name: str = "f1", *, network: str = "n1", marked: bool = True, **fields: t.Any) -> None:
+        body = {"name": name, "network": f"{NETWORK}/{network}", "allowed": [{"IPProtocol": "icmp"}],
+                "sourceRanges": ["10.0.0.0/16"]}
+        self.post(FIREWALLS, {**body, **_mark(marked), **fields})
+
+    def cluster(self, name: str = "c1", *, network: str = "n1", subnetwork: str = "s1", marked: bool = True,
+                pools: int = 1, **fields: t.Any) -> None:
+        """A zonal cluster; VPC-native by the ranges pod and svc unless told otherwise."""
+        labels = LABELS if marked else {}
+        node_pools = [
+            {"name": f"p{number}", "initialNodeCount": 1, "config": {"resourceLabels": labels}}
+            for number in range(1, pools + 1)
+        ]
+        policy = {"useIpAliases": True, "clusterSecondaryRangeName": "pod", "servicesSecondaryRangeName": "svc"}
+        body = {
+            "name": name,
+            "network": f"{NETWORK}/{network}",
+            "subnetwork": f"projects/{PROJECT}/regions/{REGION}/subnetworks/{subnetwork}",
+            "resourceLabels": labels,
+            "nodePools": node_pools,
+            "ipAllocationPolicy": policy,
+            **fields,
+        }
+        self.post(CLUSTERS, {"parent": f"projects/{PROJECT}/locations/{ZONE}", "cluster": body})
+
+
+def _mark(marked: bool) -> Json:
+    return {"description": MARKER if marked else "by hand"}

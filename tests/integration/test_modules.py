@@ -1,0 +1,297 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The twelve cases of every module: create, modify and delete, each in check mode, for real, again, and verified.
+
+Every module runs by both paths: in the controller, and in a process of its own. One playbook holds all cases of one
+module and one path; the callback ``record`` reads the lab's API after each task.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import typing as t
+
+import pytest
+from ansible_collections.podreach.gke.tests.integration.api import (
+    CLUSTERS,
+    COMPUTE,
+    FIREWALLS,
+    MARKER,
+    NETWORK,
+    REGION,
+    ROUTERS,
+    SUBNETWORKS,
+    ZONE,
+    Api,
+    Json,
+)
+from ansible_collections.podreach.gke.tests.integration.playbooks import PATHS, Playbooks, Record, Run, play, task
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+PREFIX = "https://www.googleapis.com/compute/v1/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One module: where its resource is, what it is created and modified with, and what the API must then show."""
+
+    module: str
+    path: str
+    create: Json
+    created: Json
+    modify: Json
+    modified: Json
+    #: what tells which resource is to be deleted
+    absent: Json
+    #: what must be there beforehand
+    before: t.Callable[[Api], None] = lambda api: None
+
+
+def ranges(*pairs: tuple[str, str]) -> list[Json]:
+    return [{"rangeName": name, "ipCidrRange": cidr} for name, cidr in pairs]
+
+
+def options(*pairs: tuple[str, str]) -> list[Json]:
+    return [{"range_name": name, "ip_cidr_range": cidr} for name, cidr in pairs]
+
+
+def with_network(api: Api) -> None:
+    api.network()
+
+
+def with_subnetwork(api: Api) -> None:
+    api.network()
+    api.subnetwork(ranges={"pod": "10.1.128.0/19", "svc": "10.1.160.0/22", "more": "10.2.0.0/20"})
+
+
+def with_cluster(api: Api) -> None:
+    with_subnetwork(api)
+    api.cluster(marked=False)
+
+
+ROWS = [
+    Row(
+        "network",
+        f"{COMPUTE}/global/networks/n1",
+        {"name": "n1", "description": "To AWS.", "mtu": 1500},
+        {"description": f"To AWS. {MARKER}", "mtu": 1500, "autoCreateSubnetworks": False,
+         "routingConfig": {"routingMode": "REGIONAL"}},
+        {"name": "n1", "routing_config": {"routing_mode": "GLOBAL"}},
+        {"description": f"To AWS. {MARKER}", "mtu": 1500, "routingConfig": {"routingMode": "GLOBAL"}},
+        {"name": "n1"},
+    ),
+    Row(
+        "subnetwork",
+        f"{SUBNETWORKS}/s1",
+        {"name": "s1", "region": REGION, "network": "n1", "ip_cidr_range": "10.1.1.0/24",
+         "secondary_ip_ranges": options(("pod", "10.1.128.0/19"), ("svc", "10.1.160.0/22"))},
+        {"network": f"{PREFIX}{NETWORK}/n1", "ipCidrRange": "10.1.1.0/24", "description": MARKER,
+         "privateIpGoogleAccess": False,
+         "secondaryIpRanges": ranges(("pod", "10.1.128.0/19"), ("svc", "10.1.160.0/22"))},
+        # grows, takes one more range and keeps those that are not mentioned, and one more call for a switch
+        {"name": "s1", "region": REGION, "ip_cidr_range": "10.1.0.0/23", "private_ip_google_access": True,
+         "secondary_ip_ranges": options(("more", "10.2.0.0/20"))},
+        {"ipCidrRange": "10.1.0.0/23", "privateIpGoogleAccess": True,
+         "secondaryIpRanges": ranges(("pod", "10.1.128.0/19"), ("svc", "10.1.160.0/22"), ("more", "10.2.0.0/20"))},
+        {"name": "s1", "region": REGION},
+        with_network,
+    ),
+    Row(
+        "firewall_rule",
+        f"{FIREWALLS}/f1",
+        {"name": "f1", "network": "n1", "allowed": [{"ip_protocol": "tcp", "ports": ["80", "443"]}],
+         "source_ranges": ["10.0.0.0/16"]},
+        {"network": f"{PREFIX}{NETWORK}/n1", "direction": "INGRESS", "priority": 1000, "description": MARKER,
+         "allowed": [{"IPProtocol": "tcp", "ports": ["80", "443"]}], "sourceRanges": ["10.0.0.0/16"]},
+        {"name": "f1", "source_ranges": ["172.31.0.0/16"], "allowed": [{"ip_protocol": "icmp"}],
+         "log_config": {"enable": True}},
+        {"allowed": [{"IPProtocol": "tcp", "ports": ["80", "443"]}, {"IPProtocol": "icmp"}],
+         "sourceRanges": ["10.0.0.0/16", "172.31.0.0/16"], "logConfig": {"enable": True}},
+        {"name": "f1"},
+        with_network,
+    ),
+    Row(
+        "router",
+        f"{ROUTERS}/r1",
+        {"name": "r1", "region": REGION, "network": "n1", "bgp": {"asn": 65010}},
+        {"network": f"{PREFIX}{NETWORK}/n1", "description": MARKER, "bgp": {"asn": 65010, "advertiseMode": "DEFAULT"}},
+        {"name": "r1", "region": REGION, "bgp": {
+            "advertise_mode": "CUSTOM", "advertised_groups": ["ALL_SUBNETS"],
+            "advertised_ip_ranges": [{"range": "10.64.0.0/16", "description": "more"}]}},
+        {"bgp": {"asn": 65010, "advertiseMode": "CUSTOM", "advertisedGroups": ["ALL_SUBNETS"],
+                 "advertisedIpRanges": [{"range": "10.64.0.0/16", "description": "more"}]}},
+        {"name": "r1", "region": REGION},
+        with_network,
+    ),
+    Row(
+        "cluster",
+        f"{CLUSTERS}/c1",
+        {"name": "c1", "location": ZONE, "network": "n1", "subnetwork": "s1",
+         "ip_allocation_policy": {"cluster_secondary_range_name": "pod", "services_secondary_range_name": "svc"},
+         "node_pools": [{"name": "default-pool", "node_count": 1, "config": {"machine_type": "e2-medium"}}]},
+        {"network": "n1", "subnetwork": "s1", "status": "RUNNING", "resourceLabels": {"managed-by": "podreach-gke"},
+         "ipAllocationPolicy": {"useIpAliases": True, "clusterSecondaryRangeName": "pod",
+                                "servicesSecondaryRangeName": "svc", "clusterIpv4CidrBlock": "10.1.128.0/19"},
+         "nodePools": [{"name": "default-pool", "initialNodeCount": 1, "config": {"machineType": "e2-medium"}}]},
+        {"name": "c1", "location": ZONE, "resource_labels": {"team": "network"},
+         "ip_allocation_policy": {"additional_pod_ranges_config": {"pod_range_names": ["more"]}},
+         "master_authorized_networks_config": {"cidr_blocks": [{"cidr_block": "10.0.0.0/8"}]},
+         "release_channel": {"channel": "STABLE"}, "allow_disruption": True},
+        {"resourceLabels": {"managed-by": "podreach-gke", "team": "network"},
+         "ipAllocationPolicy": {"additionalPodRangesConfig": {"podRangeNames": ["more"]}},
+         "masterAuthorizedNetworksConfig": {"enabled": True, "cidrBlocks": [{"cidrBlock": "10.0.0.0/8"}]},
+         "releaseChannel": {"channel": "STABLE"}},
+        {"name": "c1", "location": ZONE, "deletion_protection": False},
+        with_subnetwork,
+    ),
+    Row(
+        "node_pool",
+        f"{CLUSTERS}/c1/nodePools/p2",
+        {"name": "p2", "cluster": "c1", "location": ZONE, "node_count": 1, "config": {"machine_type": "e2-small"},
+         "management": {"auto_repair": True, "auto_upgrade": True}, "max_pods_constraint": {"max_pods_per_node": 64}},
+        {"status": "RUNNING", "initialNodeCount": 1, "management": {"autoRepair": True, "autoUpgrade": True},
+         "config": {"machineType": "e2-small", "resourceLabels": {"managed-by": "podreach-gke"}},
+         "maxPodsConstraint": {"maxPodsPerNode": "64"}},
+        {"name": "p2", "cluster": "c1", "location": ZONE, "initial_node_count": 1,
+         "autoscaling": {"min_node_count": 1, "max_node_count": 3}, "upgrade_settings": {"max_surge": 2}},
+        {"autoscaling": {"enabled": True, "minNodeCount": 1, "maxNodeCount": 3}, "upgradeSettings": {"maxSurge": 2}},
+        {"name": "p2", "cluster": "c1", "location": ZONE},
+        with_cluster,
+    ),
+    Row(
+        "resource_set",
+        f"{SUBNETWORKS}/s1",
+        {"defaults": {"network": "n1", "region": REGION}, "networks": [{"name": "n1"}],
+         "subnetworks": [{"name": "s1", "ip_cidr_range": "10.1.1.0/24"}],
+         "routers": [{"name": "r1", "bgp": {"asn": 65010}}],
+         "firewall_rules": [{"name": "f1", "allowed": [{"ip_protocol": "icmp"}], "source_ranges": ["10.0.0.0/8"]}]},
+        {"network": f"{PREFIX}{NETWORK}/n1", "ipCidrRange": "10.1.1.0/24", "description": MARKER},
+        {"subnetworks": [{"name": "s1", "region": REGION, "secondary_ip_ranges": options(("pod", "10.1.128.0/19"))}],
+         "networks": [{"name": "n1"}]},
+        {"secondaryIpRanges": ranges(("pod", "10.1.128.0/19"))},
+        {"networks": [{"name": "n1"}], "defaults": {"region": REGION},
+         "subnetworks": [{"name": "s1"}], "routers": [{"name": "r1"}], "firewall_rules": [{"name": "f1"}]},
+    ),
+]
+CASES = [f"{verb}-{how}" for verb in ("create", "modify", "delete") for how in ("check", "real", "again", "verified")]
+#: filled by the server, different for each resource that was ever made
+ITS_OWN = {
+    "id", "creationTimestamp", "createTime", "fingerprint", "labelFingerprint", "selfLinkWithId", "endpoint", "etag",
+    "instanceGroupUrls", "expireTime", "clusterCaCertificate", "publicEndpoint", "privateEndpoint",
+}
+
+
+def plays(row: Row) -> list[Json]:
+    """Each case but the verified ones as a task; those are judged by what was observed after the others."""
+    tasks = []
+    for verb, args in (
+        ("create", row.create),
+        ("modify", row.modify),
+        ("delete", {**row.absent, "state": "absent"}),
+    ):
+        for how, keywords in (("check", {"check_mode": True}), ("real", {}), ("again", {})):
+            vars_ = {"observe": [row.path]}
+            tasks.append(task(f"{verb}-{how}", row.module, {"environment": "lab", **args}, vars=vars_, **keywords))
+    return [play(tasks, diff=True)]
+
+
+Runs = t.Callable[[str, str], Run]
+
+
+@pytest.fixture(scope="module")
+def finished(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """The run of a module's cases by one path, made when it is first asked for."""
+
+    @functools.cache
+    def run(module: str, path: str) -> Run:
+        row = next(row for row in ROWS if row.module == module)
+        lab_process.reset()
+        row.before(Api(lab_process))
+        before = lab_process.status()["mutations"]
+        done = Playbooks(lab_process, tmp_path_factory.mktemp("modules")).run(*plays(row), path=path)
+        for record in done.records:
+            record.mutations -= before
+        return done
+
+    return run
+
+
+def shows(current: t.Any, wanted: t.Any, where: str = "") -> list[str]:
+    """Where the current object is not as wanted; dicts may have more keys, and lists of objects are ordered by name."""
+    if isinstance(wanted, dict) and isinstance(current, dict):
+        return [item for key in wanted for item in shows(current.get(key), wanted[key], f"{where}.{key}")]
+    if isinstance(wanted, list) and isinstance(current, list) and len(wanted) == len(current):
+        pairs = enumerate(zip(current, wanted, strict=True))
+        return [item for number, pair in pairs for item in shows(*pair, f"{where}[{number}]")]
+    return [] if current == wanted else [f"{where} is {current!r}, not {wanted!r}"]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.module)
+def test_case(row: Row, path: str, case: str, finished: Runs) -> None:
+    run = finished(row.module, path)
+    verb, how = case.split("-")
+    order = ["create-check", "create-real", "create-again", "modify-check", "modify-real", "modify-again",
+             "delete-check", "delete-real", "delete-again"]
+    steps: list[Record] = [run[name] for name in order]
+    index = order.index(f"{verb}-{'again' if how == 'verified' else how}")
+    record, mutations = steps[index], steps[index].mutations - (steps[index - 1].mutations if index else 0)
+    assert record.status == "ok", record.result["msg"]
+    state_before = {"create": None, "modify": row.created, "delete": row.modified}[verb]
+    state_after = {"create": row.created, "modify": row.modified, "delete": None}[verb]
+    if how == "check":
+        assert record.result["changed"]
+        assert record.result["plan"]
+        assert record.result["diff"]
+        assert mutations == 0
+        _judge(record, state_before)
+    elif how == "real":
+        assert record.result["changed"]
+        assert mutations >= 1
+        check = steps[index - 1].result
+        # what check mode says is what happens
+        assert record.result["plan"] == check["plan"]
+        assert record.result["diff"] == check["diff"]
+    elif how == "again":
+        assert not record.result["changed"]
+        assert record.result["plan"] == []
+        assert mutations == 0
+    else:
+        _judge(record, state_after)
+
+
+def _judge(record: Record, wanted: Json | None) -> None:
+    if wanted is None:
+        assert record.observed == [None]
+    else:
+        assert record.observed[0] is not None
+        assert shows(record.observed[0], wanted) == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.module)
+def test_path(row: Row, path: str, finished: Runs) -> None:
+    """A module's tasks are processes by the one path, and none by the other."""
+    expected = {"module": {row.module: 9}, "in-process": {}}[path]
+    assert collections.Counter(finished(row.module, path).processes) == expected
+
+
+def comparable(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {key: "its own" if key in ITS_OWN else comparable(item) for key, item in value.items()}
+    return [comparable(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.module)
+def test_paths_agree(row: Row, finished: Runs) -> None:
+    """Both paths send the same and give the same results: the same keys, and the same values."""
+    one, other = (finished(row.module, path).records for path in PATHS)
+    assert [record.task for record in one] == [record.task for record in other]
+    for first, second in zip(one, other, strict=True):
+        assert first.mutations == second.mutations
+        assert comparable(first.result) == comparable(second.result)
+        assert comparable(first.observed) == comparable(second.observed)
