@@ -178,7 +178,7 @@ options:
   locations:
     description:
       - The zones of the nodes, all of them. Those of the cluster otherwise.
-      - Leaving out a zone that the pool has needs O(allow_disruption).
+      - Leaving out a zone that the pool has needs C(allow_disruption).
     type: list
     elements: str
   version:

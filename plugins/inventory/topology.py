@@ -10,7 +10,7 @@ name: topology
 short_description: Networks and clusters declared in one file, as hosts
 version_added: 0.1.0
 author:
-  - podreach.gke contributors
+  - podreach.gke contributors (@podreach)
 description:
   - Reads a topology, a file whose name ends in C(.podreach.yml) or C(.podreach.yaml), and makes a host of every network
     and cluster that it declares, in the groups C(podreach_networks) and C(podreach_clusters).

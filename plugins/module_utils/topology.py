@@ -330,7 +330,7 @@ def _resolve(
 
 def _shares_project(cluster: Entry, network: Entry) -> bool | None:
     """Are both in one project? None where that cannot be told before templates are filled in."""
-    if ("project" in cluster.raw) == ("project" in network.raw) is False:
+    if "project" not in cluster.raw and "project" not in network.raw:
         return True
     one, other = cluster.effective("project"), network.effective("project")
     return one == other if isinstance(one, str) and isinstance(other, str) else None

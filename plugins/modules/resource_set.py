@@ -166,7 +166,9 @@ error:
 """
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import run_as_module
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.resource_set import DEFINITION as DEFINITION
+from ansible_collections.podreach.gke.plugins.module_utils.gcp import resource_set
+
+DEFINITION = resource_set.DEFINITION
 
 
 def main() -> None:

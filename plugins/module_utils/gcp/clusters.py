@@ -128,7 +128,7 @@ SPEC = ArgumentSpec(
 
 _ROUTES_OR_ALIASES = (
     "a cluster stays routes-based or VPC-native for good: make a new cluster beside it and move the workloads, or say "
-    "confirm_replace: <its name> with deletion_protection: false to have it deleted and made anew"
+    "confirm_replace: {name} with deletion_protection: false to have it deleted and made anew"
 )
 _OWN_LABEL = {"managed-by": "podreach-gke"}
 
@@ -223,11 +223,12 @@ def _authorized_networks(cluster: Cluster, current: Json, wanted: Json) -> list[
 class Cluster(ContainerResource):
     kind = "cluster"
     fields = (
+        # first, since the differences after these follow from them
+        Field("ipAllocationPolicy.useIpAliases", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
+        Field("ipAllocationPolicy.useRoutes", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
         Field("description", kind=Default("")),
         Field("network", Fixed("a cluster stays in its network"), Link()),
         Field("subnetwork", Fixed("a cluster stays in its subnetwork"), Link()),
-        Field("ipAllocationPolicy.useIpAliases", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
-        Field("ipAllocationPolicy.useRoutes", Fixed(_ROUTES_OR_ALIASES, "cluster-type-fixed"), Default(False)),
         Field("clusterIpv4Cidr", kind=Block()),
         Field("ipAllocationPolicy.clusterSecondaryRangeName"),
         Field("ipAllocationPolicy.servicesSecondaryRangeName"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -456,7 +457,7 @@ class GcpResource:
             if isinstance(item.change, Fixed):
                 fixed.append(
                     self.refused(
-                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because}",
+                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because.format(name=self.name)}",
                         code=item.change.code,
                     )
                 )
@@ -529,4 +530,5 @@ class GcpResource:
 
 
 def shown(value: t.Any) -> str:
-    return "unset" if value is None else repr(value) if isinstance(value, str) else str(value)
+    """A value as a message shows it: as it stands in YAML."""
+    return "unset" if value is None else json.dumps(value)
