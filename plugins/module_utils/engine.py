@@ -15,12 +15,14 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from .errors import ApiError, Conflict, PodreachError, Refused, raise_all
+from .errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
 
 #: How often one resource is planned again because somebody else changed it meanwhile.
 MAX_CONFLICTS = 5
 #: How often a change that was accepted is looked for before it counts as lost.
 MAX_READS = 4
+#: How many steps one resource may need before it counts as one that never comes to rest (another tool undoes them).
+MAX_STEPS = 50
 
 
 class Grade(enum.StrEnum):
@@ -101,6 +103,9 @@ class Resource(t.Protocol):
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         """A lock to hold from read to verification, where writers must not overlap."""
 
+    def pause(self, attempt: int) -> None:
+        """Let some time pass before the resource is looked at again, more with each attempt."""
+
 
 @dataclass
 class Outcome:
@@ -130,7 +135,7 @@ def prepare(resources: t.Sequence[Resource], consent: Consent, *, check_mode: bo
                 plan = dataclasses.replace(plan, warnings=(*plan.warnings, *(str(refusal) for refusal in unallowed)))
             else:
                 refusals.extend(unallowed)
-        except Refused as refusal:
+        except (Refused, InvalidInput) as refusal:
             refusals.append(refusal)
             continue
         outcomes.append(Outcome(resource, plan, observed=current, operation=operation))
@@ -188,35 +193,54 @@ def _apply(outcome: Outcome, consent: Consent) -> None:
     with lock or contextlib.nullcontext():
         plan = outcome.plan
         if lock:
-            plan, outcome.observed = _plan_again(resource, consent, done=None)
+            plan = _plan_again(outcome, consent, done=None)
         conflicts = 0
         while plan.steps:
             step = plan.steps[0]
+            if len(outcome.steps) >= MAX_STEPS:
+                raise ApiError(
+                    f"{resource.label}: after {MAX_STEPS} changes it is still not as wanted (next: {step.summary}). "
+                    "Something else keeps changing it: find out what, and stop one of the two.",
+                    code="not-in-force",
+                    resource=resource.label,
+                )
             try:
                 outcome.operation = resource.send(step)
-            except Conflict:
+            except Conflict as conflict:
                 conflicts += 1
                 if conflicts > MAX_CONFLICTS:
                     raise
-                plan, outcome.observed = _plan_again(resource, consent, done=None)
+                resource.pause(conflicts)
+                plan = _plan_again(outcome, consent, done=None)
+                if conflict.unsure and not _again(step, plan):
+                    # the answer was lost, the change was not
+                    outcome.steps.append(step)
                 continue
             outcome.steps.append(step)
             if outcome.operation:
                 return
-            plan, outcome.observed = _plan_again(resource, consent, done=(plan, step))
+            plan = _plan_again(outcome, consent, done=(plan, step))
 
 
-def _plan_again(
-    resource: Resource, consent: Consent, done: tuple[Plan, Step] | None
-) -> tuple[Plan, dict[str, t.Any] | None]:
-    """Read and plan; after a step that was done, make sure that it shows and that nothing else vanished with it."""
-    plan, current = Plan(None, None), None
+def _again(step: Step, plan: Plan) -> bool:
+    """Whether a plan wants this step still."""
+    return any((other.action, other.summary) == (step.action, step.summary) for other in plan.steps)
+
+
+def _plan_again(outcome: Outcome, consent: Consent, done: tuple[Plan, Step] | None) -> Plan:
+    """Read and plan; after a step that was done, make sure that it shows and that nothing else vanished with it.
+
+    Where something still goes on that this call does not wait for, the outcome names it and the plan is empty.
+    """
+    resource, plan = outcome.resource, Plan(None, None)
     for reading in range(MAX_READS):
-        current, _operation = resource.settle(resource.read())
-        plan = resource.plan(current, check_mode=False)
-        if not done or not any(
-            again.action == done[1].action and again.summary == done[1].summary for again in plan.steps
-        ):
+        if reading:
+            resource.pause(reading)
+        outcome.observed, outcome.operation = resource.settle(resource.read())
+        if outcome.operation:
+            return Plan(None, None)
+        plan = resource.plan(outcome.observed, check_mode=False)
+        if not done or not _again(done[1], plan):
             break
         if reading + 1 == MAX_READS:
             raise ApiError(
@@ -225,7 +249,7 @@ def _plan_again(
                 resource=resource.label,
             )
     if done:
-        lost = resource.lost(done[0], current)
+        lost = resource.lost(done[0], outcome.observed)
         if lost:
             raise ApiError(
                 f"{resource.label}: after '{done[1].summary}' these are gone, though nobody asked for it: "
@@ -234,4 +258,4 @@ def _plan_again(
                 resource=resource.label,
             )
     raise_all(missing_consent(resource, plan, consent))
-    return plan, current
+    return plan

@@ -69,19 +69,30 @@ class Timeout(PodreachError):
 
 
 class ApiError(PodreachError):
-    """A service answered with an error. ``status`` is the HTTP status, or 0 where there was no answer."""
+    """A service answered with an error. ``status`` is the HTTP status, or 0 where there was no answer.
+
+    ``tries`` says how often it was asked: after more than one, an earlier try may have arrived.
+    """
 
     code = "api-error"
 
     def __init__(self, message: str, *, status: int = 0, **kwargs: t.Any) -> None:
         super().__init__(message, **kwargs)
         self.status = status
+        self.tries = 1
 
 
 class Conflict(ApiError):
-    """The estate moved under a call (a stale fingerprint, a lost race, a lost answer): read and plan again."""
+    """The estate moved under a call (a stale fingerprint, a lost race, a lost answer): read and plan again.
+
+    ``unsure`` where the change may have been made all the same.
+    """
 
     code = "conflict"
+
+    def __init__(self, message: str, *, unsure: bool = False, **kwargs: t.Any) -> None:
+        super().__init__(message, **kwargs)
+        self.unsure = unsure
 
 
 class Several(Refused):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import requests
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 Json = dict[str, t.Any]

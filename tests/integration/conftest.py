@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.integration.playbooks import Playbooks
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.fixtures import lab, lab_process
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab

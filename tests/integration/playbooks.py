@@ -14,6 +14,7 @@ import sys
 import typing as t
 
 import yaml
+
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 Json = dict[str, t.Any]

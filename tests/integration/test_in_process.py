@@ -24,6 +24,7 @@ import requests
 import yaml
 from ansible.constants import DEFAULT_VAULT_ID_MATCH
 from ansible.parsing.vault import VaultLib, VaultSecret
+
 from ansible_collections.podreach.gke.tests.integration.api import NETWORK, Api, Json
 from ansible_collections.podreach.gke.tests.integration.playbooks import (
     OTHER_SPELLING,

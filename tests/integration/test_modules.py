@@ -15,6 +15,7 @@ import functools
 import typing as t
 
 import pytest
+
 from ansible_collections.podreach.gke.tests.integration.api import (
     CLUSTERS,
     COMPUTE,

@@ -101,19 +101,13 @@ def settle(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return settled
 
 
-@contextlib.contextmanager
-def _no_metadata_search(wanted: bool) -> t.Iterator[None]:
-    """Keep ``google.auth.default`` from looking for a metadata server, which would be a request before any check."""
-    before = os.environ.get("NO_GCE_CHECK")
-    if wanted:
-        os.environ["NO_GCE_CHECK"] = "true"
-    try:
-        yield
-    finally:
-        if wanted and before is None:
-            del os.environ["NO_GCE_CHECK"]
-        elif wanted and before is not None:
-            os.environ["NO_GCE_CHECK"] = before
+#: what application default credentials depend on besides the options
+_SURROUNDINGS = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "HOME", "GCE_METADATA_HOST", "GCE_METADATA_ROOT")
+
+
+def _unaltered(request: t.Any) -> t.Any:
+    """As the authentication of a session, keeps requests from putting a password of ~/.netrc in the token's place."""
+    return request
 
 
 class Session:
@@ -135,23 +129,39 @@ class Session:
             raise PodreachError(missing_required_lib(library), code="missing-library") from IMPORT_ERROR
         self.token_addresses: dict[str, str] = {}
         self._proxies = not any(endpoints.is_loopback(url) for url in service_urls.values())
+        self._environment = params.get("environment")
         self._run_dir = run_dir
         self._secrets = secrets if secrets is not None else set()
         try:
             self.credentials = self._credentials(params, service_urls)
         except (google.auth.exceptions.GoogleAuthError, ValueError) as error:
-            raise InvalidInput(
-                f"auth_kind {params['auth_kind']}: no usable credentials: {error}", code="credentials"
-            ) from None
+            what = (
+                _key_source(params) if params["auth_kind"] == "serviceaccount" else f"auth_kind {params['auth_kind']}"
+            )
+            raise InvalidInput(f"{what}: no usable credentials: {error}", code="credentials") from None
         self.project = params.get("project") or self._own_project
         identity = [params.get(name) for name in ENVIRONMENT if name != "project"]
+        identity += [os.environ.get(name) for name in _SURROUNDINGS]
         self._identity = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]
         self.http = self._plain_session()
 
     def _plain_session(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = self._proxies
+        session.auth = _unaltered
         return session
+
+    def _token_request(self) -> t.Callable[..., t.Any]:
+        """How google-auth asks for tokens: each address is checked when it is asked, whichever way it came to it."""
+        plain = google.auth.transport.requests.Request(self._plain_session())
+
+        def send(url: str, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            endpoints.check(
+                self._environment, {"a source of tokens (for example application default credentials)": url}
+            )
+            return plain(url, *args, **kwargs)
+
+        return send
 
     def _credentials(self, params: t.Mapping[str, t.Any], service_urls: t.Mapping[str, str]) -> t.Any:
         kind, scopes = params["auth_kind"], params.get("scopes") or [CLOUD_PLATFORM]
@@ -174,8 +184,7 @@ class Session:
             email = params.get("service_account_email") or "default"
             credentials = google.auth.compute_engine.Credentials(email, scopes=scopes)
         else:
-            with _no_metadata_search(params.get("environment") == "lab"):
-                credentials, self._own_project = google.auth.default(scopes=scopes)
+            credentials, self._own_project = google.auth.default(scopes=scopes, request=self._token_request())
             for attribute in ("_token_uri", "_token_url"):
                 if getattr(credentials, attribute, None):
                     self.token_addresses["the token endpoint of the application default credentials"] = getattr(
@@ -196,13 +205,15 @@ class Session:
     @staticmethod
     def _service_account_info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         path, contents = params.get("service_account_file"), params.get("service_account_contents")
-        where = f"service_account_file {path}" if path else "service_account_contents"
+        where = _key_source(params)
         if path:
             try:
                 with open(path, encoding="utf-8") as file:
                     contents = file.read()
             except OSError as error:
                 raise InvalidInput(f"{where}: cannot be read: {error.strerror}", code="credentials") from None
+            except UnicodeDecodeError:
+                contents = "not a text"
         if not contents:
             raise InvalidInput(
                 "auth_kind serviceaccount needs service_account_file (or GCP_SERVICE_ACCOUNT_FILE) or "
@@ -213,7 +224,8 @@ class Session:
             info = json.loads(contents) if isinstance(contents, str) else contents
         except ValueError:
             info = None
-        if not isinstance(info, dict) or not {"client_email", "private_key", "token_uri"} <= info.keys():
+        needed = ("client_email", "private_key", "token_uri")
+        if not isinstance(info, dict) or not all(isinstance(info.get(name), str) for name in needed):
             raise InvalidInput(
                 f"{where}: this is no service account key: a JSON object with client_email, private_key and token_uri "
                 "is expected, as 'gcloud iam service-accounts keys create' writes it",
@@ -225,23 +237,21 @@ class Session:
         """Put a valid token into ``headers``, fetching or renewing it if need be."""
         credentials = self.credentials
         if renew or not credentials.valid:
+            refused = credentials.token if renew else None
             with self._shared_token() as share:
-                if renew:
+                if share and share["token"] != refused:
+                    credentials.token, credentials.expiry = share["token"], share["expiry"]
+                elif renew:
                     credentials.token = None
-                elif share.get("token"):
-                    credentials.token = share["token"]
-                    credentials.expiry = datetime.datetime.fromisoformat(share["expiry"])
                 if not credentials.valid:
                     self._refresh()
-                    if credentials.expiry:
-                        share.update(token=credentials.token, expiry=credentials.expiry.isoformat())
+                    share.update(token=credentials.token, expiry=credentials.expiry)
         self._secrets.add(credentials.token)
         headers["authorization"] = f"Bearer {credentials.token}"
 
     def _refresh(self) -> None:
-        request = google.auth.transport.requests.Request(self._plain_session())
         try:
-            self.credentials.refresh(request)
+            self.credentials.refresh(self._token_request())
         except google.auth.exceptions.GoogleAuthError as error:
             raise PodreachError(
                 f"No access token could be had: {error.args[0] if error.args else error}. "
@@ -258,11 +268,24 @@ class Session:
         path = os.path.join(self._run_dir, f"podreach-token-{self._identity}")
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            text = file.read()
-            share = json.loads(text) if text else {}
+            share = _read_token(file.read())
             before = dict(share)
             yield share
-            if share != before:
+            if share != before and share["expiry"]:
                 file.seek(0)
                 file.truncate()
-                json.dump(share, file)
+                json.dump({**share, "expiry": share["expiry"].isoformat()}, file)
+
+
+def _key_source(params: t.Mapping[str, t.Any]) -> str:
+    path = params.get("service_account_file")
+    return f"service_account_file {path}" if path else "service_account_contents"
+
+
+def _read_token(text: str) -> dict[str, t.Any]:
+    """Token and expiry as another task wrote them; nothing if it was stopped in the midst of it."""
+    try:
+        data = json.loads(text)
+        return {"token": str(data["token"]), "expiry": datetime.datetime.fromisoformat(data["expiry"])}
+    except (KeyError, TypeError, ValueError):
+        return {}

@@ -29,7 +29,6 @@ except ImportError:
     requests = None  # type: ignore[assignment]  # only the name must exist
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
-RETRIED_REASONS = frozenset({"rateLimitExceeded", "resourceNotReady"})
 RETRIED_TEXTS = ("peering operation in progress", "route operation in progress", "incompatible operation")
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
@@ -211,7 +210,7 @@ class Client:
                 answer = self.transport(method, url, body)
             except OSError as error:
                 if not again:
-                    raise Conflict(f"{method} {url}: no answer: {error}", reason="no-answer") from None
+                    raise Conflict(f"{method} {url}: no answer: {error}", unsure=True, reason="no-answer") from None
                 if self._clock.now() >= limit:
                     raise ApiError(f"{method} {url}: no answer: {error}", code="no-answer") from None
                 self._pause(attempt, limit, None)
@@ -219,13 +218,23 @@ class Client:
             if answer.status < 300:
                 return answer.body
             problem = as_error(answer, method, url)
+            problem.tries = attempt
             if problem.status == 412:
                 raise Conflict(str(problem), status=412, reason=problem.reason)
-            busy = problem.reason in RETRIED_REASONS or any(text in problem.message for text in RETRIED_TEXTS)
-            until = self._deadline if busy and problem.status == 400 else limit
-            if not (busy or answer.status in RETRIED_STATUS) or self._clock.now() >= until:
+            busy = problem.status == 400 and (
+                problem.reason == "resourceNotReady" or any(text in problem.message for text in RETRIED_TEXTS)
+            )
+            slower = answer.status in RETRIED_STATUS or (
+                problem.status == 403 and problem.reason == "rateLimitExceeded"
+            )
+            until = self._deadline if busy else limit
+            if not (busy or slower) or self._clock.now() >= until:
                 raise problem
             self._pause(attempt, until, answer.headers.get("retry-after"))
+
+    def pause(self, attempt: int) -> None:
+        """Let some time pass before the ``attempt``-th further look at something; more each time."""
+        self._pause(attempt, self._deadline, None)
 
     def _pause(self, attempt: int, limit: float, retry_after: str | None) -> None:
         pause = random.uniform(0.5, 1.0) * min(0.5 * 2 ** (attempt - 1), 15)  # exponential, with jitter
@@ -292,11 +301,12 @@ class Client:
         operations are listed: ``projects/P/global``, ``projects/P/regions/R`` or ``projects/P/locations/L``."""
         key = "operations" if service == "container" else "items"
         query = {} if service == "container" else {"filter": 'status != "DONE"'}
-        # the container API's links may say zones where its paths say locations
-        tail = "/" + relative(target)[1].replace("zones/", "locations/")
         for operation in self.list_all(service, f"{scope}/operations", key=key, **query):
-            link = str(operation.get("targetLink", "")).replace("/zones/", "/locations/")
-            if operation.get("status") != "DONE" and link.endswith(tail):
+            link = relative(str(operation.get("targetLink", "")))[1]
+            if service == "container" and link.startswith("zones/"):
+                # zonal clusters: the container API takes locations, and writes zones into its links
+                link = "locations/" + link.removeprefix("zones/")
+            if operation.get("status") != "DONE" and link == relative(target)[1]:
                 return operation
         return None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import shlex
+import socket
 import typing as t
 from urllib.parse import urlsplit
 
@@ -29,15 +30,43 @@ SERVICES: dict[str, tuple[str, str, str]] = {
 }
 
 
+def _host(url: str) -> str:
+    """The host of a URL, lower case; empty where there is none, or where two readers could take it for another."""
+    try:
+        parts = urlsplit(url if "//" in url else "//" + url)
+        return "" if "\\" in url or "@" in parts.netloc else parts.hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine: ``localhost``, 127.0.0.0/8 or ::1. A name is not looked up."""
-    host = urlsplit(url if "//" in url else "//" + url).hostname or ""
+    """Whether a URL's host is surely this machine: ``localhost``, 127.0.0.0/8 or ::1. A name is not looked up."""
+    host = _host(url)
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    return address.is_loopback and not getattr(address, "ipv4_mapped", None)
+
+
+def may_be_this_machine(url: str) -> bool:
+    """Whether a request could end at this machine: also by the spellings that C libraries take (127.1, 2130706433),
+    the unspecified address, and names below ``localhost``."""
+    host = _host(url).rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        address = ipaddress.ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address
+    except ValueError:
+        try:
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return False
+    return address.is_loopback or address.is_unspecified
 
 
 def resolve(params: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -45,10 +74,19 @@ def resolve(params: t.Mapping[str, t.Any]) -> dict[str, str]:
     found = {}
     for service, (option, variable, default) in SERVICES.items():
         url = params.get(option) or default
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise InvalidInput(f"{option} (or {variable}): {url!r} is no URL: write it like {default}")
+        if not _usable(url):
+            raise InvalidInput(f"{option} (or {variable}): {url!r} is no URL of an API: write it like {default}")
         found[service] = url.rstrip("/") + "/"
     return found
+
+
+def _usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(_host(url)) and parts.port != 0
+    except ValueError:
+        # a port that is no number, half of an IPv6 address
+        return False
 
 
 def check(environment: str | None, addresses: t.Mapping[str, str]) -> None:
@@ -63,7 +101,7 @@ def check(environment: str | None, addresses: t.Mapping[str, str]) -> None:
                 "Start the lab and source .lab/env, or say environment: cloud.",
                 code="environment-mismatch",
             )
-        if environment == "cloud" and is_loopback(url):
+        if environment == "cloud" and may_be_this_machine(url):
             raise Refused(
                 f"environment is cloud, but {what} is at {url}, which is this machine: nothing was sent. "
                 "Unset the endpoint override (a shell that sourced .lab/env has them), or say environment: lab.",
@@ -81,10 +119,21 @@ def lab_settings() -> dict[str, str]:
     try:
         with open(path, encoding="utf-8") as lines:
             for line in lines:
-                words = shlex.split(line, comments=True)
-                if len(words) == 2 and words[0] == "export" and "=" in words[1]:
-                    name, value = words[1].split("=", 1)
+                name, value = _setting(line)
+                if name:
                     settings[name] = value
     except OSError:
         return {}
     return settings
+
+
+def _setting(line: str) -> tuple[str, str]:
+    """Name and value of a line ``export NAME='value'``; two empty strings for any other."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return "", ""
+    if len(words) != 2 or words[0] != "export" or "=" not in words[1]:
+        return "", ""
+    name, _sign, value = words[1].partition("=")
+    return name, value

@@ -372,6 +372,9 @@ class GcpResource:
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         return None
 
+    def pause(self, attempt: int) -> None:
+        self.client.pause(attempt)
+
     def projection(self, data: Json | None) -> Json | None:
         """The fields that this resource manages, for diffs: no server-filled ones."""
         if data is None:
@@ -457,7 +460,8 @@ class GcpResource:
             if isinstance(item.change, Fixed):
                 fixed.append(
                     self.refused(
-                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: {item.change.because.format(name=self.name)}",
+                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: "
+                        + item.change.because.format(name=self.name),
                         code=item.change.code,
                     )
                 )
@@ -507,7 +511,9 @@ class GcpResource:
                 raise
             # somebody else was faster, or an earlier try of ours did arrive
             self.adopt()
-            raise Conflict(str(error), status=error.status, reason=error.reason) from None
+            raise Conflict(
+                str(error), unsure=error.tries > 1, status=error.status, reason=error.reason, resource=self.label
+            ) from None
         return self.client.finish(self.service, operation, self.label)
 
     def adopt(self) -> None:

@@ -7,9 +7,9 @@ GET  /_lab/status                  what runs and what exists
 POST /_lab/reset                   empty every project
 GET  /_lab/requests?since=N        the request log after sequence number N; &mutating=1 for mutating ones only
 POST /_lab/faults                  InjectedFault's fields; DELETE removes all
-POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed again
+POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed
 POST /_lab/token                   {"account": "lab"} -> a token of that account
-POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0}
+POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0, "pending": 0.0}
 """
 
 from __future__ import annotations
@@ -120,8 +120,12 @@ def token(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
 
 def latency(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
     clock = lab.state.clock
-    clock.configure(body.get("profile", clock.profile), float(body.get("scale", clock.scale)))
-    return {"profile": clock.profile, "scale": clock.scale}
+    clock.configure(
+        body.get("profile", clock.profile),
+        float(body.get("scale", clock.scale)),
+        float(body.get("pending", clock.pending)),
+    )
+    return {"profile": clock.profile, "scale": clock.scale, "pending": clock.pending}
 
 
 ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Json], Json]] = {

@@ -100,7 +100,7 @@ class TokenRefusal(Exception):
 class Accounts:
     """The lab's accounts and the tokens in circulation."""
 
-    def __init__(self, now: t.Callable[[], float] = time.time) -> None:
+    def __init__(self, now: t.Callable[[], float]) -> None:
         self._now = now
         self.token_uri = ""
         self._tokens: dict[str, tuple[Caller, float]] = {}
@@ -116,6 +116,8 @@ class Accounts:
 
     def issue(self, caller: Caller, seconds: float = LIFETIME) -> str:
         """A new opaque token. Long, so that hiding it in logs hides nothing else."""
+        if len(self._tokens) > 10_000:
+            self._tokens = {key: item for key, item in self._tokens.items() if item[1] > self._now()}
         token = f"ya29.podreach-lab.{secrets.token_urlsafe(72)}"
         self._tokens[token] = (caller, self._now() + seconds)
         return token

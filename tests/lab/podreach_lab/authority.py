@@ -23,10 +23,9 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """Signs for all clusters of one lab."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime.datetime) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "podreach lab clusters")])
-        now = datetime.datetime.now(tz=datetime.UTC)
         self.certificate = (
             x509.CertificateBuilder()
             .subject_name(name)

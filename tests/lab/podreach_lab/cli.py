@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run it in the foreground")
     for command in (up, serve):
         command.add_argument("--port", type=int, default=0, help="default: a free one")
-        command.add_argument("--latency", choices=("zero", "fast", "realistic"), default="fast")
-        command.add_argument("--scale", type=float, default=1.0, help="multiplies every duration")
+        command.add_argument("--latency", choices=("zero", "fast", "realistic"), help="default: fast")
+        command.add_argument("--scale", type=float, help="multiplies every duration; default: 1")
         command.add_argument(
             "--no-check-responses",
             action="store_true",
@@ -139,6 +139,7 @@ def do_up(options: argparse.Namespace) -> int:
     with locked(directory):
         status = running(directory)
         if status is not None:
+            set_latency(options, status["port"])
             print(f"The lab runs already: http://127.0.0.1:{status['port']} (pid {status['pid']}).")
         else:
             stop_left_over(directory)
@@ -147,6 +148,17 @@ def do_up(options: argparse.Namespace) -> int:
     shown = os.path.relpath(directory) if directory.is_relative_to(pathlib.Path.cwd()) else str(directory)
     print(f"For gcloud, kubectl and ansible in this shell: . {shown}/env")
     return 0
+
+
+def set_latency(options: argparse.Namespace, port: int) -> None:
+    """What was asked for holds for a lab that runs already, too."""
+    wanted = {"profile": options.latency, "scale": options.scale}
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    if wanted:
+        try:
+            client.request(port, "POST", "/_lab/latency", wanted)
+        except ValueError as error:
+            raise Refusal(str(error)) from None
 
 
 def stop_left_over(directory: pathlib.Path) -> None:
@@ -159,7 +171,11 @@ def stop_left_over(directory: pathlib.Path) -> None:
 
 def start(options: argparse.Namespace, directory: pathlib.Path, seconds: float = 20.0) -> dict[str, t.Any]:
     command = [sys.executable, "-m", "podreach_lab", "--dir", str(directory), "serve"]
-    command += ["--port", str(options.port), "--latency", options.latency, "--scale", str(options.scale)]
+    command += ["--port", str(options.port)]
+    if options.latency is not None:
+        command += ["--latency", options.latency]
+    if options.scale is not None:
+        command += ["--scale", str(options.scale)]
     if options.no_check_responses:
         command.append("--no-check-responses")
     path = os.pathsep.join(item for item in (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")) if item)
@@ -197,7 +213,8 @@ def do_serve(options: argparse.Namespace) -> int:
     os.umask(0o077)
     directory = directory_of(options)
     try:
-        asyncio.run(serve(directory, options.port, options.latency, options.scale, not options.no_check_responses))
+        scale = 1.0 if options.scale is None else options.scale
+        asyncio.run(serve(directory, options.port, options.latency or "fast", scale, not options.no_check_responses))
     except (OSError, ValueError) as error:
         raise Refusal(str(error)) from None
     return 0

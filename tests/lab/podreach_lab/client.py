@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small client of the admin API. Standard library only, so that the `lab` command works before anything is "
-"installed."""
+"""A small client of the admin API. Standard library only: the `lab` command works before anything is installed."""
 
 from __future__ import annotations
 

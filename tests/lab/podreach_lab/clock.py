@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import time
 import typing as t
 
@@ -50,11 +51,15 @@ class Clock:
     def __init__(self, profile: str = "fast", scale: float = 1.0) -> None:
         self.configure(profile, scale)
 
-    def configure(self, profile: str, scale: float) -> None:
+    def configure(self, profile: str, scale: float, pending: float = 0.0) -> None:
+        """`pending` is the share of each operation that it spends PENDING, before it is RUNNING."""
         if profile not in PROFILES:
             raise ValueError(f"latency must be one of {', '.join(PROFILES)}, not {profile!r}")
         if not 0 <= scale <= 1000:
             raise ValueError(f"scale must be between 0 and 1000, not {scale!r}")
+        if not 0 <= pending <= 1:
+            raise ValueError(f"pending must be between 0 and 1, not {pending!r}")
+        self.pending = pending
         self.profile = profile
         self.scale = scale
 
@@ -83,6 +88,7 @@ class ManualClock(Clock):
         super().__init__(profile, scale)
         self._elapsed = 0.0
         self._pending: list[tuple[float, int, t.Callable[[], None]]] = []
+        self._order = itertools.count()
 
     def monotonic(self) -> float:
         return self._elapsed
@@ -95,13 +101,13 @@ class ManualClock(Clock):
         if seconds <= 0:
             call()
         else:
-            self._pending.append((self._elapsed + seconds, len(self._pending), call))
+            self._pending.append((self._elapsed + seconds, next(self._order), call))
 
     def advance(self, seconds: float) -> None:
         """Move on, running what falls due in its order."""
         end = self._elapsed + seconds
         while True:
-            due = sorted(item for item in self._pending if item[0] <= end)
+            due = sorted((item for item in self._pending if item[0] <= end), key=lambda item: item[:2])
             if not due:
                 break
             self._pending.remove(due[0])

@@ -13,7 +13,9 @@ import collections
 import dataclasses
 import json
 import re
+import sys
 import time
+import traceback
 import typing as t
 import urllib.parse
 
@@ -30,6 +32,8 @@ Json = dict[str, t.Any]
 Handler = t.Callable[["Call"], t.Any]
 
 HANDLERS: dict[str, Handler] = {}
+MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError)
+"""What an error in the lab's own code raises, as opposed to a refusal."""
 _READING = re.compile(r"/wait$|:generateAccessToken$|/testIamPermissions$|/getIamPolicy$")
 
 
@@ -136,7 +140,7 @@ class InjectedFault:
 class Lab:
     """Everything that one lab process holds."""
 
-    LOG_LIMIT = 100_000
+    LOG_LIMIT = 20_000
 
     def __init__(
         self,
@@ -151,7 +155,7 @@ class Lab:
         self.discovery = discovery or Discovery()
         self.operations = Operations(state)
         self.check_responses = check_responses
-        self.authority = Authority()
+        self.authority = Authority(state.clock.now())
         self.routing: RoutingPlane = NoBgp()
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
@@ -220,6 +224,10 @@ class Lab:
         except ApiFault as fault:
             extra = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/"'} if fault.code == 401 else {}
             return Reply(fault.code, encode(fault.body(service)), extra)
+        except MISTAKES as error:  # say so on the wire and in lab.log, and go on serving
+            traceback.print_exc(file=sys.stderr)
+            mistake = ApiFault(500, f"The lab failed on {http_method} {path}: {type(error).__name__}: {error}")
+            return Reply(500, encode(mistake.body(service)))
 
     def _run(self, found: Method, params: dict[str, str], query: str, raw: bytes, caller: Caller) -> t.Any:
         if found.service in ("compute", "container"):

@@ -330,8 +330,9 @@ class _Checker:
         if not isinstance(value, str):
             raise self._wrong("TYPE_STRING", value, where)
         if style == "byte":
+            value = value.replace("-", "+").replace("_", "/")  # gcloud writes the URL-safe alphabet
             try:
-                base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
+                base64.b64decode(value, validate=True)
             except (binascii.Error, ValueError):
                 raise self._wrong("TYPE_BYTES", value, where) from None
         choices = described.get("enum")

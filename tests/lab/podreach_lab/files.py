@@ -19,7 +19,8 @@ import secrets
 import shutil
 import typing as t
 
-from .auth import Accounts
+if t.TYPE_CHECKING:
+    from .auth import Accounts  # needs packages that `lab down` must work without
 
 TOKEN_SECONDS = 30 * 24 * 3600
 OURS = ("lab.json", "env", "access-token", "kubeconfig", "lab.log")

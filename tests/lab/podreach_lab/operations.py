@@ -205,6 +205,9 @@ class Operations:
         body = copy.deepcopy(operation.body)
         if not operation.done and operation.seconds > 0:
             share = min(0.99, (self._clock.monotonic() - operation.began) / operation.seconds)
+            if share < self._clock.pending:
+                body["status"] = "PENDING"
+                return body
             if operation.service == "compute":
                 body["progress"] = int(share * 100)
             elif operation.body["operationType"] in ("CREATE_CLUSTER", "DELETE_CLUSTER", "CREATE_NODE_POOL"):

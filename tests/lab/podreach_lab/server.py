@@ -98,7 +98,8 @@ class Server:
 async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, check_responses: bool) -> None:
     """Run until SIGTERM or SIGINT. Writes the directory's files once the port is open."""
     state = State(Clock(profile, scale))
-    lab = Lab(state, Accounts(), check_responses=check_responses)
+    accounts = Accounts(lambda: state.clock.now().timestamp())
+    lab = Lab(state, accounts, check_responses=check_responses)
     server = Server(lab, directory)
     runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=1.0)
     await runner.setup()

@@ -3,18 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A lab for tests: a process of its own, emptied between tests.
 
-    @pytest.fixture(scope="session")
-    def lab_process(tmp_path_factory):
-        lab = Lab.start(tmp_path_factory.mktemp("lab"))
-        yield lab
-        lab.stop()
-
-    @pytest.fixture
-    def lab(lab_process):
-        lab_process.reset()
-        return lab_process
-
-`podreach_lab.fixtures` has these two ready: `pytest_plugins = ["podreach_lab.fixtures"]`.
+In a conftest.py: `from ansible_collections.podreach.gke.tests.lab.podreach_lab.fixtures import lab, lab_process`; or
+start one yourself, `Lab.start(directory)`, and `stop()` it.
 """
 
 from __future__ import annotations

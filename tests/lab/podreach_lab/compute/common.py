@@ -13,7 +13,7 @@ import typing as t
 from ..clock import compute_time
 from ..core import Call
 from ..faults import ApiFault, already_exists, invalid, not_found, not_ready, required
-from ..links import resolve, self_link
+from ..links import relative, resolve, self_link
 from ..places import REGIONS, ZONES
 from ..state import Body, Phase, Resource, State
 
@@ -122,10 +122,12 @@ def fixed(resource: Resource, body: Body, names: t.Iterable[str], call: Call) ->
         if name not in body or body[name] is None:
             continue
         old, new = resource.body.get(name), body[name]
+        if old is None and new == "":
+            continue
         if isinstance(old, str) and old.startswith("https://") and isinstance(new, str):
-            from ..links import relative  # only references need it
-
             old, new = relative(old, call.project), relative(new, call.project)
+            if name == "region":
+                old, new = old.rsplit("/", 1)[-1], new.rsplit("/", 1)[-1]
         if old != new:
             raise invalid(f"resource.{name}", body[name], "Field is immutable and cannot be changed.")
 

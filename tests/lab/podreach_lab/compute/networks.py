@@ -14,7 +14,7 @@ from ..faults import ApiFault, in_use, invalid
 from ..links import relative, self_link
 from ..places import REGIONS
 from ..state import Body, Resource, State
-from .common import bodies, delete, fixed, insert, listed, merge_patch, need, ready
+from .common import base, bodies, delete, fixed, insert, listed, merge_patch, need, ready
 
 KIND = "compute#network"
 LEGACY_RANGE = "10.240.0.0/16"
@@ -81,8 +81,6 @@ def add_default_route(call: Call, network: Resource) -> None:
     digest = hashlib.sha256(network.body["id"].encode()).hexdigest()[:16]
     name = f"default-route-{digest}"
     path = f"projects/{call.project}/global/routes/{name}"
-    from .common import base  # kept beside its only use
-
     call.state.add(
         Resource(
             "compute#route",

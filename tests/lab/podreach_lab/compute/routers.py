@@ -13,7 +13,7 @@ from .. import cidr
 from ..clock import compute_time
 from ..core import Call, method
 from ..faults import ApiFault, invalid, required
-from ..links import relative, self_link
+from ..links import relative, resolve, self_link
 from ..routing_plane import Session
 from ..state import Body, Resource
 from . import networks
@@ -49,7 +49,7 @@ def private_asn(number: int) -> bool:
 # ---- configuration
 
 
-def complete(body: Body) -> Body:
+def complete(body: Body, project: str) -> Body:
     """Fill in the server's defaults and refuse a configuration that Google refuses."""
     bgp = body.get("bgp")
     if bgp is not None:
@@ -63,7 +63,7 @@ def complete(body: Body) -> Body:
             raise invalid("resource.bgp.keepaliveInterval", bgp["keepaliveInterval"], "Must be between 20 and 60.")
         check_advertisement(bgp, "resource.bgp")
     body.setdefault("encryptedInterconnectRouter", False)
-    interfaces = check_interfaces(body.get("interfaces", []))
+    interfaces = check_interfaces(body.get("interfaces", []), project)
     check_peers(body.get("bgpPeers", []), interfaces, bgp)
     return body
 
@@ -93,7 +93,7 @@ def check_advertisement(part: Body, field: str) -> None:
         seen.add(found)
 
 
-def check_interfaces(interfaces: list[Body]) -> dict[str, Body]:
+def check_interfaces(interfaces: list[Body], project: str) -> dict[str, Body]:
     """Interfaces by name, with their defaults."""
     found: dict[str, Body] = {}
     for at, item in enumerate(interfaces):
@@ -103,6 +103,9 @@ def check_interfaces(interfaces: list[Body]) -> dict[str, Body]:
         if item["name"] in found:
             raise invalid(f"{where}.name", item["name"], "Interface names must be unique.")
         item.setdefault("managementType", "MANAGED_BY_USER")
+        if item.get("linkedVpnTunnel"):
+            tunnel = resolve(item["linkedVpnTunnel"], f"{where}.linkedVpnTunnel", project, "vpnTunnels")
+            item["linkedVpnTunnel"] = self_link(tunnel)
         text = item.get("ipRange")
         if text:
             try:
@@ -177,7 +180,7 @@ def insert_router(call: Call) -> Body:
         )
     body["network"] = network.body["selfLink"]
     body["region"] = self_link(f"projects/{call.project}/regions/{region}")
-    return insert(call, KIND, path, complete(body))
+    return insert(call, KIND, path, complete(body, call.project))
 
 
 @method("compute.routers.get")
@@ -212,7 +215,7 @@ def change_router(call: Call) -> Body:
     old = router.body.get("bgp", {}).get("asn")
     if old is not None and body.get("bgp", {}).get("asn") != old:
         raise invalid("resource.bgp.asn", body.get("bgp", {}).get("asn", ""), "The ASN of a router cannot be changed.")
-    complete(body)
+    complete(body, call.project)
     for name in ("interfaces", "bgpPeers", "nats"):
         if body.get(name) == []:
             del body[name]

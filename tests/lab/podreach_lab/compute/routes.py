@@ -10,6 +10,7 @@ import typing as t
 from .. import cidr
 from ..core import Call, method
 from ..faults import ApiFault, invalid, required
+from ..links import resolve, self_link
 from ..state import Body
 from . import networks, subnetworks
 from .common import bodies, delete, insert, listed, need, reference
@@ -50,6 +51,9 @@ def insert_route(call: Call) -> Body:
         body["nextHopInstance"] = reference(
             call, body["nextHopInstance"], "resource.nextHopInstance", "instances"
         ).body["selfLink"]
+    for name, kind in (("nextHopGateway", "gateways"), ("nextHopVpnTunnel", "vpnTunnels")):
+        if body.get(name):
+            body[name] = self_link(resolve(body[name], f"resource.{name}", call.project, kind))
     body["network"] = network.body["selfLink"]
     return insert(call, KIND, path_of(call.project, body["name"]), body)
 

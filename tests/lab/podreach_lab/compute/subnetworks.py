@@ -32,6 +32,7 @@ from .common import (
 )
 
 KIND = "compute#subnetwork"
+ROUTE = "compute#route"
 MAX_SECONDARY = 170
 PATCHABLE = (
     "secondaryIpRanges",
@@ -86,7 +87,8 @@ def check_free(
     for owned in ranges_in(call.state, network.path):
         if owned.range.overlaps(wanted) and not (ignore and ignore(owned)):
             raise cidr.conflict(field, wanted, owned.subnetwork.name, region_of(owned.subnetwork))
-    for route in networks.members(call.state, network.path, "compute#route"):
+    routes = [] if call.body.get("allowSubnetCidrRoutesOverlap") else networks.members(call.state, network.path, ROUTE)
+    for route in routes:
         target = cidr.Range(route.body["destRange"])
         if not route.hidden.get("automatic") and target.subnet_of(wanted):
             raise invalid(
@@ -226,7 +228,7 @@ def add_local_routes(call: Call, subnetwork: Resource) -> None:
     for text in sorted(wanted - set(have)):
         name = f"default-route-r-{call.state.new_hex(16)}"
         path = f"projects/{subnetwork.project}/global/routes/{name}"
-        body = base(call, "compute#route", path) | {
+        body = base(call, ROUTE, path) | {
             "name": name,
             "description": f"Default local route to the subnetwork {text}.",
             "network": subnetwork.body["network"],
@@ -235,7 +237,7 @@ def add_local_routes(call: Call, subnetwork: Resource) -> None:
             "nextHopNetwork": subnetwork.body["network"],
         }
         hidden: Body = {"automatic": True, "subnetwork": subnetwork.path}
-        have[text] = call.state.add(Resource("compute#route", path, body, hidden))
+        have[text] = call.state.add(Resource(ROUTE, path, body, hidden))
 
 
 @method("compute.subnetworks.get")
@@ -311,13 +313,10 @@ def check_secondary_change(call: Call, subnetwork: Resource, wanted: list[Body])
     assert network is not None
     for at, item in enumerate(wanted):
         old = have.get(item.get("rangeName", ""))
-        if old is not None and item.get("ipCidrRange") != old:
-            text = item.get("ipCidrRange")
-            raise invalid(
-                f"resource.secondaryIpRanges[{at}].ipCidrRange",
-                text,
-                f"Existing secondary range cannot be modified: {old}.",
-            )
+        text = item.get("ipCidrRange")
+        if old is not None and text != old:
+            field = f"resource.secondaryIpRanges[{at}].ipCidrRange"
+            raise invalid(field, text, f"Existing secondary range cannot be modified: {text}.")
     names = {item.get("rangeName") for item in wanted}
     added = [item for item in wanted if item.get("rangeName") not in have]
     removed = {name: text for name, text in have.items() if name not in names}
@@ -362,7 +361,6 @@ def expand(call: Call) -> Body:
     mine = subnetwork.path
     check_expanded(call, network, wanted, lambda owned: owned.subnetwork.path == mine and not owned.range_name)
     subnetwork.body["ipCidrRange"] = str(wanted)
-    subnetwork.body["gatewayAddress"] = subnetwork.body["gatewayAddress"]
     call.state.changed(subnetwork)
     add_local_routes(call, subnetwork)
     return call.compute_operation("expandIpCidrRange", subnetwork.path, subnetwork.body["id"])

@@ -66,16 +66,24 @@ def create_cluster(call: Call) -> Body:
         "made_subnetwork": bool(policy.get("createSubnetwork")),
     }
     body = cluster.body
-    body |= skeleton(call, cluster, wanted, location)
-    fill_versions(body, wanted)
+    try:
+        body |= skeleton(call, cluster, wanted, location)
+        fill_versions(body, wanted)
+    except ApiFault:
+        give_back(call, cluster)
+        raise
     fill_networking(body, wanted, network, subnetwork)
-    pools = planned_pools(call, body, wanted)
-    plan_addresses(call, cluster, wanted, network, subnetwork)
-    fill_endpoint(call, cluster, wanted, subnetwork)
-    check_private(body)
     body["nodePools"] = []
-    for pool in pools:
-        body["nodePools"].append(node_pools.complete(call, cluster, pool))
+    try:
+        pools = planned_pools(call, body, wanted)
+        plan_addresses(call, cluster, wanted, network, subnetwork)
+        fill_endpoint(call, cluster, wanted, subnetwork)
+        check_private(body)
+        for pool in pools:
+            body["nodePools"].append(node_pools.complete(call, cluster, pool))
+    except ApiFault:
+        give_back(call, cluster)
+        raise
     call.state.add(cluster)
 
     def finish() -> None:
@@ -323,19 +331,14 @@ def plan_addresses(call: Call, cluster: Resource, wanted: Body, network: Resourc
             pod_ranges.claim(call, None, subnetwork, services_name, "services")
         service_cidr = subnetworks.secondary(subnetwork).get(services_name, "")
     elif service_text and service_text != pod_ranges.MANAGED_SERVICES:
-        for name, found in made:
-            pod_ranges.make_range(call, subnetwork, name, found)
+        make_ranges(call, cluster, subnetwork, made)
         made_services = pod_ranges.choose(call, network, service_text, 20, "servicesIpv4CidrBlock")
         services_name = pod_ranges.made_name(cluster.name, "services", body["id"])
         service_cidr = str(made_services)
         made.append((services_name, made_services))
     else:
         service_cidr = pod_ranges.MANAGED_SERVICES
-    have = subnetworks.secondary(subnetwork)
-    for name, found in made:
-        if name not in have:
-            pod_ranges.make_range(call, subnetwork, name, found)
-    cluster.hidden["made_ranges"] = [name for name, _found in made]
+    make_ranges(call, cluster, subnetwork, made)
     cluster.hidden["ranges"] = {pods: "pods"} | ({services_name: "services"} if services_name else {})
     result: Body = {
         "useIpAliases": True,
@@ -347,6 +350,15 @@ def plan_addresses(call: Call, cluster: Resource, wanted: Body, network: Resourc
         result["servicesSecondaryRangeName"] = services_name
     body["ipAllocationPolicy"] = result
     mirror(body, pod_cidr, service_cidr)
+
+
+def make_ranges(call: Call, cluster: Resource, subnetwork: Resource, made: list[tuple[str, cidr.Range]]) -> None:
+    """Make those that are not there yet, and note them so that they can be given back."""
+    have = subnetworks.secondary(subnetwork)
+    for name, found in made:
+        if name not in have:
+            pod_ranges.make_range(call, subnetwork, name, found)
+            cluster.hidden["made_ranges"].append(name)
 
 
 def mirror(body: Body, pods: str, services: str) -> None:
@@ -445,19 +457,24 @@ def delete_cluster(call: Call) -> Body:
             nodes.remove_pool(call, cluster, pool["name"])
         nodes.remove_firewalls(call, cluster)
         call.state.remove(cluster.path)
-        subnetwork = call.state.get(cluster.hidden["subnetwork"])
-        if subnetwork is None:
-            return
-        pod_ranges.drop_ranges(call, subnetwork, cluster.hidden["made_ranges"])
-        if cluster.hidden["made_subnetwork"] and not subnetworks.user_of(call.state, subnetwork):
-            for route in subnetwork.hidden.get("routes", {}).values():
-                call.state.remove(route.path)
-            call.state.remove(subnetwork.path)
-            network = call.state.get(cluster.hidden["network"])
-            if network is not None:
-                subnetworks.link_to_network(call.state, network)
+        give_back(call, cluster)
 
     return begin(call, cluster, "DELETE_CLUSTER", finish=finish, during="STOPPING")
+
+
+def give_back(call: Call, cluster: Resource) -> None:
+    """Remove the secondary ranges and the subnetwork that GKE made for a cluster that is gone, or never came to be."""
+    subnetwork = call.state.get(cluster.hidden["subnetwork"])
+    if subnetwork is None:
+        return
+    pod_ranges.drop_ranges(call, subnetwork, cluster.hidden["made_ranges"])
+    if cluster.hidden["made_subnetwork"] and not subnetworks.user_of(call.state, subnetwork):
+        for route in subnetwork.hidden.get("routes", {}).values():
+            call.state.remove(route.path)
+        call.state.remove(subnetwork.path)
+        network = call.state.get(cluster.hidden["network"])
+        if network is not None:
+            subnetworks.link_to_network(call.state, network)
 
 
 @method("container.projects.locations.clusters.setResourceLabels")

@@ -97,10 +97,12 @@ def begin(
     def end() -> None:
         if during == "RECONCILING":
             cluster.body["status"] = before
-        if finish:
-            finish()
-        if call.state.get(cluster.path) is cluster:
-            touch(call, cluster)
+        try:
+            if finish:
+                finish()
+        finally:
+            if call.state.get(cluster.path) is cluster:
+                touch(call, cluster)
 
     operation = call.lab.operations.begin_container(
         kind=kind, target=target or cluster.path, location=cluster.path.split("/")[3], detail=detail, finish=end
@@ -114,6 +116,11 @@ def touch(call: Call, cluster: Resource) -> None:
     cluster.body["currentNodeCount"] = sum(1 for _ in nodes_of(call, cluster))
     if not cluster.body["currentNodeCount"]:
         del cluster.body["currentNodeCount"]
+    pools = cluster.body["nodePools"]
+    if pools:  # two deprecated mirrors of the first pool, which the API still shows
+        cluster.body["nodeConfig"] = pools[0]["config"]
+        if "initialNodeCount" in pools[0]:
+            cluster.body["initialNodeCount"] = pools[0]["initialNodeCount"]
     call.state.changed(cluster)
 
 

@@ -182,6 +182,7 @@ def start(call: Call, cluster: Resource, pool: Body) -> None:
     if not cluster.hidden["routes"]:
         config = pool["networkConfig"]
         config.setdefault("podIpv4CidrBlock", cluster.body["clusterIpv4Cidr"])
+        nodes.refresh_firewalls(call, cluster)
     resize(call, cluster, pool, pool.get("initialNodeCount", 0))
 
 
@@ -245,6 +246,7 @@ def delete_pool(call: Call) -> Body:
         nodes.remove_pool(call, cluster, pool["name"])
         cluster.body["nodePools"].remove(pool)
         release_range(call, cluster, pool)
+        nodes.refresh_firewalls(call, cluster)
         for left in cluster.body["nodePools"]:
             nodes.refresh(call, cluster, left)
         if not cluster.body["nodePools"]:
@@ -301,11 +303,8 @@ def set_autoscaling(call: Call) -> Body:
     wanted = call.body.get("autoscaling", {})
     if wanted.get("enabled"):
         low, high = wanted.get("minNodeCount", 0), wanted.get("maxNodeCount", 0)
-        if (
-            (not wanted.get("totalMaxNodeCount")
-            and not 0 <= low <= high)
-            or (high < 1 and "totalMaxNodeCount" not in wanted)
-        ):
+        total = wanted.get("totalMaxNodeCount", 0)
+        if total < 1 and (high < 1 or not 0 <= low <= high):
             raise bad("Autoscaling requires 0 <= min_node_count <= max_node_count and a positive max_node_count.")
         pool["autoscaling"] = wanted
     else:

@@ -212,7 +212,7 @@ def remove_pool(call: Call, cluster: Resource, pool: str) -> None:
 
 def add_firewalls(call: Call, cluster: Resource) -> None:
     """The rules that GKE makes for a cluster, as public dumps show them."""
-    pods = cluster.body["clusterIpv4Cidr"]
+    pods = pod_sources(cluster)
     network = call.state.get(cluster.hidden["network"])
     subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
     assert network is not None
@@ -224,15 +224,33 @@ def add_firewalls(call: Call, cluster: Resource) -> None:
         {"IPProtocol": "udp", "ports": ["1-65535"]},
     ]
     kubelet = [{"IPProtocol": "tcp", "ports": ["10255"]}]
-    add_firewall(call, cluster, "all", {"sourceRanges": [pods], "allowed": every})
+    add_firewall(call, cluster, "all", {"sourceRanges": pods, "allowed": every})
     add_firewall(call, cluster, "vms", {"sourceRanges": [nodes], "allowed": ports})
-    inner = {"sourceRanges": [pods], "sourceTags": [tag_of(cluster)], "allowed": kubelet, "priority": 999}
+    inner = {"sourceRanges": pods, "sourceTags": [tag_of(cluster)], "allowed": kubelet, "priority": 999}
     add_firewall(call, cluster, "inkubelet", inner)
     add_firewall(call, cluster, "exkubelet", {"sourceRanges": ["0.0.0.0/0"], "denied": kubelet})
     master = cluster.body.get("privateClusterConfig", {}).get("masterIpv4CidrBlock")
     if master:
         allowed = [{"IPProtocol": "tcp", "ports": ["10250", "443"]}]
         add_firewall(call, cluster, "master", {"sourceRanges": [master], "allowed": allowed})
+
+
+def pod_sources(cluster: Resource) -> list[str]:
+    """Every range that the cluster's pods have addresses in."""
+    found = [cluster.body["clusterIpv4Cidr"]]
+    for pool in cluster.body["nodePools"]:
+        found.append(pool.get("networkConfig", {}).get("podIpv4CidrBlock"))
+    return list(dict.fromkeys(item for item in found if item))
+
+
+def refresh_firewalls(call: Call, cluster: Resource) -> None:
+    """Follow a change of the pools' ranges."""
+    wanted = pod_sources(cluster)
+    for rule in call.state.of_kind("compute#firewall"):
+        follows = rule.hidden.get("cluster") == cluster.path and rule.name.endswith(("-all", "-inkubelet"))
+        if follows and rule.body["sourceRanges"] != wanted:
+            rule.body["sourceRanges"] = wanted
+            call.state.changed(rule)
 
 
 def add_firewall(call: Call, cluster: Resource, what: str, rule: Body) -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call, Definition
+from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import client
 
 COMPUTE = "https://compute.googleapis.com/compute/v1/"
@@ -29,6 +31,13 @@ class Expected:
     body: dict[str, t.Any] | None = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    #: what the query must hold, apart from the request id; not looked at where it is None
+    query: dict[str, str] | None = None
+
+
+def absent(path: str) -> Expected:
+    """A read of what does not exist."""
+    return Expected("GET", path, google_error(404, "notFound"), status=404)
 
 
 def google_error(status: int, reason: str, message: str = "no") -> dict[str, t.Any]:
@@ -77,6 +86,8 @@ class Wire:
     def __init__(self, *expected: Expected) -> None:
         self.expected = list(expected)
         self.request_ids: list[str] = []
+        #: method and path of all that was asked
+        self.asked: list[tuple[str, str]] = []
         self.time = 0.0
         self.sleeps: list[float] = []
 
@@ -85,10 +96,15 @@ class Wire:
         assert self.expected, f"nothing more was expected, but there came {method} {bare} {body}"
         want = self.expected.pop(0)
         assert (method, bare) == (want.method, want.path), f"expected {want.method} {want.path}"
+        self.asked.append((method, bare))
         if want.body is not None:
             assert body == want.body
+        query = parse_qs(urlsplit(url).query)
         if method != "GET" and url.startswith(COMPUTE):
-            self.request_ids += parse_qs(urlsplit(url).query)["requestId"]
+            self.request_ids += query.pop("requestId")
+        assert "requestId" not in query, "only a change of compute bears a request id"
+        if want.query is not None:
+            assert {name: values[0] for name, values in query.items()} == want.query
         if isinstance(want.reply, OSError):
             raise want.reply
         return client.Answer(want.status, want.headers, want.reply)
@@ -100,6 +116,18 @@ class Wire:
         self.sleeps.append(seconds)
         self.time += seconds
 
+    def client(self, *, timeout: float = 600, **more: t.Any) -> client.Client:
+        """A client over this wire, for project p."""
+        urls = {"compute": COMPUTE, "container": CONTAINER}
+        return client.Client(self, urls, project="p", timeout=timeout, clock=self, **more)  # type: ignore[arg-type]
+
+    def fails(self, definition: Definition, params: dict[str, t.Any], **more: t.Any) -> PodreachError:
+        """Run a module that must fail, and make sure that all that was expected was asked before it did."""
+        with pytest.raises(PodreachError) as caught:
+            self.run(definition, params, **more)
+        assert not self.expected, f"not asked: {self.expected}"
+        return caught.value
+
     def run(
         self,
         definition: Definition,
@@ -108,6 +136,7 @@ class Wire:
         check_mode: bool = False,
         lines: list[str] | None = None,
         warnings: list[str] | None = None,
+        run_dir: str | None = None,
     ) -> dict[str, t.Any]:
         """Run a module over this wire, and make sure that all that was expected was asked."""
         args = {"project": "p", "access_token": "a-token-of-the-test", **params}
@@ -119,6 +148,7 @@ class Wire:
             diff=True,
             progress=(lines if lines is not None else []).append,
             warn=(warnings if warnings is not None else []).append,
+            run_dir=run_dir,
         )
         with mock.patch.object(client, "HttpTransport", lambda session: self), mock.patch.object(client, "Clock", self):
             result = definition.execute(call)

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""compute.routers."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute.routers import written_uptime
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.routing_plane import RouterView, Session
+from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused
+
+Json = dict[str, t.Any]
+ROUTERS = f"regions/{REGION}/routers"
+R1 = f"{ROUTERS}/r1"
+TUNNEL = f"projects/podreach-lab/regions/{REGION}/vpnTunnels/t1"
+
+
+def make(cloud: Cloud, name: str = "r1", **fields: t.Any) -> Json:
+    return cloud.compute("POST", ROUTERS, {"name": name, "network": "global/networks/n1", **fields})
+
+
+@pytest.fixture
+def peered(cloud: Cloud) -> Cloud:
+    """Router r1 with an interface and a peer."""
+    cloud.network()
+    make(
+        cloud,
+        bgp={"asn": 65010},
+        interfaces=[{"name": "if0", "ipRange": "169.254.24.222/30", "linkedVpnTunnel": TUNNEL}],
+        bgpPeers=[{"name": "p0", "interfaceName": "if0", "peerIpAddress": "169.254.24.221", "peerAsn": 64512}],
+    )
+    return cloud
+
+
+def test_the_server_fills_in(peered: Cloud) -> None:
+    router = peered.compute("GET", R1)
+    assert router["bgp"] == {"asn": 65010, "advertiseMode": "DEFAULT", "keepaliveInterval": 20}
+    assert router["encryptedInterconnectRouter"] is False
+    (peer,) = router["bgpPeers"]
+    assert (peer["ipAddress"], peer["enable"], peer["advertiseMode"]) == ("169.254.24.222", "TRUE", "DEFAULT")
+    assert router["interfaces"][0]["ipRange"] == "169.254.24.222/30"
+
+
+def test_patch_is_a_merge_and_accepts_the_whole_object(peered: Cloud) -> None:
+    before = peered.compute("GET", R1)
+    peered.compute("PATCH", R1, before)
+    assert peered.compute("GET", R1) == before
+    custom = {
+        "advertiseMode": "CUSTOM",
+        "advertisedGroups": ["ALL_SUBNETS"],
+        "advertisedIpRanges": [{"range": "172.16.0.0/16"}],
+    }
+    peered.compute("PATCH", R1, {"bgp": custom})
+    after = peered.compute("GET", R1)
+    assert after["bgp"] == {"asn": 65010, "keepaliveInterval": 20, **custom}
+    assert after["bgpPeers"] == before["bgpPeers"]
+    peered.compute("PATCH", R1, {"bgpPeers": []})
+    assert "bgpPeers" not in peered.compute("GET", R1)
+
+
+def test_put_replaces(peered: Cloud) -> None:
+    before = peered.compute("GET", R1)
+    peered.compute("PUT", R1, {"bgp": {"asn": 65010}})
+    after = peered.compute("GET", R1)
+    assert "bgpPeers" not in after
+    assert (after["network"], after["id"]) == (before["network"], before["id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": "r2"}, "resource.name"),
+        ({"network": "global/networks/n2"}, "resource.network"),
+        ({"bgp": {"asn": 65011}}, "resource.bgp.asn"),
+        ({"bgp": None}, "resource.bgp.asn"),
+        ({"bgp": {"advertisedGroups": ["ALL_SUBNETS"]}}, "resource.bgp.advertisedGroups"),
+        ({"bgp": {"advertiseMode": "CUSTOM", "advertisedIpRanges": [{"range": "10.0.0.1/8"}]}},
+         "resource.bgp.advertisedIpRanges[0].range"),
+        ({"bgp": {"keepaliveInterval": 10}}, "resource.bgp.keepaliveInterval"),
+        ({"interfaces": []}, "resource.bgpPeers[0].interfaceName"),
+        ({"interfaces": [{"name": "a", "ipRange": "169.254.1.1/30"}, {"name": "a"}]}, "resource.interfaces[1].name"),
+        ({"interfaces": [{"name": "a", "ipRange": "169.254.1.1/30"}, {"name": "b", "ipRange": "169.254.1.2/30"}]},
+         "resource.interfaces[1].ipRange"),
+        ({"interfaces": [{"name": "a", "ipRange": "10.0.0.1/30", "linkedVpnTunnel": TUNNEL}]},
+         "resource.interfaces[0].ipRange"),
+        ({"bgpPeers": [{"name": "p", "interfaceName": "if0", "peerAsn": 65010}]}, "resource.bgpPeers[0].peerAsn"),
+        ({"bgpPeers": [{"name": "p", "interfaceName": "if0"}]}, "resource.bgpPeers[0].peerAsn"),
+        ({"bgpPeers": [{"name": "p", "interfaceName": "if0", "peerAsn": 64512, "peerIpAddress": "169.254.99.1"}]},
+         "resource.bgpPeers[0].peerIpAddress"),
+    ],
+)  # fmt: skip
+def test_bad_changes(peered: Cloud, change: Json, field: str) -> None:
+    before = peered.compute("GET", R1)
+    with pytest.raises(Refused) as refused:
+        peered.compute("PATCH", R1, change)
+    assert refused.value.code == 400
+    assert f"'{field}'" in refused.value.message
+    assert peered.compute("GET", R1) == before
+
+
+@pytest.mark.parametrize("asn", [0, 1, 64511, 65535, 4199999999, 4294967295])
+def test_the_asn_is_private(cloud: Cloud, asn: int) -> None:
+    cloud.network()
+    with pytest.raises(Refused, match=r"resource\.bgp\.asn"):
+        make(cloud, bgp={"asn": asn})
+
+
+def test_five_routers_in_a_network_and_region(cloud: Cloud) -> None:
+    cloud.network()
+    for at in range(5):
+        make(cloud, f"r{at}")
+    with pytest.raises(Refused) as refused:
+        make(cloud, "r5")
+    assert (refused.value.code, refused.value.reason) == (403, "quotaExceeded")
+
+
+def test_the_network_must_exist_and_not_be_legacy(cloud: Cloud) -> None:
+    with pytest.raises(Refused) as refused:
+        make(cloud)
+    assert (refused.value.code, refused.value.reason) == (404, "notFound")
+    cloud.compute("POST", "global/networks", {"name": "n1"})
+    with pytest.raises(Refused, match="legacy"):
+        make(cloud)
+
+
+def test_status_without_bgp_is_down_and_empty(peered: Cloud) -> None:
+    answer = peered.compute("GET", f"{R1}/getRouterStatus")
+    assert answer["kind"] == "compute#routerStatusResponse"
+    assert answer["result"]["network"].endswith("/global/networks/n1")
+    (peer,) = answer["result"]["bgpPeerStatus"]
+    assert (peer["name"], peer["status"], peer["state"], peer["numLearnedRoutes"]) == ("p0", "DOWN", "Connect", 0)
+    assert peer["linkedVpnTunnel"].endswith("/vpnTunnels/t1")
+    assert (peer["ipAddress"], peer["peerIpAddress"]) == ("169.254.24.222", "169.254.24.221")
+    assert "advertisedRoutes" not in peer
+
+
+def test_status_follows_the_routing_plane(peered: Cloud) -> None:
+    route = {"kind": "compute#route", "destRange": "10.1.0.0/24", "priority": 100, "nextHopIp": "169.254.24.222"}
+
+    class Plane:
+        def view(self, router: str) -> RouterView:
+            assert router.endswith("/routers/r1")
+            return RouterView({"p0": Session(True, "Established", 774000, 3, [route])}, [route], [route])
+
+        def reset(self) -> None:
+            return None
+
+    peered.lab.routing = Plane()
+    result = peered.compute("GET", f"{R1}/getRouterStatus")["result"]
+    assert result["bestRoutes"] == [route]
+    (peer,) = result["bgpPeerStatus"]
+    assert (peer["status"], peer["state"], peer["numLearnedRoutes"]) == ("UP", "Established", 3)
+    assert peer["uptimeSeconds"] == "774000"
+    assert peer["advertisedRoutes"] == [route]
+    peered.compute("PATCH", R1, {"bgpPeers": [{**peered.compute("GET", R1)["bgpPeers"][0], "enable": "FALSE"}]})
+    (peer,) = peered.compute("GET", f"{R1}/getRouterStatus")["result"]["bgpPeerStatus"]
+    assert (peer["status"], peer["state"]) == ("DOWN", "Idle")
+
+
+def test_uptime_is_written_as_google_does() -> None:
+    assert written_uptime(774000) == "1 weeks, 1 days, 23 hours, 0 minutes, 0 seconds"
+    assert written_uptime(61) == "1 minutes, 1 seconds"
+
+
+def test_lists(peered: Cloud) -> None:
+    assert [item["name"] for item in peered.compute("GET", ROUTERS)["items"]] == ["r1"]
+    items = peered.compute("GET", "aggregated/routers")["items"]
+    assert [item["name"] for item in items[f"regions/{REGION}"]["routers"]] == ["r1"]
+    peered.compute("DELETE", R1)
+    assert "items" not in peered.compute("GET", ROUTERS)
