@@ -67,15 +67,20 @@ class Protocols(Kind):
     """
 
     def canonical(self, value: t.Any) -> dict[str, list[str]]:
+        return {name: sorted(ports) for name, ports in self.ports(value).items()}
+
+    @staticmethod
+    def ports(value: t.Any) -> dict[str, list[str]]:
+        """The ports of each protocol, in the order in which they are given."""
         ports: dict[str, list[str]] = {}
         for item in value or []:
             protocol, mentioned = item["IPProtocol"].lower(), item.get("ports") or []
             everything = not mentioned or ports.get(protocol) == []
-            ports[protocol] = [] if everything else sorted({*ports.get(protocol, []), *mentioned})
+            ports[protocol] = [] if everything else list(dict.fromkeys([*ports.get(protocol, []), *mentioned]))
         return ports
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
-        ports = {**({} if exact else self.canonical(current)), **self.canonical(wanted)}
+        ports = {**({} if exact else self.ports(current)), **self.ports(wanted)}
         return [{"IPProtocol": name, **({"ports": of_it} if of_it else {})} for name, of_it in ports.items()]
 
     def removed(self, current: t.Any, after: t.Any) -> list[str]:
