@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -27,7 +28,7 @@ FLEET = EXAMPLES / "fleet.podreach.yml"
 PROJECTS = ("podreach-lab", "podreach-peer")
 #: Fields that say when or in which order things were made, or where the lab listens; and what Google fills in.
 PASSING = frozenset({"id", "creationTimestamp", "createTime", "fingerprint", "labelFingerprint", "etag", "endpoint",
-                     "masterAuth", "instanceGroupUrls", "controlPlaneEndpointsConfig", "privateEndpoint", "selfLinkWithId"})
+                     "masterAuth", "instanceGroupUrls", "controlPlaneEndpointsConfig", "privateEndpoint", "publicEndpoint", "selfLinkWithId"})
 LISTS = {
     "networks": "/compute/v1/projects/{}/global/networks",
     "subnetworks": "/compute/v1/projects/{}/aggregated/subnetworks",
@@ -107,7 +108,7 @@ def estate(lab: Lab) -> dict[str, Json]:
             reply = http.get(lab.url + path.format(project), timeout=30)
             assert reply.ok, reply.text
             for item in items(reply.json(), kind):
-                found[item["selfLink"].split("/projects/", 1)[1]] = lasting(item)
+                found[lasting(item["selfLink"].split("/projects/", 1)[1])] = lasting(item)
     return found
 
 
@@ -125,5 +126,16 @@ def lasting(value: t.Any) -> t.Any:
     if isinstance(value, dict):
         return {key: lasting(item) for key, item in value.items() if key not in PASSING}
     if isinstance(value, list):
-        return sorted((lasting(item) for item in value), key=repr)
+        return sorted((lasting(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     return value
+
+
+def differences(one: t.Any, other: t.Any, where: str = "") -> list[str]:
+    """What two estates do not have in common, each with its place."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [line for key in keys for line in differences(one.get(key), other.get(key), f"{where}/{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for number, (a, b) in pairs for line in differences(a, b, f"{where}[{number}]")]
+    return [] if one == other else [f"{where}: {one!r}, {other!r}"]

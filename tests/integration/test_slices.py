@@ -10,7 +10,6 @@ https://github.com/ansible/awx/blob/devel/awx/main/models/inventory.py
 
 from __future__ import annotations
 
-import itertools
 import json
 import pathlib
 import time
@@ -20,7 +19,7 @@ import pytest
 import yaml
 
 from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT, Playbooks, Run
-from ansible_collections.podreach.gke.tests.integration.sites import AFTER, FLEET, Json, Sites, changed, estate, failures
+from ansible_collections.podreach.gke.tests.integration.sites import AFTER, FLEET, Json, Sites, changed, differences, estate, failures
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 SITE = ROOT / "playbooks" / "site.yml"
@@ -97,20 +96,24 @@ def test_slices_hold_every_host_once(sites: Sites) -> None:
     assert apart, "no slice has a cluster without its network: this example shows nothing"
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(SLICES))), ids=lambda order: "".join(map(str, order)))
+@pytest.mark.parametrize(
+    ("order", "apart"),
+    [((0, 1, 2), 0.0), ((2, 1, 0), 0.7), ((1, 2, 0), 2.0)],
+    ids=["at-once", "backwards", "first-one-late"],
+)
 def test_slices_side_by_side_make_the_estate_of_one_run(
-    order: tuple[int, ...], sites: Sites, unsliced: dict[str, Json]
+    order: tuple[int, ...], apart: float, sites: Sites, unsliced: dict[str, Json]
 ) -> None:
-    """Each begins a moment after the one before it; a cluster's slice waits for the network's, whichever comes first."""
+    """Each begins some seconds after the one before it; what needs another slice's network waits for it."""
     files = cut(FLEET, sites)
     started = []
     for number in order:
         started.append(sites.start(SITE, "-i", str(files[number])))
-        time.sleep(0.7)
+        time.sleep(apart)
     runs: list[Run] = [Playbooks.finish(one) for one in started]
     for run in runs:
         assert run.rc == 0, run.output
-    assert estate(sites.lab) == unsliced
+    assert differences(estate(sites.lab), unsliced) == []
     assert changed(sites.site(FLEET)) == []
 
 
