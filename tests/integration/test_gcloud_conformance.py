@@ -212,6 +212,18 @@ def test_routes_based_cluster(gcloud: Gcloud) -> None:
     assert all(item["name"].startswith("gke-before-") for item in rules)
 
 
+def test_autopilot_cluster(subnets: Gcloud) -> None:
+    subnets(f"container clusters create-auto auto --location={REGION} --network={NETWORK} --subnetwork={SUBNET_2}")
+    cluster = subnets.json(f"container clusters describe auto --location {REGION}")
+    assert cluster["autopilot"]["enabled"] is True
+    assert cluster["servicesIpv4Cidr"] == "34.118.224.0/20"
+    (ranges,) = [
+        item for item in described(subnets)["secondaryIpRanges"] if item["rangeName"].startswith("gke-auto-pods-")
+    ]
+    assert ranges["ipCidrRange"] == cluster["clusterIpv4Cidr"]
+    assert cluster["clusterIpv4Cidr"].endswith("/17")
+
+
 def test_node_pools(subnets: Gcloud) -> None:
     subnets(
         f"container clusters create c --location={ZONE} --num-nodes=1 --network={NETWORK} --subnetwork={SUBNET_2} "

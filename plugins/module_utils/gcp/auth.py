@@ -27,6 +27,7 @@ try:
 
     import google.auth
     import google.auth.compute_engine
+    import google.auth.crypt
     import google.auth.exceptions
     import google.auth.impersonated_credentials
     import google.auth.transport.requests
@@ -37,6 +38,24 @@ except ImportError as import_error:
     IMPORT_ERROR: ImportError | None = import_error
 else:
     IMPORT_ERROR = None
+
+    class _LateSigner(google.auth.crypt.Signer):
+        """A service account's key, read only when something is to be signed: reading it costs ten times a request."""
+
+        def __init__(self, info: dict[str, t.Any], source: str) -> None:
+            self._info = info
+            self._source = source
+
+        @property
+        def key_id(self) -> str | None:
+            return self._info.get("private_key_id")
+
+        def sign(self, message: t.Any) -> t.Any:
+            try:
+                signer = google.auth.crypt.RSASigner.from_service_account_info(self._info)
+            except ValueError as error:
+                raise InvalidInput(f"{self._source}: no usable credentials: {error}", code="credentials") from None
+            return signer.sign(message)
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 KINDS = ("application", "machineaccount", "serviceaccount", "accesstoken")
@@ -175,7 +194,13 @@ class Session:
             info = self._service_account_info(params)
             self._secrets.add(info["private_key"])
             self._own_project = info.get("project_id")
-            credentials = google.oauth2.service_account.Credentials.from_service_account_info(info, scopes=scopes)
+            credentials = google.oauth2.service_account.Credentials(
+                signer=_LateSigner(info, _key_source(params)),
+                service_account_email=info["client_email"],
+                token_uri=info["token_uri"],
+                scopes=scopes,
+                project_id=self._own_project,
+            )
             self.token_addresses["the token endpoint of the service account"] = info["token_uri"]
         elif kind == "machineaccount":
             host = os.environ.get("GCE_METADATA_HOST") or os.environ.get("GCE_METADATA_ROOT") or "169.254.169.254"

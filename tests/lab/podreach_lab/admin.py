@@ -31,7 +31,7 @@ class BadAdminRequest(Exception):
 
 def answer(lab: Lab, http_method: str, target: str, raw: bytes, extra: Json) -> Reply:
     """One request to the admin API. `extra` is what the server knows beside the lab (port, pid, ...)."""
-    path, _, query_text = target.partition("?")
+    path, _separator, query_text = target.partition("?")
     query = dict(urllib.parse.parse_qsl(query_text))
     try:
         body = json.loads(raw) if raw.strip() else {}
@@ -78,8 +78,8 @@ def requests(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
 
 def add_fault(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
     fault = InjectedFault(**body)
-    if fault.when not in ("before", "after"):
-        raise BadAdminRequest(f"when must be before or after, not {fault.when!r}")
+    if fault.when not in ("before", "after", "operation"):
+        raise BadAdminRequest(f"when must be before, after or operation, not {fault.when!r}")
     if not 400 <= fault.status <= 599:
         raise BadAdminRequest(f"status must be an HTTP error, not {fault.status!r}")
     if fault.count < 1:

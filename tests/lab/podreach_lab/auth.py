@@ -125,7 +125,7 @@ class Accounts:
     def caller(self, headers: t.Mapping[str, str]) -> Caller:
         """The account behind the Authorization header, or 401."""
         value = headers.get("authorization") or headers.get("Authorization") or ""
-        kind, _, token = value.partition(" ")
+        kind, _separator, token = value.partition(" ")
         if kind.lower() != "bearer" or not token:
             raise ApiFault(
                 401,

@@ -45,9 +45,9 @@ async def answer(lab: Lab, headers: t.Mapping[str, str], raw: bytes) -> Reply:
 
 
 def _parse(part: str) -> tuple[str, str, str, dict[str, str], str]:
-    outer_text, _, rest = part.lstrip("\n").partition("\n\n")
+    outer_text, _separator, rest = part.lstrip("\n").partition("\n\n")
     outer = _headers(outer_text.split("\n"))
-    head, _, body = rest.lstrip("\n").partition("\n\n")
+    head, _separator, body = rest.lstrip("\n").partition("\n\n")
     lines = head.split("\n")
     words = lines[0].split(" ")
     if len(words) < 2:
@@ -58,7 +58,7 @@ def _parse(part: str) -> tuple[str, str, str, dict[str, str], str]:
 
 def _headers(lines: list[str]) -> dict[str, str]:
     pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+    return {name.strip().lower(): value.strip() for name, _separator, value in pairs}
 
 
 def _written(content_id: str, reply: Reply) -> str:

@@ -103,7 +103,12 @@ class Call:
         return found
 
     def compute_operation(
-        self, kind: str, target: str, target_id: str, finish: t.Callable[[], None] | None = None
+        self,
+        kind: str,
+        target: str,
+        target_id: str,
+        finish: t.Callable[[], None] | None = None,
+        abort: t.Callable[[], None] | None = None,
     ) -> Json:
         """Begin a compute operation for this call and return its first reply."""
         operation = self.lab.operations.begin_compute(
@@ -114,13 +119,15 @@ class Call:
             user=self.caller.email,
             request_id=self.request_id,
             finish=finish,
+            abort=abort,
         )
         return self.lab.operations.view(operation)
 
 
 @dataclasses.dataclass
 class InjectedFault:
-    """The next `count` requests that match are answered with this instead (or after being carried out)."""
+    """The next `count` requests that match are answered with this: instead of being carried out (when: before), or
+    after that (after); or they are accepted and their operation fails with it (operation)."""
 
     count: int = 1
     method: str = ""
@@ -179,7 +186,7 @@ class Lab:
     ) -> Reply:
         """Answer one request to a Google API. `target` is the path with its query string."""
         began = time.perf_counter()
-        path, _, query = target.partition("?")
+        path, _separator, query = target.partition("?")
         path = urllib.parse.unquote(path)
         entry: Json = {"method": http_method, "path": path, "query": query, "caller": "", "method_id": ""}
         entry["mutating"] = http_method not in ("GET", "HEAD") and not _READING.search(path)
@@ -187,8 +194,11 @@ class Lab:
         if fault and fault.when == "before":
             reply = self._fault_reply(fault, path)
         else:
+            if fault and fault.when == "operation":
+                self.operations.doom = ApiFault(fault.status, fault.message, fault.reason)
             reply = await self._answer(http_method, path, query, headers, raw, entry)
-            if fault:
+            self.operations.doom = None
+            if fault and fault.when == "after":
                 reply = self._fault_reply(fault, path)
         self.sequence += 1
         self.mutations += entry["mutating"]

@@ -51,6 +51,8 @@ class Operations:
         self._state = state
         self._by_path: dict[str, Operation] = {}
         self._by_request: dict[tuple[str, str], Operation] = {}
+        self.doom: ApiFault | None = None
+        """What the next operation that begins is to fail with, for tests."""
 
     @property
     def _clock(self) -> Clock:
@@ -98,8 +100,10 @@ class Operations:
         user: str,
         request_id: str | None,
         finish: Finish | None = None,
+        abort: Finish | None = None,
     ) -> Operation:
-        """Start a compute operation. Its scope (global, region, zone) is its target's."""
+        """Start a compute operation. Its scope (global, region, zone) is its target's. `abort` is run instead of
+        `finish` when a test wants the operation to fail."""
         parts = target.split("/")
         scope = "global" if parts[2:3] == ["global"] or len(parts) < 4 else "/".join(parts[2:4])
         now = self._clock.now()
@@ -130,10 +134,10 @@ class Operations:
         operation = Operation("compute", path, body, self._clock.monotonic(), seconds, target)
         if request_id:
             self._by_request[parts[1], str(uuid.UUID(request_id))] = operation
-        return self._start(operation, finish)
+        return self._start(operation, finish, abort)
 
     def begin_container(
-        self, *, kind: str, target: str, location: str, detail: str = "", finish: Finish | None = None
+        self, *, kind: str, target: str, location: str, finish: Finish | None = None, abort: Finish | None = None
     ) -> Operation:
         """Start a container operation on a cluster or one of its node pools."""
         project = target.split("/")[1]
@@ -153,17 +157,19 @@ class Operations:
             "targetLink": f"{CONTAINER_BASE}projects/{number}/{place}/{location}/{tail}",
             "startTime": container_operation_time(now),
         }
-        if detail:
-            body["detail"] = detail
         seconds = self._clock.seconds(kind, "container")
-        return self._start(Operation("container", path, body, self._clock.monotonic(), seconds, target), finish)
+        operation = Operation("container", path, body, self._clock.monotonic(), seconds, target)
+        return self._start(operation, finish, abort)
 
-    def _start(self, operation: Operation, finish: Finish | None) -> Operation:
+    def _start(self, operation: Operation, finish: Finish | None, abort: Finish | None) -> Operation:
         if operation.path in self._by_path:
             raise already_exists(operation.path)
         self._by_path[operation.path] = operation
         while len(self._by_path) > self.LIMIT:
             del self._by_path[next(iter(self._by_path))]
+        doom, self.doom = self.doom, None
+        if doom is not None:
+            finish = _failing(doom, abort)
         self._clock.after(operation.seconds, lambda: self._end(operation, finish))
         return operation
 
@@ -230,3 +236,12 @@ class Operations:
             except TimeoutError:
                 pass
         return self.view(operation)
+
+
+def _failing(fault: ApiFault, abort: Finish | None) -> Finish:
+    def finish() -> None:
+        if abort:
+            abort()
+        raise fault
+
+    return finish

@@ -31,7 +31,7 @@ REGIONS: dict[str, tuple[str, str]] = {
 }
 """Region -> letters of its zones, range of its subnetwork in an auto-mode network."""
 
-ZONES: dict[str, str] = {f"{region}-{letter}": region for region, (letters, _) in REGIONS.items() for letter in letters}
+ZONES: dict[str, str] = {f"{region}-{letter}": region for region, place in REGIONS.items() for letter in place[0]}
 """Zone -> region."""
 
 

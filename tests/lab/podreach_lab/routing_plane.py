@@ -40,11 +40,9 @@ class RoutingPlane(t.Protocol):
 
     def view(self, router: str) -> RouterView:
         """The state of the router at that path."""
-        ...
 
     def reset(self) -> None:
         """Forget everything."""
-        ...
 
 
 class NoBgp:

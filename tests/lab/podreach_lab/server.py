@@ -82,7 +82,7 @@ class Server:
 
     def metadata(self, target: str, headers: t.Mapping[str, str]) -> Reply:
         flavor = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM"}
-        path, _, query = target.partition("?")
+        path, _separator, query = target.partition("?")
         if path == "/":
             return Reply(200, b"computeMetadata/\n", flavor, "application/text")
         if headers.get("Metadata-Flavor") != "Google":

@@ -74,7 +74,8 @@ class Lab:
 
     def fault(self, **fields: t.Any) -> None:
         """Let the next matching requests fail: count, method, path (a regular expression), status, reason, message,
-        headers, drop, delay, when (before or after carrying the request out)."""
+        headers, drop, delay, when: before or after carrying the request out, or operation: accept it and let the
+        operation fail (a patch has taken effect by then)."""
         self.admin("POST", "faults", fields)
 
     def router_status(self, router: str, result: Json | None) -> None:
@@ -107,6 +108,6 @@ def read_env(path: pathlib.Path) -> dict[str, str]:
     """The variables that an env file exports."""
     found = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
+        name, _separator, value = line.removeprefix("export ").partition("=")
         found[name] = shlex.split(value)[0]
     return found

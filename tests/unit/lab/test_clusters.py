@@ -182,7 +182,9 @@ def test_autopilot(cloud: Cloud) -> None:
     assert cluster["nodePools"][0]["podIpv4CidrSize"] == 26
     with pytest.raises(Refused, match="Autopilot"):
         cloud.container("POST", f"{REGION}/clusters/c1/nodePools", {"nodePool": {"name": "p2"}})
-    for location, fields in ((ZONE, {"nodePools": None}), (REGION, {})):
+    two = {"nodePools": [{"name": "p1", "initialNodeCount": 1}, {"name": "p2", "initialNodeCount": 1}]}
+    wrong: list[tuple[str, Json]] = [(ZONE, {"nodePools": None}), (REGION, two)]
+    for location, fields in wrong:
         with pytest.raises(Refused, match="Autopilot"):
             cloud.cluster("c2", location=location, autopilot={"enabled": True}, **fields)
 

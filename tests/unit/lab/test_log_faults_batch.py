@@ -78,6 +78,34 @@ def test_a_fault_after_the_request_was_carried_out(cloud: Cloud) -> None:
     assert cloud.compute("GET", "global/networks/n1")["name"] == "n1"
 
 
+def doom(cloud: Cloud, method: str) -> None:
+    fault = {"method": method, "when": "operation", "status": 403, "reason": "quotaExceeded", "message": "Too many."}
+    assert ask(cloud, "POST", "faults", fault).status == 200
+
+
+def test_operations_that_fail(cloud: Cloud) -> None:
+    expected = {"errors": [{"code": "QUOTA_EXCEEDED", "message": "Too many."}]}
+    doom(cloud, "POST")
+    assert cloud.network()["error"] == expected
+    assert cloud.lab.state.counts() == {}
+    cloud.network()
+    doom(cloud, "POST")
+    assert cloud.subnetwork("s1", "10.1.0.0/24", pods="10.4.0.0/20")["error"] == expected
+    assert len(cloud.routes()) == 1
+    assert "subnetworks" not in cloud.compute("GET", "global/networks/n1")
+    doom(cloud, "DELETE")
+    assert cloud.compute("DELETE", "global/networks/n1")["error"] == expected
+    cloud.subnetwork("s1", "10.1.0.0/24", pods="10.4.0.0/20", services="10.5.0.0/22")
+    doom(cloud, "POST")
+    assert cloud.cluster()["error"] == {"code": 7, "message": "Too many."}
+    assert cloud.container("GET", f"{ZONE}/clusters/c1")["status"] == "ERROR"
+    assert cloud.container("GET", f"{ZONE}/clusters/c1")["nodePools"][0]["status"] == "ERROR"
+    doom(cloud, "DELETE")
+    assert "error" in cloud.container("DELETE", f"{ZONE}/clusters/c1")
+    assert cloud.container("GET", f"{ZONE}/clusters/c1")["status"] == "ERROR"
+    assert "error" not in cloud.container("DELETE", f"{ZONE}/clusters/c1")
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body"),
     [

@@ -47,18 +47,24 @@ def base(call: Call, kind: str, path: str) -> Body:
     }
 
 
-def insert(call: Call, kind: str, path: str, body: Body, hidden: Body | None = None) -> Body:
-    """Add a resource (CREATING until the operation is done) and begin its insert operation."""
+def insert(call: Call, kind: str, path: str, body: Body, undo: t.Callable[[Resource], None] | None = None) -> Body:
+    """Add a resource (CREATING until the operation is done) and begin its insert operation. `undo` takes away what
+    came with it, should the operation fail."""
     if call.state.get(path):
         raise already_exists(path)
     full = base(call, kind, path) | {key: value for key, value in body.items() if value is not None}
-    resource = call.state.add(Resource(kind, path, full, hidden or {}, Phase.CREATING))
+    resource = call.state.add(Resource(kind, path, full, {}, Phase.CREATING))
 
     def finish() -> None:
         resource.phase = Phase.READY
         call.state.changed_phase(resource)
 
-    return call.compute_operation("insert", path, full["id"], finish)
+    def abort() -> None:
+        call.state.remove(path)
+        if undo:
+            undo(resource)
+
+    return call.compute_operation("insert", path, full["id"], finish, abort)
 
 
 def delete(
@@ -82,7 +88,10 @@ def delete(
         if after:
             after()
 
-    return call.compute_operation("delete", resource.path, resource.body["id"], finish)
+    def abort() -> None:
+        resource.phase = Phase.READY
+
+    return call.compute_operation("delete", resource.path, resource.body["id"], finish, abort)
 
 
 def ready(resource: Resource) -> Resource:

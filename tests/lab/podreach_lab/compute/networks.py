@@ -60,8 +60,10 @@ def insert_network(call: Call) -> Body:
             body.pop(name)
     elif "IPv4Range" in body:
         raise invalid("resource.IPv4Range", body["IPv4Range"], "Only legacy networks have a range of their own.")
-    answer = insert(call, KIND, path, body)
-    network = call.get(path)
+    answer = insert(call, KIND, path, body, lambda network: remove_made(call.state, network))
+    network = call.state.get(path)
+    if network is None:
+        return answer  # the operation has failed already
     network.body["selfLinkWithId"] = self_link(path_of(call.project, network.body["id"]))
     add_default_route(call, network)
     if is_auto(network):
@@ -148,11 +150,16 @@ def delete_network(call: Call) -> Body:
                 raise in_use("network", network.path, cluster.path)
 
     def after() -> None:
-        for kind in ("compute#route", "compute#subnetwork"):
-            for item in members(call.state, network.path, kind):
-                call.state.remove(item.path)
+        remove_made(call.state, network)
 
     return delete(call, network, before, after)
+
+
+def remove_made(state: State, network: Resource) -> None:
+    """Take away what the server made with a network."""
+    for kind in ("compute#route", "compute#subnetwork"):
+        for item in members(state, network.path, kind):
+            state.remove(item.path)
 
 
 def find(call: Call, value: t.Any) -> Resource | None:

@@ -177,10 +177,20 @@ def insert_subnetwork(call: Call) -> Body:
         primary = cidr.Range("0.0.0.0/0")
     if not body.get("secondaryIpRanges"):
         body.pop("secondaryIpRanges", None)
-    answer = insert(call, KIND, path, body | filled(call, network, region, primary, body))
-    add_local_routes(call, call.get(path))
-    link_to_network(call.state, network)
+    full = body | filled(call, network, region, primary, body)
+    answer = insert(call, KIND, path, full, lambda made: remove_made(call.state, made, network))
+    subnetwork = call.state.get(path)
+    if subnetwork is not None:  # else the operation has failed already
+        add_local_routes(call, subnetwork)
+        link_to_network(call.state, network)
     return answer
+
+
+def remove_made(state: State, subnetwork: Resource, network: Resource) -> None:
+    """Take away the routes of a subnetwork that is gone."""
+    for route in subnetwork.hidden.get("routes", {}).values():
+        state.remove(route.path)
+    link_to_network(state, network)
 
 
 def filled(call: Call, network: Resource, region: str, primary: cidr.Range, body: Body) -> Body:
@@ -397,8 +407,6 @@ def delete_subnetwork(call: Call) -> Body:
             raise in_use("subnetwork", subnetwork.path, later)
 
     def after() -> None:
-        for route in subnetwork.hidden.get("routes", {}).values():
-            call.state.remove(route.path)
-        link_to_network(call.state, network)
+        remove_made(call.state, subnetwork, network)
 
     return delete(call, subnetwork, before, after)

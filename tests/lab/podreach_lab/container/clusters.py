@@ -255,7 +255,7 @@ def planned_pools(call: Call, body: Body, wanted: Body) -> list[Body]:
     """The pools of a new cluster: the given ones, or one from the deprecated top-level fields."""
     pools = wanted.get("nodePools", [])
     autopilot = body["autopilot"].get("enabled")
-    if pools and autopilot:
+    if len(pools) > 1 and autopilot:  # gcloud container clusters create-auto does send one
         raise bad("Node pools cannot be specified for Autopilot clusters.")
     if pools and ("initialNodeCount" in wanted or "nodeConfig" in wanted):
         raise bad("cluster.initial_node_count and cluster.node_config cannot be set together with cluster.node_pools.")

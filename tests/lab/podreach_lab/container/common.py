@@ -85,7 +85,6 @@ def begin(
     kind: str,
     *,
     target: str = "",
-    detail: str = "",
     finish: t.Callable[[], None] | None = None,
     during: str = "RECONCILING",
 ) -> Body:
@@ -104,8 +103,18 @@ def begin(
             if call.state.get(cluster.path) is cluster:
                 touch(call, cluster)
 
+    def abort() -> None:
+        cluster.body["status"] = "ERROR" if during == "PROVISIONING" else before
+        cluster.phase = Phase.READY
+        for pool in cluster.body["nodePools"]:
+            pool["status"] = {"PROVISIONING": "ERROR", "RECONCILING": "RUNNING", "STOPPING": "RUNNING"}.get(
+                pool["status"], pool["status"]
+            )
+        touch(call, cluster)
+
+    location = cluster.path.split("/")[3]
     operation = call.lab.operations.begin_container(
-        kind=kind, target=target or cluster.path, location=cluster.path.split("/")[3], detail=detail, finish=end
+        kind=kind, target=target or cluster.path, location=location, finish=end, abort=abort
     )
     return call.lab.operations.view(operation)
 
@@ -113,7 +122,7 @@ def begin(
 def touch(call: Call, cluster: Resource) -> None:
     """Renew what changes with every change, and tell the watchers."""
     cluster.body["etag"] = call.state.new_hex(8) + "-" + call.state.new_hex(4)
-    cluster.body["currentNodeCount"] = sum(1 for _ in nodes_of(call, cluster))
+    cluster.body["currentNodeCount"] = sum(1 for _node in nodes_of(call, cluster))
     if not cluster.body["currentNodeCount"]:
         del cluster.body["currentNodeCount"]
     pools = cluster.body["nodePools"]

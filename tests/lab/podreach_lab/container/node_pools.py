@@ -191,7 +191,7 @@ def resize(call: Call, cluster: Resource, pool: Body, per_zone: int) -> None:
         nodes.fit(call, cluster, pool, per_zone)
     except ApiFault as fault:
         nodes.refresh(call, cluster, pool)
-        alive = any(True for _ in nodes_of(call, cluster, pool["name"]))
+        alive = any(True for _node in nodes_of(call, cluster, pool["name"]))
         pool["status"] = "RUNNING_WITH_ERROR" if alive else "ERROR"
         pool["statusMessage"] = fault.message
         pool["conditions"] = [{"canonicalCode": fault.status, "message": fault.message}]

@@ -64,7 +64,7 @@ class Thing:
         if current is None:
             return Plan(None, self.wanted, (Step("create", f"create {self.name}", self.wanted),))
         if self.options.get("replace") and current != self.wanted:
-            steps = (
+            steps: tuple[Step, ...] = (
                 Step("replace", f"replace {self.name}", None, Grade.DESTRUCTIVE),
                 Step("create", f"create {self.name}", self.wanted),
             )
@@ -456,12 +456,15 @@ def test_what_another_writer_did_while_the_lock_was_waited_for_is_not_done_again
 
 
 def test_no_lock_is_taken_where_nothing_is_to_be_done() -> None:
+    taken: list[str] = []
+
     @contextlib.contextmanager
     def lock() -> t.Iterator[None]:
-        raise AssertionError("not needed")
+        taken.append("a")
         yield
 
     converge(Thing(World(a={"x": 1}), "a", {"x": 1}, lock=lock()))
+    assert taken == []
 
 
 def test_deleting() -> None:

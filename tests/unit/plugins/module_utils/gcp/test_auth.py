@@ -34,7 +34,7 @@ OTHER = "deployer@q.iam.gserviceaccount.com"
 
 
 class TokenServer(http.server.ThreadingHTTPServer):
-    """Tokens token-1, token-2, … for whoever asks, and an API that takes the tokens in ``good`` (all, if it is None)."""
+    """Tokens token-1, token-2, … for whoever asks, and an API that takes those in ``good`` (all, if it is None)."""
 
     daemon_threads = True
 
@@ -290,11 +290,12 @@ PEM = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"
 def test_a_garbled_key_is_refused_without_showing_it(text: str, how: str, tmp_path: Path) -> None:
     if how == "file":
         (tmp_path / "key.json").write_text(text, encoding="utf-8")
-        given = {"service_account_file": str(tmp_path / "key.json")}
+        given: dict[str, t.Any] = {"service_account_file": str(tmp_path / "key.json")}
     else:
         given = {"service_account_contents": text}
     with pytest.raises(InvalidInput) as caught:
-        session_of(**given)
+        # the key itself is read when something is to be signed, still before anything is sent
+        session_of(**given).authorize({})
     assert caught.value.code == "credentials"
     assert "key" in str(caught.value) or "service_account" in str(caught.value)
     for hidden in (SECRET, SECRET[:12]):
@@ -547,7 +548,7 @@ def _nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(google.auth.transport.requests.Request, "__call__", ask)
 
 
-LAB_URLS = {"compute_endpoint": "http://127.0.0.1:5/compute/v1/", "container_endpoint": "http://127.0.0.1:5/v1/"}
+LAB_URLS: dict[str, t.Any] = {"compute_endpoint": "http://127.0.0.1:5/compute/v1/", "container_endpoint": "http://127.0.0.1:5/v1/"}
 FAR_KEY = {"client_email": EMAIL, "token_uri": "https://oauth2.googleapis.com/token"}
 
 
