@@ -57,6 +57,24 @@ else:
                 raise InvalidInput(f"{self._source}: no usable credentials: {error}", code="credentials") from None
             return signer.sign(message)
 
+
+def _unaltered(request: t.Any) -> t.Any:
+    """As the authentication of a session, keeps requests from putting a password of ~/.netrc in the token's place."""
+    return request
+
+
+def _session(*, proxies: bool) -> requests.Session:
+    """A session without connections. Preparing a request fills caches that every later one in a fork finds filled."""
+    session = requests.Session()
+    session.trust_env = proxies
+    session.auth = _unaltered
+    session.prepare_request(requests.Request("GET", "http://localhost/?a=b", json={}))
+    return session
+
+
+#: By whether the environment's proxies are heeded. Made when this is imported: every task is a fork of the controller.
+_SESSIONS = {} if IMPORT_ERROR else {proxies: _session(proxies=proxies) for proxies in (True, False)}
+
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 KINDS = ("application", "machineaccount", "serviceaccount", "accesstoken")
 
@@ -102,13 +120,14 @@ def settle(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The parameters, with what a running lab supplies where ``environment`` is lab and nothing else was said."""
     settled = dict(params)
     if settled.get("environment") == "lab":
-        settings = endpoints.lab_settings()
         kinds = ("auth_kind", "service_account_file", "service_account_contents", "access_token")
         supplied = set(ENVIRONMENT) - {"environment"}
         if any(settled.get(option) for option in kinds):
             supplied -= set(kinds)
-        for option in supplied:
-            if not settled.get(option) and settings.get(ENVIRONMENT[option]):
+        unset = [option for option in supplied if not settled.get(option)]
+        settings = endpoints.lab_settings(ENVIRONMENT[option] for option in unset)
+        for option in unset:
+            if settings.get(ENVIRONMENT[option]):
                 settled[option] = settings[ENVIRONMENT[option]]
     if not settled.get("auth_kind"):
         if settled.get("access_token"):
@@ -122,11 +141,6 @@ def settle(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 #: what application default credentials depend on besides the options
 _SURROUNDINGS = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "HOME", "GCE_METADATA_HOST", "GCE_METADATA_ROOT")
-
-
-def _unaltered(request: t.Any) -> t.Any:
-    """As the authentication of a session, keeps requests from putting a password of ~/.netrc in the token's place."""
-    return request
 
 
 class Session:
@@ -148,6 +162,7 @@ class Session:
             raise PodreachError(missing_required_lib(library), code="missing-library") from IMPORT_ERROR
         self.token_addresses: dict[str, str] = {}
         self._proxies = not any(endpoints.is_loopback(url) for url in service_urls.values())
+        self.http = _SESSIONS[self._proxies]
         self._environment = params.get("environment")
         self._run_dir = run_dir
         self._secrets = secrets if secrets is not None else set()
@@ -162,17 +177,10 @@ class Session:
         identity = [params.get(name) for name in ENVIRONMENT if name != "project"]
         identity += [os.environ.get(name) for name in _SURROUNDINGS]
         self._identity = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]
-        self.http = self._plain_session()
-
-    def _plain_session(self) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = self._proxies
-        session.auth = _unaltered
-        return session
 
     def _token_request(self) -> t.Callable[..., t.Any]:
         """How google-auth asks for tokens: each address is checked when it is asked, whichever way it came to it."""
-        plain = google.auth.transport.requests.Request(self._plain_session())
+        plain = google.auth.transport.requests.Request(self.http)
 
         def send(url: str, *args: t.Any, **kwargs: t.Any) -> t.Any:
             endpoints.check(

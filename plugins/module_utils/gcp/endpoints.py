@@ -114,19 +114,21 @@ def check(environment: str | None, addresses: t.Mapping[str, str]) -> None:
             )
 
 
-def lab_settings() -> dict[str, str]:
-    """The settings that a running lab wrote for its users, from ``.lab/env``; empty if there is none.
+def lab_settings(wanted: t.Iterable[str]) -> dict[str, str]:
+    """The wanted ones of the settings that a running lab wrote for its users, in ``.lab/env``; empty if there is none.
 
     Looked for in ``$PODREACH_LAB_DIR``, else in ``.lab`` of the current directory.
     """
     path = os.path.join(os.environ.get("PODREACH_LAB_DIR") or ".lab", "env")
-    settings = {}
+    names, settings = frozenset(wanted), {}
     try:
         with open(path, encoding="utf-8") as lines:
             for line in lines:
-                name, value = _setting(line)
-                if name:
-                    settings[name] = value
+                # taking a line apart costs more than all else here
+                if line.removeprefix("export ").partition("=")[0] in names:
+                    name, value = _setting(line)
+                    if name:
+                        settings[name] = value
     except OSError:
         return {}
     return settings

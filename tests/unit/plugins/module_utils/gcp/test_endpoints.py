@@ -133,7 +133,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], No
 
 
 def test_no_lab_supplies_nothing(lab: t.Callable[[str], None]) -> None:
-    assert endpoints.lab_settings() == {}
+    assert endpoints.lab_settings(auth.ENVIRONMENT.values()) == {}
 
 
 def test_the_settings_of_a_lab(lab: t.Callable[[str], None]) -> None:
@@ -149,7 +149,8 @@ def test_the_settings_of_a_lab(lab: t.Callable[[str], None]) -> None:
         "export BROKEN='no end\n"
         "export LAST=x=y\n"
     )
-    assert endpoints.lab_settings() == {
+    wanted = ("GCP_PROJECT", "EMPTY", "SPACED", "QUOTED", "GCP_ACCESS_TOKEN", "NOTHING", "BROKEN", "LAST", "MISSING")
+    assert endpoints.lab_settings(wanted) == {
         "GCP_PROJECT": "podreach-lab",
         "EMPTY": "",
         "SPACED": "a b",
@@ -162,9 +163,9 @@ def test_another_state_directory(lab: t.Callable[..., None], tmp_path: Path, mon
     lab("export GCP_PROJECT='here'\n")
     lab("export GCP_PROJECT='there'\n", "other")
     monkeypatch.setenv("PODREACH_LAB_DIR", str(tmp_path / "other"))
-    assert endpoints.lab_settings()["GCP_PROJECT"] == "there"
+    assert endpoints.lab_settings(auth.ENVIRONMENT.values())["GCP_PROJECT"] == "there"
     monkeypatch.setenv("PODREACH_LAB_DIR", "")
-    assert endpoints.lab_settings()["GCP_PROJECT"] == "here"
+    assert endpoints.lab_settings(auth.ENVIRONMENT.values())["GCP_PROJECT"] == "here"
 
 
 LAB = (
