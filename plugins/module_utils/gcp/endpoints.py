@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import shlex
 import socket
 import typing as t
@@ -29,10 +28,6 @@ SERVICES: dict[str, tuple[str, str, str]] = {
         "https://iamcredentials.googleapis.com/v1/",
     ),
 }
-
-
-#: A line as the lab writes most of them; the rest are left to a shell's rules, which take fifty times as long.
-_SIMPLE_SETTING = re.compile(r"export (?P<name>[A-Za-z_][A-Za-z0-9_]*)='(?P<value>[^'\n]*)'\n?")
 
 
 def _host(url: str) -> str:
@@ -136,9 +131,6 @@ def lab_settings(wanted: t.Iterable[str]) -> dict[str, str]:
 
 def _setting(line: str) -> tuple[str, str]:
     """Name and value of a line ``export NAME='value'``; two empty strings for any other."""
-    simple = _SIMPLE_SETTING.fullmatch(line)
-    if simple:
-        return simple["name"], simple["value"]
     try:
         words = shlex.split(line, comments=True)
     except ValueError:
