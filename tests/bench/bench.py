@@ -134,7 +134,7 @@ def report(times: dict[str, list[float]]) -> dict[str, t.Any]:
     """All figures, and which limits are missed."""
     medians = {name: median_ms(seconds) for name, seconds in times.items()}
     empty, ping = medians["empty action"], medians["ansible.builtin.ping"]
-    rows = []
+    rows: list[dict[str, t.Any]] = []
     for subject in SUBJECTS:
         milliseconds = sorted(value * 1000 for value in times[subject.name])
         median = medians[subject.name]

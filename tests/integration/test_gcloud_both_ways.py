@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What gcloud makes, the collection finds as declared; what the collection makes, gcloud describes, lists and deletes."""
+"""The collection finds what gcloud made as declared; gcloud describes, lists and deletes what the collection made."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ import sys
 import pytest
 
 from ansible_collections.podreach.gke.tests.integration.playbooks import BIN, ROOT, SETTINGS, Run
-from ansible_collections.podreach.gke.tests.integration.sites import changed
 
 SECONDS = 180
 
@@ -28,8 +27,9 @@ class Installed:
         self.home = directory / "home"
         self.directory.mkdir()
         self.home.mkdir()
+        settings = (*SETTINGS, "CLOUDSDK_", "PYTHON")
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith((*SETTINGS, "CLOUDSDK_", "PYTHON"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(settings)},
             "HOME": str(self.home),
             "ANSIBLE_COLLECTIONS_PATH": str(self.place),
             "ANSIBLE_NOCOLOR": "1",

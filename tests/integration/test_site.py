@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import collections
 import pathlib
+import re
 import typing as t
 
 import pytest
 
 from ansible_collections.podreach.gke.tests.integration.api import CONTAINER, MARKER, REGION, Api
+from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT
 from ansible_collections.podreach.gke.tests.integration.sites import (
     AFTER,
     BEFORE,
@@ -159,7 +161,9 @@ AWAY = "https://far.example.com/"
     {"GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT": f"{AWAY}v1/", "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": "lab@podreach-lab"},
     {"GCP_SERVICE_ACCOUNT_FILE": "far.json"},
 ], ids=["compute", "container", "iamcredentials", "token"])
-def test_a_lab_topology_does_not_leave_this_machine(variables: dict[str, str], sites: Sites, tmp_path: pathlib.Path) -> None:
+def test_a_lab_topology_does_not_leave_this_machine(
+    variables: dict[str, str], sites: Sites, tmp_path: pathlib.Path
+) -> None:
     if "GCP_SERVICE_ACCOUNT_FILE" in variables:
         key = sites.lab.key_file().read_text(encoding="utf-8").replace(sites.lab.url, AWAY.rstrip("/"))
         assert AWAY in key
@@ -316,3 +320,39 @@ def test_disruption_is_refused_then_done(sites: Sites, tmp_path: pathlib.Path) -
     assert changed(sites.site(regional, *shop, "-e", "network_allow_disruption=true"))
     network = estate(sites.lab)["podreach-lab/global/networks/shop"]
     assert network["routingConfig"]["routingMode"] == "REGIONAL"
+
+
+# ---- what the roles' READMEs say
+
+
+#: calls that only tests of changes cause, beside those that every run on an example does
+CHANGES = (
+    ("routing_mode: GLOBAL", "routing_mode: REGIONAL"),
+    ("ip_cidr_range: 10.16.4.0/22, private_ip_google_access: true", "ip_cidr_range: 10.16.4.0/22, "
+     "private_ip_google_access: false"),
+    ("ip_cidr_range: 10.17.0.0/24}", "ip_cidr_range: 10.17.0.0/23}"),
+    ("ip_cidr_range: 10.18.0.0/22, private_ip_google_access: true}",
+     "ip_cidr_range: 10.18.0.0/22, secondary_ip_ranges: [{range_name: new, ip_cidr_range: 10.50.0.0/20}]}"),
+    ("asn: 65010", "asn: 65010, keepalive_interval: 30"),
+    ('ports: ["8080-8089"]', 'ports: ["8080-8099"]'),
+    ("total_max_node_count: 6", "total_max_node_count: 7"),
+    ("{name: main, node_count: 2}", "{name: main, node_count: 3, management: {auto_upgrade: true}}"),
+    ("    autopilot: {enabled: true}", "    autopilot: {enabled: true}\n    resource_labels: {team: data}"),
+)
+
+
+def test_the_readmes_name_every_call(sites: Sites, tmp_path: pathlib.Path) -> None:
+    """Whoever grants what a README lists can create, change and delete: each call of each kind is in its table."""
+    changed(sites.site(FLEET))
+    words = ("-e", "network_allow_disruption=true", "-e", "cluster_allow_disruption=true")
+    assert changed(sites.site(edited(FLEET, tmp_path, *CHANGES), *words))
+    changed(sites.teardown(FLEET))
+    told = {role: set(re.findall(r"`([A-Za-z.]+)`", (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")))
+            for role in ("network", "cluster")}
+    calls = {item["method_id"] for item in sites.lab.requests() if item["method_id"]}
+    assert len(calls) >= 30
+    for call in sorted(calls):
+        service, _dot, name = call.partition(".")
+        name = name.removeprefix("projects.").removeprefix("locations.")
+        assert name in told["network"] | told["cluster"], call
+        assert service == "compute" or name in told["cluster"], call

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A topology cut in slices, as AWX cuts it, that run side by side: together they make what one run makes.
 
-ansible-runner does not slice; AWX does, in ``Inventory.get_script_data``: the hosts in the order of their names, of which
-slice i of n takes ``hosts[i::n]``; groups keep their variables, and of their hosts those of the slice.
+ansible-runner does not slice; AWX does, in ``Inventory.get_script_data``: the hosts in the order of their names, of
+which slice i of n takes ``hosts[i::n]``; groups keep their variables, and of their hosts those of the slice.
 https://github.com/ansible/awx/blob/devel/awx/main/models/inventory.py
 """
 
@@ -19,7 +19,16 @@ import pytest
 import yaml
 
 from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT, Playbooks, Run
-from ansible_collections.podreach.gke.tests.integration.sites import AFTER, FLEET, Json, Sites, changed, differences, estate, failures
+from ansible_collections.podreach.gke.tests.integration.sites import (
+    AFTER,
+    FLEET,
+    Json,
+    Sites,
+    changed,
+    differences,
+    estate,
+    failures,
+)
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 SITE = ROOT / "playbooks" / "site.yml"
@@ -143,7 +152,8 @@ def test_a_cluster_does_not_wait_for_ever(sites: Sites) -> None:
     run = sites.site(cluster, "-e", "cluster_prerequisite_timeout=3")
     assert run.rc != 0
     assert time.monotonic() - began > 3
-    assert "network projects/podreach-lab/global/networks/aws-internal-connect does not exist" in failures(run)["test-cluster"]
+    missing = "network projects/podreach-lab/global/networks/aws-internal-connect does not exist"
+    assert missing in failures(run)["test-cluster"]
     assert sites.lab.mutating() == []
 
 
