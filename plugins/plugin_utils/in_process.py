@@ -99,6 +99,9 @@ class InProcessAction(ActionBase):
         value = variables.get("ansible_python_interpreter")
         if value is None:
             value = C.config.get_config_value("INTERPRETER_PYTHON", variables={})
+        if str(value).strip("{ }") == "ansible_playbook_python":
+            # what every host of a topology says: a template costs as much as all the rest of this decision
+            return sys.executable
         return str(plain(self._templar.template(value)) or "")
 
     def _as_module(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -29,7 +29,13 @@ except ImportError:
     requests = None  # type: ignore[assignment]  # only the name must exist
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
-RETRIED_TEXTS = ("peering operation in progress", "route operation in progress", "incompatible operation")
+RETRIED_TEXTS = (
+    "peering operation in progress",
+    "route operation in progress",
+    "incompatible operation",
+    # as the container API passes on compute's resourceNotReady
+    "is not ready",
+)
 #: Seconds that one request may take to answer.
 ANSWER_TIME = 60
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.

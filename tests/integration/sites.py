@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running the collection's own playbooks on a topology, and comparing what is in the lab afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing as t
+
+import requests
+
+from ansible_collections.podreach.gke.tests.integration.playbooks import (
+    BIN,
+    HERE,
+    ROOT,
+    SETTINGS,
+    Playbooks,
+    Run,
+    Started,
+)
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+Json = dict[str, t.Any]
+
+EXAMPLES = ROOT / "examples"
+AFTER = EXAMPLES / "pods-to-aws.podreach.yml"
+BEFORE = EXAMPLES / "pods-to-aws-before.podreach.yml"
+FLEET = EXAMPLES / "fleet.podreach.yml"
+PROJECTS = ("podreach-lab", "podreach-peer")
+#: Fields that say when or in which order things were made, or where the lab listens; and what Google fills in.
+PASSING = frozenset({
+    *("id", "creationTimestamp", "createTime", "fingerprint", "labelFingerprint", "etag", "selfLinkWithId"),
+    *("endpoint", "privateEndpoint", "publicEndpoint", "controlPlaneEndpointsConfig", "masterAuth"),
+    "instanceGroupUrls",
+})
+LISTS = {
+    "networks": "/compute/v1/projects/{}/global/networks",
+    "subnetworks": "/compute/v1/projects/{}/aggregated/subnetworks",
+    "routers": "/compute/v1/projects/{}/aggregated/routers",
+    "firewalls": "/compute/v1/projects/{}/global/firewalls",
+    "clusters": "/v1/projects/{}/locations/-/clusters",
+}
+
+
+@dataclasses.dataclass
+class Sites:
+    """Runs playbooks with their own command line, from a directory and a home of its own."""
+
+    lab: Lab
+    directory: pathlib.Path
+    number: int = 0
+
+    def start(self, playbook: pathlib.Path | str, *arguments: str, env: t.Mapping[str, str | None] | None = None,
+              program: str = "ansible-playbook") -> Started:
+        """Begin ``ansible-playbook PLAYBOOK ARGUMENTS``; in ``env`` None takes a variable away."""
+        self.number += 1
+        where = self.directory / f"site-{self.number}"
+        (where / "home").mkdir(parents=True)
+        environment: dict[str, str | None] = {
+            **{name: value for name, value in os.environ.items() if not name.startswith((*SETTINGS, "CLOUDSDK_"))},
+            **self.lab.env,
+            "HOME": str(where / "home"),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PODREACH_RECORD": str(where / "record"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_NOCOLOR": "1",
+            **(env or {}),
+        }
+        process = subprocess.Popen(
+            [sys.executable, str(BIN / program), str(playbook), *arguments],
+            cwd=where,
+            env={name: value for name, value in environment.items() if value is not None},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        return Started(process, where)
+
+    def run(self, playbook: pathlib.Path | str, *arguments: str, **keywords: t.Any) -> Run:
+        return Playbooks.finish(self.start(playbook, *arguments, **keywords))
+
+    def site(self, topology: pathlib.Path | str, *arguments: str, **keywords: t.Any) -> Run:
+        return self.run(ROOT / "playbooks" / "site.yml", "-i", str(topology), *arguments, **keywords)
+
+    def teardown(self, topology: pathlib.Path | str, *arguments: str, **keywords: t.Any) -> Run:
+        return self.run(ROOT / "playbooks" / "teardown.yml", "-i", str(topology), *arguments, **keywords)
+
+
+def changed(run: Run) -> list[str]:
+    """Host and task of everything that changed something; the run must have ended well."""
+    assert run.rc == 0, run.output
+    return [f"{record.host}: {record.task}" for record in run.records if record.result.get("changed")]
+
+
+def failures(run: Run) -> dict[str, str]:
+    """What failed, by host."""
+    return {record.host: str(record.result["msg"]) for record in run.records if record.failed}
+
+
+def estate(lab: Lab) -> dict[str, Json]:
+    """All that users make in the lab's projects, by path; without what differs between two that are the same."""
+    http = requests.Session()
+    http.trust_env = False
+    http.headers["authorization"] = f"Bearer {lab.token()}"
+    found = {}
+    for project in PROJECTS:
+        for kind, path in LISTS.items():
+            reply = http.get(lab.url + path.format(project), timeout=30)
+            assert reply.ok, reply.text
+            for item in items(reply.json(), kind):
+                found[lasting(item["selfLink"].split("/projects/", 1)[1])] = lasting(item)
+    return found
+
+
+def items(answer: Json, kind: str) -> list[Json]:
+    listed = answer.get(kind if kind == "clusters" else "items") or []
+    if isinstance(listed, dict):
+        return [item for scope in listed.values() for item in scope.get(kind, [])]
+    return list(listed)
+
+
+def lasting(value: t.Any) -> t.Any:
+    """A value without passing fields and random parts of names, at every depth; lists in one order."""
+    if isinstance(value, str):
+        return re.sub(r"(gke-[-a-z]+)-[0-9a-f]{8}\b", r"\1-RANDOM", value)
+    if isinstance(value, dict):
+        return {key: lasting(item) for key, item in value.items() if key not in PASSING}
+    if isinstance(value, list):
+        return sorted((lasting(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+    return value
+
+
+def differences(one: t.Any, other: t.Any, where: str = "") -> list[str]:
+    """What two estates do not have in common, each with its place."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [line for key in keys for line in differences(one.get(key), other.get(key), f"{where}/{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for number, (a, b) in pairs for line in differences(a, b, f"{where}[{number}]")]
+    return [] if one == other else [f"{where}: {one!r}, {other!r}"]

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection finds what gcloud made as declared; gcloud describes, lists and deletes what the collection made."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+
+import pytest
+
+from ansible_collections.podreach.gke.tests.integration.sites import AFTER, BEFORE, Sites, changed, estate
+from ansible_collections.podreach.gke.tests.integration.test_gcloud_conformance import (
+    NETWORK,
+    REGION,
+    SUBNET_1,
+    SUBNET_2,
+    Gcloud,
+)
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("gcloud") is None, reason="gcloud is not installed; that both find each other's work cannot be tried"
+)
+
+ROUTER = f"{NETWORK}-router"
+CLUSTER = "test-cluster"
+VPC = [
+    f"compute networks create {NETWORK} --subnet-mode=custom",
+    f"compute networks subnets create {SUBNET_1} --network={NETWORK} --region={REGION} --range=10.1.0.0/24",
+]
+PODS = [
+    f"compute networks subnets create {SUBNET_2} --network={NETWORK} --region={REGION} --range=10.1.1.0/24"
+    " --secondary-range=subnet-2-pod=10.1.128.0/19,subnet-2-svc=10.1.160.0/22",
+]
+ROUTERS = [f"compute routers create {ROUTER} --network={NETWORK} --region={REGION} --asn=65010"]
+COMMON = (
+    f"container clusters create {CLUSTER} --region={REGION} --network={NETWORK} --num-nodes=1"
+    " --machine-type=e2-medium --enable-autorepair --enable-autoupgrade"
+)
+NATIVE = [
+    f"{COMMON} --subnetwork={SUBNET_2} --enable-ip-alias --cluster-secondary-range-name=subnet-2-pod"
+    " --services-secondary-range-name=subnet-2-svc"
+]
+ROUTES = [f"{COMMON} --subnetwork={SUBNET_1} --no-enable-ip-alias --cluster-ipv4-cidr=10.32.0.0/14"]
+
+
+@pytest.fixture
+def sites(lab: Lab, tmp_path: pathlib.Path) -> Sites:
+    return Sites(lab, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("topology", "commands"),
+    [(AFTER, [*VPC, *PODS, *ROUTERS, *NATIVE]), (BEFORE, [*VPC, *ROUTERS, *ROUTES])],
+    ids=["vpc-native", "routes-based"],
+)
+def test_site_finds_what_gcloud_made(topology: pathlib.Path, commands: list[str], sites: Sites) -> None:
+    gcloud = Gcloud(sites.lab)
+    for command in commands:
+        gcloud(command)
+    before, since = estate(sites.lab), sites.lab.seq()
+    for arguments in (("--check", "--diff"), ()):
+        run = sites.site(topology, *arguments)
+        assert changed(run) == []
+        assert "+++" not in run.output
+    assert sites.lab.mutating(since) == []
+    # nor does it delete what it did not make
+    assert changed(sites.teardown(topology)) == []
+    assert estate(sites.lab) == before
+
+
+def test_gcloud_describes_lists_and_deletes_what_site_made(sites: Sites) -> None:
+    changed(sites.site(AFTER))
+    gcloud = Gcloud(sites.lab)
+    assert gcloud.json(f"compute networks describe {NETWORK}")["description"] == "[podreach.gke]"
+    listed = gcloud.json(f"compute networks subnets list --network={NETWORK}")
+    assert {item["name"] for item in listed} == {SUBNET_1, SUBNET_2}
+    subnetwork = gcloud.json(f"compute networks subnets describe {SUBNET_2} --region={REGION}")
+    assert {item["rangeName"]: item["ipCidrRange"] for item in subnetwork["secondaryIpRanges"]} == {
+        "subnet-2-pod": "10.1.128.0/19", "subnet-2-svc": "10.1.160.0/22"}
+    assert gcloud.json(f"compute routers describe {ROUTER} --region={REGION}")["bgp"]["asn"] == 65010
+    (cluster,) = gcloud.json("container clusters list")
+    assert (cluster["name"], cluster["status"], cluster["clusterIpv4Cidr"]) == (CLUSTER, "RUNNING", "10.1.128.0/19")
+    described = gcloud.json(f"container clusters describe {CLUSTER} --region={REGION}")
+    assert described["ipAllocationPolicy"]["clusterSecondaryRangeName"] == "subnet-2-pod"
+    (pool,) = gcloud.json(f"container node-pools list --cluster={CLUSTER} --region={REGION}")
+    assert (pool["name"], pool["config"]["machineType"]) == ("default-pool", "e2-medium")
+
+    gcloud(f"container clusters delete {CLUSTER} --region={REGION}")
+    gcloud(f"compute routers delete {ROUTER} --region={REGION}")
+    gcloud(f"compute networks subnets delete {SUBNET_1} {SUBNET_2} --region={REGION}")
+    gcloud(f"compute networks delete {NETWORK}")
+    assert estate(sites.lab) == {}
+    # and there is nothing left that a teardown would stumble over
+    assert changed(sites.teardown(AFTER)) == []
