@@ -128,7 +128,7 @@ def unexpected(error: Exception) -> dict[str, t.Any]:
     where = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     message = f"Unexpected {type(error).__name__}: {error}. This is a bug in podreach.gke; please report it."
     details = PodreachError(message, code="unexpected")
-    return {**failure(details), "exception": where}
+    return {**failure(details), "changed": getattr(error, "changed", False), "exception": where}
 
 
 def run_as_module(definition: Definition) -> None:

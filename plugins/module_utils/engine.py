@@ -180,8 +180,9 @@ def converge(resources: t.Sequence[Resource], consent: Consent, *, check_mode: b
         try:
             if outcome.plan.steps:
                 _apply(outcome, consent)
-        except PodreachError as error:
-            error.changed = anything_done or outcome.changed
+        except Exception as error:
+            # whoever reports it must know that something was changed before it happened
+            error.changed = anything_done or outcome.changed  # type: ignore[attr-defined]  # ours has it, others take it
             raise
         anything_done = anything_done or outcome.changed
     return outcomes

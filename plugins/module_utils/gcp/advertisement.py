@@ -17,15 +17,17 @@ from ..errors import Refused
 from .client import relative
 
 if t.TYPE_CHECKING:
-    from .resource import GcpResource, Json
+    from .fields import Json
+from .resource import GcpResource
 
 #: Prefixes that a session may send unless its peer is known to take more.
 PREFIX_LIMIT = 100
 
 
 def subnetwork_ranges(subnetwork: Json) -> list[str]:
-    """The ranges of a subnetwork, primary first."""
-    return [subnetwork["ipCidrRange"], *(extra["ipCidrRange"] for extra in subnetwork.get("secondaryIpRanges") or [])]
+    """The IPv4 ranges of a subnetwork, primary first; an IPv6-only one has none."""
+    ranges = [subnetwork, *(subnetwork.get("secondaryIpRanges") or [])]
+    return [item["ipCidrRange"] for item in ranges if item.get("ipCidrRange")]
 
 
 def advertised(network: Json, subnetworks: t.Sequence[Json], router: Json, peer: Json) -> set[str]:
@@ -71,13 +73,18 @@ def check(
     subnetworks_then = subnetworks_now
     for sibling in resource.siblings:
         # what the same task is about to do counts too
-        if sibling.kind == "subnetwork" and sibling.planned and sibling.planned.steps and sibling.planned.after:
+        if sibling is resource or not (sibling.planned and sibling.planned.steps and sibling.planned.after):
+            continue
+        if sibling.path == network_path:
+            network_then.update(sibling.planned.after)
+        elif sibling.kind == "subnetwork":
             ahead = {**sibling.planned.after, "region": sibling.collection.rsplit("/", 1)[0]}
             if ahead.get("network", network_name).rsplit("/", 1)[-1] == network_name:
                 subnetworks_then = _replaced(subnetworks_then, ahead)
     subnetworks_then = _replaced(subnetworks_then, subnetwork)
     over = []
-    for now, then in zip(routers, _replaced(routers, router), strict=True):
+    for now in routers:
+        then = {**now, **router} if router and _key(now) == _key(router) else now
         region = relative(now["region"])[1].rsplit("/", 1)[-1]
         status = (
             client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
@@ -109,8 +116,9 @@ def _replaced(items: list[Json], changed: Json | None) -> list[Json]:
     if changed is None:
         return items
 
-    def key(item: Json) -> tuple[str, str]:
-        return item["name"], relative(item["region"])[1].rsplit("/", 1)[-1]
+    result = [{**item, **changed} if _key(item) == _key(changed) else item for item in items]
+    return result if any(_key(item) == _key(changed) for item in items) else [*result, changed]
 
-    result = [{**item, **changed} if key(item) == key(changed) else item for item in items]
-    return result if any(key(item) == key(changed) for item in items) else [*result, changed]
+
+def _key(item: Json) -> tuple[str, str]:
+    return item["name"], relative(item["region"])[1].rsplit("/", 1)[-1]

@@ -135,7 +135,8 @@ class Client:
             urls,
             project=session.project,
             timeout=params["timeout"],
-            wait=params["wait"],
+            # check mode has nothing to wait for: what is in flight is named
+            wait=params["wait"] and not call.check_mode,
             projects=params.get("projects") or ([session.project] if params.get("environment") == "cloud" else None),
             progress=call.progress,
         )

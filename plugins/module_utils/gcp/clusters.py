@@ -12,14 +12,13 @@ from __future__ import annotations
 import copy
 import typing as t
 
-from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from ..errors import Refused
+from . import cluster_rules
+from .cluster_prerequisites import Prerequisites
 from .container import ContainerResource
-from .node_pools import POOL_OPTIONS, labels, max_pods, new_pool, validate_pool
-from .pod_ranges import refuse_too_many
-from .resource import (
+from .fields import (
     Block,
     CreateOnly,
     Default,
@@ -36,6 +35,8 @@ from .resource import (
     bury,
     dig,
 )
+from .node_pools import POOL_OPTIONS, labels, max_pods, new_pool
+from .pod_ranges import refuse_too_many
 from .subnetworks import network_path
 
 SPEC = ArgumentSpec(
@@ -301,118 +302,8 @@ class Cluster(ContainerResource):
         """The node pools that the create call makes."""
         return [pool for pool in self.params.get("node_pools") or [] if pool["state"] == "present"]
 
-    # -- what can be judged without asking
-
     def validate(self) -> None:
-        self.check_name("name", self.name, 40)
-        self.check_name("location", self.params["location"])
-        for option in ("network", "subnetwork"):
-            if self.params.get(option) is not None:
-                self.check_name(option, str(Link().canonical(self.params[option])))
-        policy = self.params.get("ip_allocation_policy") or {}
-        self._validate_ranges(policy)
-        self._validate_pods(policy)
-        for number, pool in enumerate(self.pools()):
-            self.check_name(f"node_pools[{number}].name", pool["name"], 40)
-            validate_pool(self, pool, f"node_pools[{number}].")
-        if dig(self.params, "autopilot.enabled") and self.pools():
-            self.invalid("node_pools", [pool["name"] for pool in self.pools()], "Autopilot makes its own pools")
-        private = self.params.get("private_cluster_config") or {}
-        if private.get("enable_private_endpoint") and private.get("enable_private_nodes") is False:
-            self.invalid("private_cluster_config.enable_private_endpoint", True, "it needs enable_private_nodes: true")
-        disabled = dig(self.params, "network_config.default_snat_status.disabled")
-        if disabled and (policy.get("use_routes") or policy.get("use_ip_aliases") is False):
-            self.invalid(
-                "network_config.default_snat_status.disabled",
-                True,
-                "only VPC-native clusters can switch default SNAT off",
-            )
-
-    def _validate_ranges(self, policy: t.Mapping[str, t.Any]) -> None:
-        ranges = {
-            "cluster_ipv4_cidr": self.params.get("cluster_ipv4_cidr"),
-            "ip_allocation_policy.cluster_ipv4_cidr_block": policy.get("cluster_ipv4_cidr_block"),
-            "ip_allocation_policy.services_ipv4_cidr_block": policy.get("services_ipv4_cidr_block"),
-            "private_cluster_config.master_ipv4_cidr_block": dig(
-                self.params, "private_cluster_config.master_ipv4_cidr_block"
-            ),
-        }
-        for number, item in enumerate(dig(self.params, "master_authorized_networks_config.cidr_blocks") or []):
-            ranges[f"master_authorized_networks_config.cidr_blocks[{number}].cidr_block"] = item["cidr_block"]
-        exact = []
-        for option, cidr in ranges.items():
-            if cidr is None:
-                continue
-            try:
-                if (
-                    cidr.startswith("/")
-                    and option.endswith(("_cidr_block", "cluster_ipv4_cidr"))
-                    and "master" not in option
-                ):
-                    addressing.prefix_length(cidr)
-                    continue
-                network = addressing.parse(cidr)
-            except addressing.AddressingError as error:
-                self.invalid(option, cidr, str(error), code=error.code)
-                continue
-            if "authorized" not in option:
-                exact.append(addressing.Range(str(network), option))
-            if option.endswith("master_ipv4_cidr_block") and network.prefixlen != 28:
-                self.invalid(option, cidr, "the control plane's range is a /28", code="range-mask")
-        for one, other in addressing.overlaps(exact):
-            self.invalid(other.label, other.cidr, f"overlaps {one.cidr} of {one.label}", code="range-overlap")
-
-    def _validate_pods(self, policy: t.Mapping[str, t.Any]) -> None:
-        names = ("cluster_secondary_range_name", "services_secondary_range_name")
-        if policy.get("use_routes") and policy.get("use_ip_aliases"):
-            self.invalid(
-                "ip_allocation_policy.use_routes", True, "a cluster is either routes-based or VPC-native; leave one out"
-            )
-        if policy.get("use_routes") or policy.get("use_ip_aliases") is False:
-            for option in (*names, "additional_pod_ranges_config"):
-                if policy.get(option):
-                    self.invalid(
-                        f"ip_allocation_policy.{option}",
-                        policy[option],
-                        "a routes-based cluster takes no secondary ranges",
-                    )
-            for pool in self.pools():
-                if pool.get("max_pods_constraint"):
-                    self.invalid(
-                        f"node_pools: {pool['name']}: max_pods_constraint",
-                        pool["max_pods_constraint"]["max_pods_per_node"],
-                        "it needs a VPC-native cluster: every node of a routes-based one gets a /24",
-                        code="routes-based",
-                    )
-            if self.params.get("default_max_pods_constraint"):
-                self.invalid(
-                    "default_max_pods_constraint",
-                    self.params["default_max_pods_constraint"]["max_pods_per_node"],
-                    "it needs a VPC-native cluster: every node of a routes-based one gets a /24",
-                    code="routes-based",
-                )
-        for option in names:
-            if policy.get(option) is not None:
-                self.check_name(f"ip_allocation_policy.{option}", policy[option])
-        if policy.get(names[0]) and policy.get(names[0]) == policy.get(names[1]):
-            self.invalid(f"ip_allocation_policy.{names[1]}", policy[names[1]], "pods and Services need a range each")
-        for name, block in (
-            ("cluster_secondary_range_name", "cluster_ipv4_cidr_block"),
-            ("services_secondary_range_name", "services_ipv4_cidr_block"),
-        ):
-            if policy.get(name) and policy.get(block):
-                self.invalid(
-                    f"ip_allocation_policy.{block}", policy[block], f"{name} says the range already; leave one out"
-                )
-        if self.params.get("cluster_ipv4_cidr") and policy.get("cluster_ipv4_cidr_block"):
-            self.invalid(
-                "cluster_ipv4_cidr",
-                self.params["cluster_ipv4_cidr"],
-                "ip_allocation_policy.cluster_ipv4_cidr_block says it already; leave one out",
-            )
-        pods = dig(self.params, "default_max_pods_constraint.max_pods_per_node")
-        if pods is not None:
-            validate_pool(self, {"max_pods_constraint": {"max_pods_per_node": pods}}, "default ")
+        cluster_rules.validate(self)
 
     # -- ownership
 
@@ -483,16 +374,22 @@ class Cluster(ContainerResource):
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         if current is not None:
             return []
-        warnings = Prerequisites(self, after).look(check_mode=check_mode)
+        prerequisites = Prerequisites(self, after)
+        warnings = prerequisites.look(check_mode=check_mode)
+        if warnings:
+            return warnings
+        body = copy.deepcopy({**after, "location": self.params["location"]})
+        pods = prerequisites.ranges.get(dig(body, "ipAllocationPolicy.clusterSecondaryRangeName"))
+        if pods:
+            bury(body, "ipAllocationPolicy.clusterIpv4CidrBlock", pods)
         for pool in after.get("nodePools") or []:
             others = [other for other in after["nodePools"] if other is not pool]
-            body = {**after, "location": self.params["location"]}
             refuse_too_many(self, body, [(item, int(item["initialNodeCount"])) for item in (pool, *others)])
         return warnings
 
-    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
+    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
         if not self.params.get("confirm_replace"):
-            return ()
+            return None
         if not self.marked(current):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
@@ -501,91 +398,8 @@ class Cluster(ContainerResource):
                 "false too",
                 code="deletion-protected",
             )
-        creation: Plan = self._plan_creation(check_mode=False)
+        creation = self._plan_creation(check_mode=check_mode)
         why = "; ".join(difference.message.split(": ", 1)[-1] for difference in differences)
         request = Request("DELETE", self.path)
         replace = Step("replace", f"delete cluster {self.name} and make it anew ({why})", request, Grade.DESTRUCTIVE)
-        return (replace, *creation.steps)
-
-
-class Prerequisites:
-    """What must exist before a cluster can be created: its network, its subnetwork, and the ranges in it."""
-
-    def __init__(self, cluster: Cluster, body: Json) -> None:
-        self.cluster = cluster
-        self.body = body
-
-    def look(self, *, check_mode: bool) -> list[str]:
-        """Wait for them as long as the caller allows (something else may be building them); raise for what is missing.
-
-        In check mode what is missing counts as planned: a warning each.
-        """
-        cluster = self.cluster
-        missing = self.missing()
-        if missing and not check_mode and cluster.params.get("prerequisite_timeout"):
-            missing = cluster.client.wait_until(
-                self.missing, cluster.params["prerequisite_timeout"], f"{cluster.label}: waits for what it needs"
-            )
-        if missing and check_mode:
-            return [f"{cluster.label}: {what}; counted as planned." for what in missing]
-        if missing:
-            raise cluster.refused(
-                "; ".join(missing) + ": create it first, or correct the name", code="missing-prerequisite"
-            )
-        return []
-
-    def missing(self) -> list[str]:
-        """What is not there yet, in words. Raises :class:`Refused` for what is there and can never do."""
-        cluster, policy = self.cluster, self.body.get("ipAllocationPolicy") or {}
-        if self.body.get("network"):
-            network = cluster.look_at(self.body["network"])
-            if network is None:
-                return [f"network {self.body['network']} does not exist"]
-            if network.get("IPv4Range") and not policy.get("useRoutes"):
-                raise cluster.refused(
-                    f"network {network['name']} is a legacy network, and VPC-native clusters need a subnet-mode one: "
-                    "make a "
-                    "new network",
-                    code="legacy-network",
-                )
-        if not self.body.get("subnetwork"):
-            return []
-        subnetwork = cluster.look_at(self.body["subnetwork"])
-        if subnetwork is None:
-            return [f"subnetwork {self.body['subnetwork']} does not exist"]
-        named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]
-        extra = dig(cluster.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
-        ranges = {item["rangeName"]: item["ipCidrRange"] for item in subnetwork.get("secondaryIpRanges") or []}
-        missing = [
-            f"subnetwork {subnetwork['name']} has no secondary range {name} (it has {', '.join(ranges) or 'none'})"
-            for name in (*named, *extra)
-            if name and name not in ranges
-        ]
-        if not missing and named[0]:
-            self._refuse_managed(named[0])
-        return missing
-
-    def _refuse_managed(self, range_name: str) -> None:
-        """Refuse a pod range that GKE made for another cluster; one that a user made may be shared."""
-        cluster = self.cluster
-        project = self.body["subnetwork"].split("/")[1]
-        usable = cluster.client.list_all(
-            "container",
-            f"projects/{cluster.project}/aggregated/usableSubnetworks",
-            key="subnetworks",
-            filter=f"networkProjectId={project}",
-        )
-        for item in usable:
-            if item.get("subnetwork") != self.body["subnetwork"]:
-                continue
-            for extra in item.get("secondaryIpRanges") or []:
-                if extra.get("rangeName") == range_name and extra.get("status") in (
-                    "IN_USE_MANAGED_POD",
-                    "IN_USE_SERVICE",
-                ):
-                    raise cluster.refused(
-                        f"ip_allocation_policy.cluster_secondary_range_name: {range_name} is {extra['status']}: it "
-                        "cannot "
-                        "hold the pods of another cluster; take a range of your own",
-                        code="range-in-use",
-                    )
+        return Plan(None, creation.after, (replace, *creation.steps), creation.warnings)

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from ..engine import Plan
-from .resource import GcpResource, Json, dig
+from .fields import Json, dig
+from .resource import GcpResource
 
 
 class ContainerResource(GcpResource):
     """A resource of the container API, whose objects show a status while an operation changes them."""
 
     service = "container"
+    marked_by_description = False
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
         """Adopt the operation that goes on: wait for it and read again, or name it where this call does not wait."""

@@ -9,20 +9,9 @@ import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec
-from ..engine import Grade, Plan
-from .resource import (
-    Default,
-    Field,
-    Fixed,
-    GcpResource,
-    Json,
-    Kind,
-    Link,
-    Names,
-    Patch,
-    disruptive,
-    disruptive_if_less,
-)
+from ..engine import Grade, Plan, Step
+from .fields import Default, Field, Fixed, Json, Kind, Link, Names, Patch, disruptive, disruptive_if_less
+from .resource import GcpResource
 from .subnetworks import missing_network, network_path
 
 _PROTOCOLS = {
@@ -103,9 +92,13 @@ def _denied_grade(old: t.Any, new: t.Any) -> Grade:
     return Grade.SAFE if Protocols().canonical(new) == Protocols().canonical(old) else Grade.DISRUPTIVE
 
 
-def _ranges(option: str) -> Field:
-    kind = Names()
-    return Field(option, Patch(disruptive_if_less(kind)), kind, purge="purge_ranges")
+def _destinations_grade(old: t.Any, new: t.Any) -> Grade:
+    """Fewer destinations; no list at all means every destination."""
+    return Grade.DISRUPTIVE if not old else disruptive_if_less(Names())(old, new)
+
+
+def _ranges(option: str, grade: t.Callable[[t.Any, t.Any], Grade]) -> Field:
+    return Field(option, Patch(grade), Names(), purge="purge_ranges")
 
 
 def _tags(option: str) -> Field:
@@ -123,8 +116,8 @@ class FirewallRule(GcpResource):
         Field("priority", Patch(disruptive), Default(1000)),
         Field("allowed", Patch(disruptive_if_less(Protocols())), Protocols(), purge="purge_rules", encode=_protocols),
         Field("denied", Patch(_denied_grade), Protocols(), purge="purge_rules", encode=_protocols),
-        _ranges("sourceRanges"),
-        _ranges("destinationRanges"),
+        _ranges("sourceRanges", disruptive_if_less(Names())),
+        _ranges("destinationRanges", _destinations_grade),
         _tags("sourceTags"),
         _tags("targetTags"),
         _tags("sourceServiceAccounts"),
@@ -165,14 +158,10 @@ class FirewallRule(GcpResource):
                         self.invalid(
                             f"{where}.ports", port, "a port is a number up to 65535, or a range such as 8000-8100"
                         )
-        direction = self.params.get("direction") or "INGRESS"
-        wrong = {
-            "INGRESS": ("destination_ranges",),
-            "EGRESS": ("source_ranges", "source_tags", "source_service_accounts"),
-        }[direction]
-        for option in wrong:
-            if self.params.get("direction") and self.params.get(option) and direction == "EGRESS":
-                self.invalid(option, self.params[option], "an EGRESS rule has no sources; use destination_ranges")
+        if self.params.get("direction") == "EGRESS":
+            for option in ("source_ranges", "source_tags", "source_service_accounts"):
+                if self.params.get(option):
+                    self.invalid(option, self.params[option], "an EGRESS rule has no sources; use destination_ranges")
         tags = self.params.get("source_tags") or self.params.get("target_tags")
         accounts = self.params.get("source_service_accounts") or self.params.get("target_service_accounts")
         if tags and accounts:
@@ -202,3 +191,16 @@ class FirewallRule(GcpResource):
         if not body.get("allowed") and not body.get("denied"):
             raise self.refused("to create a rule, give allowed or denied", code="invalid-input")
         return body
+
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
+        if current.get("denied") and {"sourceRanges", "destinationRanges"} & set(patched):
+            # what is more for a rule that denies is less for the traffic
+            grade = Grade.DISRUPTIVE
+        return super().patch_step(current, patch, patched, grade, summary)

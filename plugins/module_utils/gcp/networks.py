@@ -12,7 +12,8 @@ from ..engine import Grade
 from ..errors import Refused
 from . import advertisement
 from .client import relative
-from .resource import Default, Field, Fixed, GcpResource, Json, Patch
+from .fields import Default, Field, Fixed, Json, Patch
+from .resource import GcpResource
 
 SPEC = ArgumentSpec(
     options={

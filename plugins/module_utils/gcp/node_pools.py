@@ -11,23 +11,8 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from .container import ContainerResource
+from .fields import Block, CreateOnly, Default, Field, Fixed, Json, Kind, Labels, Names, Number, Request, Via, bury, dig
 from .pod_ranges import refuse_too_many
-from .resource import (
-    Block,
-    CreateOnly,
-    Default,
-    Field,
-    Fixed,
-    Json,
-    Kind,
-    Labels,
-    Names,
-    Number,
-    Request,
-    Via,
-    bury,
-    dig,
-)
 
 #: What a node pool is made of; the cluster module's node_pools take the same.
 POOL_OPTIONS: dict[str, t.Any] = {
@@ -150,8 +135,8 @@ class Version(Kind):
 
 
 class MergedObject(Labels):
-    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses "
-    "agree."""
+    """An object of the API of which the caller mentions some fields, sent back whole. Numbers and absent falses
+    agree."""
 
     def canonical(self, value: t.Any) -> t.Any:
         return {key: item for key, item in (value or {}).items() if item not in (None, False, 0, "", [], "0")}
@@ -252,7 +237,8 @@ class NodePool(ContainerResource):
         now = current_node_count(self, current)
         if now == wanted:
             return plan
-        self._refuse_too_many(self.client.get("container", self.cluster_path) or {}, current, wanted)
+        if wanted > now:
+            self._refuse_too_many(self.client.get("container", self.cluster_path) or {}, current, wanted)
         request = Request("POST", f"{self.path}:setSize", {"nodeCount": wanted})
         grade = Grade.DISRUPTIVE if wanted < now else Grade.SAFE
         step = Step("update", f"resize from {now} to {wanted} nodes in each zone", request, grade, ("nodeCount",))
@@ -260,7 +246,11 @@ class NodePool(ContainerResource):
         return Plan(before, after, (*plan.steps, step), plan.warnings)
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        if current is not None or self.sibling(self.cluster_path):
+        if current is not None:
+            return []
+        coming = self.sibling(self.cluster_path)
+        if coming and coming.planned and coming.planned.steps[0].action != "update":
+            # it is about to be made, and judges its own pools
             return []
         cluster = self.client.get("container", self.cluster_path)
         if cluster is None:
@@ -284,8 +274,8 @@ class NodePool(ContainerResource):
 
 
 def current_node_count(resource: ContainerResource, pool: Json) -> int:
-    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began "
-    "with."""
+    """The nodes per zone that a pool has now: its instance groups' size where they can be read, else what it began
+    with."""
     for url in pool.get("instanceGroupUrls") or []:
         path = url.split("projects/", 1)[-1]
         group = resource.client.get("compute", f"projects/{path}")
@@ -343,8 +333,11 @@ def validate_pool(resource: ContainerResource, params: t.Mapping[str, t.Any], wh
             where + "node_count", params["node_count"], "autoscaling decides the count; use initial_node_count"
         )
     block = dig(params, "network_config.pod_ipv4_cidr_block")
-    if block and not block.startswith("/"):
+    if block:
         try:
-            addressing.parse(block)
+            if block.startswith("/"):
+                addressing.prefix_length(block)
+            else:
+                addressing.parse(block)
         except addressing.AddressingError as error:
             resource.invalid(f"{where}network_config.pod_ipv4_cidr_block", block, str(error), code=error.code)

@@ -12,7 +12,8 @@ import typing as t
 
 from .. import addressing
 from .client import relative
-from .resource import GcpResource, Json, dig
+from .fields import Json, dig
+from .resource import GcpResource
 
 
 def zones_of(cluster: Json) -> list[str]:
@@ -44,6 +45,9 @@ def refuse_too_many(resource: GcpResource, cluster: Json, counts: t.Sequence[tup
         return dig(pool, "networkConfig.podRange") or default
 
     wanted = range_of(counts[0][0])
+    if dig(counts[0][0], "networkConfig.createPodRange"):
+        # the range is made to measure
+        return
     if not dig(counts[0][0], "networkConfig.podRange") and dig(policy, "additionalPodRangesConfig.podRangeNames"):
         return
     cidr = _cidr(resource, cluster, wanted)

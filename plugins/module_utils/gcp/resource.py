@@ -15,14 +15,12 @@ import copy
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
 
 from ..arguments import ArgumentSpec, Call
 from ..engine import Grade, Plan, Step
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
-from .client import Client, relative
-
-Json = dict[str, t.Any]
+from .client import Client
+from .fields import CreateOnly, Field, Fixed, Json, Patch, Request, bury, dig, snake
 
 #: Ends the description of everything that this collection created (most of these resources have no labels).
 MARKER = "[podreach.gke]"
@@ -44,214 +42,6 @@ COMMON_SPEC = ArgumentSpec(
 )
 
 
-# -- values
-
-
-def camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", lambda found: "_" + found.group(1).lower(), name).lower()
-
-
-def to_api(value: t.Any) -> t.Any:
-    """An option's value with the API's key names; what was not given is left out."""
-    if isinstance(value, dict):
-        return {camel(k): to_api(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [to_api(v) for v in value]
-    return value
-
-
-def dig(data: t.Any, path: str) -> t.Any:
-    """The value at a dotted path, ``None`` where something on the way is missing."""
-    for key in path.split("."):
-        if not isinstance(data, dict):
-            return None
-        data = data.get(key)
-    return data
-
-
-def bury(data: Json, path: str, value: t.Any) -> None:
-    """Set the value at a dotted path, making what is missing on the way."""
-    *way, last = path.split(".")
-    for key in way:
-        data = data.setdefault(key, {})
-    data[last] = value
-
-
-class Kind:
-    """How a field's values are compared and merged. This one: plain values."""
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return value
-
-    def same(self, one: t.Any, other: t.Any) -> bool:
-        return bool(self.canonical(one) == self.canonical(other))
-
-    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
-        """What the field shall be: the wanted value, with what the caller did not mention kept unless ``exact``."""
-        return wanted
-
-    def removed(self, current: t.Any, after: t.Any) -> list[str]:
-        """What of the current value is gone afterwards, in words."""
-        return []
-
-
-class Default(Kind):
-    """A plain value that the API may leave out when it is this."""
-
-    def __init__(self, default: t.Any) -> None:
-        self.default = default
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return self.default if value is None else value
-
-
-class Block(Kind):
-    """A range that may be given as an exact CIDR, or as a size (``/14``) that any range of that size fulfils."""
-
-    def same(self, one: t.Any, other: t.Any) -> bool:
-        if isinstance(other, str) and other.startswith("/"):
-            return str(one).endswith(other)
-        return bool(one == other)
-
-
-class Number(Kind):
-    """A number that the API writes as a string (int64)."""
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return None if value is None else int(value)
-
-
-class Link(Kind):
-    """A resource's URL, in any of its forms; a bare name is the last part."""
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return None if value is None else relative(value)[1].rsplit("/", 1)[-1]
-
-
-class Names(Kind):
-    """A list of plain values whose order means nothing."""
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return sorted(value or [])
-
-    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
-        kept = [] if exact else [item for item in current or [] if item not in wanted]
-        return kept + list(dict.fromkeys(wanted))
-
-    def removed(self, current: t.Any, after: t.Any) -> list[str]:
-        return [str(item) for item in current or [] if item not in (after or [])]
-
-
-class Keyed(Kind):
-    """A list of objects told apart by a key, whose order means nothing. Unmentioned objects and fields are kept."""
-
-    def __init__(self, *key: str, exact_items: bool = False) -> None:
-        self.key = key
-        self.exact_items = exact_items
-
-    def keys(self, value: t.Any) -> dict[tuple[str, ...], Json]:
-        return {tuple(str(item.get(part, "")) for part in self.key): item for item in value or []}
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return self.keys(value)
-
-    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
-        now, want = self.keys(current), self.keys(wanted)
-        kept = [] if exact else [item for key, item in now.items() if key not in want]
-        return kept + [item if self.exact_items else {**now.get(key, {}), **item} for key, item in want.items()]
-
-    def removed(self, current: t.Any, after: t.Any) -> list[str]:
-        left = self.keys(after)
-        return [" ".join(key) for key in self.keys(current) if key not in left]
-
-
-class Labels(Kind):
-    """A map of which the caller mentions some keys."""
-
-    def canonical(self, value: t.Any) -> t.Any:
-        return value or {}
-
-    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
-        return {**(current or {}), **wanted}
-
-
-# -- how a field changes
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Set at creation only. ``because`` says why or what to do instead; ``code`` names the refusal."""
-
-    because: str = "it is fixed at creation"
-    code: str = "fixed-at-creation"
-
-
-@dataclass(frozen=True)
-class Patch:
-    """Part of the resource's patch. ``grade`` judges the change from the current to the new value."""
-
-    grade: t.Callable[[t.Any, t.Any], Grade] = lambda old, new: Grade.SAFE
-
-
-@dataclass(frozen=True)
-class Via:
-    """A call of its own: given the resource, its current object, and the new value of the field, the steps."""
-
-    steps: t.Callable[[t.Any, Json, t.Any], t.Sequence[Step]]
-
-
-@dataclass(frozen=True)
-class CreateOnly:
-    """Only the create call takes it; afterwards it says nothing (a count that autoscaling changes, say)."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field: the API's dotted path, the option at the same path in snake_case, and how it behaves."""
-
-    path: str
-    change: Fixed | Patch | Via | CreateOnly = field(default_factory=Fixed)
-    kind: Kind = field(default_factory=Kind)
-    #: the option that makes a merged list exact
-    purge: str | None = None
-    #: turns the option's value into the API's
-    encode: t.Callable[[t.Any], t.Any] = to_api
-
-    def wanted(self, params: t.Mapping[str, t.Any]) -> t.Any:
-        """The API's value for what the caller said, ``None`` if nothing was said."""
-        value = dig(params, ".".join(snake(part) for part in self.path.split(".")))
-        return None if value is None else self.encode(value)
-
-    def option(self) -> str:
-        return ".".join(snake(part) for part in self.path.split("."))
-
-
-@dataclass(frozen=True)
-class Request:
-    """A change as HTTP: where, and with which body."""
-
-    method: str
-    path: str
-    body: Json | None = None
-
-
-def disruptive_if_less(kind: Kind) -> t.Callable[[t.Any, t.Any], Grade]:
-    """A grade: taking something away may cut traffic, adding does not."""
-    return lambda old, new: Grade.DISRUPTIVE if kind.removed(old, new) else Grade.SAFE
-
-
-def disruptive(old: t.Any, new: t.Any) -> Grade:
-    return Grade.DISRUPTIVE
-
-
-# -- the resource
-
-
 class GcpResource:
     """A Google resource and what the caller wants of it. Subclasses declare; see the module's docstring."""
 
@@ -262,6 +52,8 @@ class GcpResource:
     required: t.ClassVar[tuple[str, ...]] = ()
     #: whether a patch must carry the fingerprint that was read
     fingerprinted: t.ClassVar[bool] = False
+    #: whether the description bears the mark of who created it (else a label does)
+    marked_by_description: t.ClassVar[bool] = True
 
     def __init__(self, client: Client, call: Call, params: t.Mapping[str, t.Any]) -> None:
         self.client = client
@@ -294,17 +86,17 @@ class GcpResource:
         """Add to ``errors`` what can be known to be wrong without asking anybody."""
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns "
-        "warnings."""
+        """Look at the surroundings of a change that is about to be planned. Raises :class:`Refused`; returns
+        warnings."""
         return []
 
     def creation(self, body: Json) -> Json:
         """The last word on the body of the create call."""
         return body
 
-    def steps_of_replacement(self, current: Json, differences: list[Refused]) -> tuple[Step, ...]:
-        """The steps that replace the resource where fixed fields differ; none: it is refused."""
-        return ()
+    def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
+        """The plan that replaces the resource where fixed fields differ; ``None``: it is refused."""
+        return None
 
     def removal_refusal(self, current: Json) -> Refused | None:
         """Why this object, which is ours, may not be deleted now, if so."""
@@ -452,7 +244,7 @@ class GcpResource:
             if wanted is None or isinstance(item.change, CreateOnly):
                 continue
             now = dig(current, item.path)
-            if item.path == "description" and self.marked(current):
+            if item.path == "description" and self.marked_by_description and self.marked(current):
                 wanted = f"{wanted} {MARKER}" if wanted else MARKER
             new = item.kind.merged(now, wanted, exact=bool(item.purge and self.params.get(item.purge)))
             if item.kind.same(now, new):
@@ -474,10 +266,10 @@ class GcpResource:
                 steps.extend(item.change.steps(self, current, new))
             bury(after, item.path, new)
         if fixed:
-            replacement = self.steps_of_replacement(current, fixed)
-            if not replacement:
-                raise_all(fixed)
-            return Plan(before, after, replacement)
+            replacement = self.replacement(current, fixed, check_mode=check_mode)
+            if replacement:
+                return Plan(before, replacement.after, replacement.steps, replacement.warnings)
+            raise_all(fixed)
         if patch:
             steps.insert(0, self.patch_step(current, patch, patched, grade))
         warnings = self.precheck(current, after, check_mode=check_mode) if steps else []

@@ -23,20 +23,8 @@ from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
 from ..errors import PodreachError, Timeout
 from . import advertisement
-from .resource import (
-    Default,
-    Field,
-    Fixed,
-    GcpResource,
-    Json,
-    Keyed,
-    Link,
-    Names,
-    Patch,
-    dig,
-    disruptive,
-    disruptive_if_less,
-)
+from .fields import Default, Field, Fixed, Json, Keyed, Link, Names, Patch, dig, disruptive, disruptive_if_less
+from .resource import GcpResource
 from .subnetworks import missing_network, network_path
 
 SPEC = ArgumentSpec(
@@ -65,6 +53,10 @@ SPEC = ArgumentSpec(
         "advertised_prefix_limit": {"type": "int", "default": advertisement.PREFIX_LIMIT},
     }
 )
+
+
+#: Lists of a router that are not managed here.
+HELD = ("interfaces", "bgpPeers", "nats")
 
 
 def _mode_grade(old: t.Any, new: t.Any) -> Grade:
@@ -168,6 +160,21 @@ class Router(GcpResource):
             for emptied in ("advertisedGroups", "advertisedIpRanges"):
                 plan.after["bgp"].pop(emptied, None)
         return plan
+
+    def projection(self, data: Json | None) -> Json | None:
+        shown = super().projection(data)
+        if shown is not None and data is not None:
+            # by name: a patch leaves them alone, and lost() looks whether another writer did
+            shown.update({held: sorted(item["name"] for item in data[held]) for held in HELD if data.get(held)})
+        return shown
+
+    def lost(self, plan: Plan, observed: Json | None) -> list[str]:
+        gone = super().lost(plan, observed)
+        now = self.projection(observed) or {}
+        for held in HELD:
+            left = now.get(held) or []
+            gone += [f"{held} {name}" for name in (plan.before or {}).get(held) or [] if name not in left]
+        return gone
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         return _locked(self)

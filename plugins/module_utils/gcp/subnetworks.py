@@ -15,7 +15,8 @@ from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Step
 from . import advertisement
-from .resource import Default, Field, Fixed, GcpResource, Json, Keyed, Link, Request, Via
+from .fields import Default, Field, Fixed, Json, Keyed, Link, Request, Via
+from .resource import GcpResource
 
 #: prefix lengths: https://cloud.google.com/vpc/docs/subnets#valid-ranges
 SMALLEST_RANGE, LARGEST_RANGE = 29, 4
@@ -185,11 +186,23 @@ class Subnetwork(GcpResource):
             for finding in addressing.check_subnet_range(cidr, auto_mode=bool(network.get("autoCreateSubnetworks"))):
                 if finding.severity == "error":
                     raise self.refused(finding.message, code=finding.code)
-        others = [
-            addressing.Range(cidr, f"subnetwork {item['name']} in {region_of(item)}")
+        there = {
+            (item["name"], region_of(item)): item
             for item in self.client.list_all("compute", f"projects/{path.split('/')[1]}/aggregated/subnetworks")
             if network_path(item["network"], self.project) == path
-            and (item["name"], region_of(item)) != (self.name, self.params["region"])
+        }
+        for sibling in self.siblings:
+            # what the same task is about to make or delete counts as made or deleted
+            if isinstance(sibling, Subnetwork) and sibling.planned and sibling.planned.steps:
+                key = (sibling.name, sibling.params["region"])
+                there.pop(key, None)
+                ahead = sibling.planned.after
+                if ahead and network_path(ahead["network"], self.project) == path:
+                    there[key] = ahead
+        others = [
+            addressing.Range(cidr, f"subnetwork {name} in {region}")
+            for (name, region), item in there.items()
+            if (name, region) != (self.name, self.params["region"])
             for cidr in advertisement.subnetwork_ranges(item)
         ]
         for one, other in addressing.overlaps([*own, *others]):

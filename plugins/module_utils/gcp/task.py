@@ -11,7 +11,8 @@ from ..arguments import ArgumentSpec, Call, Definition
 from ..engine import Consent, Outcome, converge
 from .auth import AUTH_SPEC
 from .client import Client
-from .resource import COMMON_SPEC, GcpResource, Json
+from .fields import Json
+from .resource import COMMON_SPEC, GcpResource
 
 BASE_SPEC = AUTH_SPEC.merge(COMMON_SPEC)
 

@@ -256,7 +256,7 @@ def test_the_option_project_is_stronger_than_the_keys(key: dict[str, t.Any]) -> 
 
 def test_the_kind_service_account_without_a_key() -> None:
     with pytest.raises(
-        InvalidInput, match="needs service_account_file .* or service_account_contents .* neither is set"
+        InvalidInput, match=r"needs service_account_file .* or service_account_contents .* neither is set"
     ):
         session_of(auth_kind="serviceaccount")
 
@@ -312,7 +312,7 @@ def test_a_key_file_that_is_no_text(tmp_path: Path) -> None:
 
 def test_a_token_that_is_refused_names_who_refused_it(key: dict[str, t.Any], server: TokenServer) -> None:
     server.refuses = True
-    with pytest.raises(PodreachError, match="No access token could be had: .*Invalid JWT Signature") as caught:
+    with pytest.raises(PodreachError, match=r"No access token could be had: .*Invalid JWT Signature") as caught:
         token_of(session_of(service_account_contents=key))
     assert f"Asked: {server.url}/token" in str(caught.value)
     assert caught.value.code == "credentials"
@@ -359,7 +359,7 @@ def test_application_default_credentials(
 
 def test_a_missing_file_of_application_default_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/adc.json")
-    with pytest.raises(InvalidInput, match="auth_kind application: no usable credentials: .*/nowhere/adc.json"):
+    with pytest.raises(InvalidInput, match=r"auth_kind application: no usable credentials: .*/nowhere/adc.json"):
         session_of()
 
 
@@ -548,7 +548,10 @@ def _nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(google.auth.transport.requests.Request, "__call__", ask)
 
 
-LAB_URLS: dict[str, t.Any] = {"compute_endpoint": "http://127.0.0.1:5/compute/v1/", "container_endpoint": "http://127.0.0.1:5/v1/"}
+LAB_URLS: dict[str, t.Any] = {
+    "compute_endpoint": "http://127.0.0.1:5/compute/v1/",
+    "container_endpoint": "http://127.0.0.1:5/v1/",
+}
 FAR_KEY = {"client_email": EMAIL, "token_uri": "https://oauth2.googleapis.com/token"}
 
 
@@ -564,13 +567,13 @@ def test_a_lab_with_one_endpoint_of_the_cloud_is_refused(missing: str) -> None:
 @pytest.mark.usefixtures("_nobody_is_asked")
 @pytest.mark.parametrize("option", sorted(LAB_URLS))
 def test_a_cloud_with_one_endpoint_of_the_lab_is_refused(option: str) -> None:
-    with pytest.raises(Refused, match="environment is cloud, but the .* API is at http://127"):
+    with pytest.raises(Refused, match=r"environment is cloud, but the .* API is at http://127"):
         for_call(environment="cloud", access_token="x", project="p", **{option: LAB_URLS[option]})
 
 
 @pytest.mark.usefixtures("_nobody_is_asked")
 def test_a_lab_does_not_fetch_tokens_elsewhere(private_key: str) -> None:
-    with pytest.raises(Refused, match="the token endpoint of the service account is at https://oauth2.googleapis.com"):
+    with pytest.raises(Refused, match=r"the token endpoint of the service account is at https://oauth2.googleapis.com"):
         for_call(environment="lab", service_account_contents={**FAR_KEY, "private_key": private_key}, **LAB_URLS)
 
 
@@ -614,14 +617,14 @@ def test_what_the_library_really_asks_is_checked_again(monkeypatch: pytest.Monke
     monkeypatch.setattr(metadata, "_GCE_METADATA_HOST", "metadata.google.internal")
     monkeypatch.setenv("GCE_METADATA_HOST", "127.0.0.1:5")
     session = session_of(environment="lab", auth_kind="machineaccount", project="p", **LAB_URLS)
-    with pytest.raises(Refused, match="environment is lab, but .*metadata.google.internal.*nothing was sent"):
+    with pytest.raises(Refused, match=r"environment is lab, but .*metadata.google.internal.*nothing was sent"):
         session.authorize({})
 
 
 @pytest.mark.usefixtures("_nobody_is_asked")
 def test_a_lab_does_not_look_for_a_metadata_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "_NO_GCE_CHECK", False)
-    with pytest.raises(Refused, match="environment is lab, but .*application default credentials"):
+    with pytest.raises(Refused, match=r"environment is lab, but .*application default credentials"):
         for_call(environment="lab", auth_kind="application", project="p", **LAB_URLS)
 
 
@@ -663,7 +666,7 @@ def test_a_lab_refuses_every_kind_of_application_default_credentials_of_the_clou
         (tmp_path / "subject").write_text("a-subject-token", encoding="utf-8")
         info = {**info, "credential_source": {"file": str(tmp_path / "subject")}}
     adc(tmp_path, monkeypatch, info)
-    with pytest.raises(Refused, match="environment is lab, but .*googleapis.com.*nothing was sent"):
+    with pytest.raises(Refused, match=r"environment is lab, but .*googleapis.com.*nothing was sent"):
         client = for_call(environment="lab", auth_kind="application", project="p", **LAB_URLS)
         client.get("compute", "projects/p/global/networks/n")
 

@@ -58,7 +58,7 @@ NEITHER = [
 def test_this_machine(url: str) -> None:
     assert endpoints.is_loopback(url)
     endpoints.check("lab", {"x": url})
-    with pytest.raises(Refused, match="environment is cloud, but x is at .*nothing was sent") as caught:
+    with pytest.raises(Refused, match=r"environment is cloud, but x is at .*nothing was sent") as caught:
         endpoints.check("cloud", {"x": url})
     assert caught.value.code == "environment-mismatch"
 
@@ -67,7 +67,7 @@ def test_this_machine(url: str) -> None:
 def test_another_machine(url: str) -> None:
     assert not endpoints.is_loopback(url)
     endpoints.check("cloud", {"x": url})
-    with pytest.raises(Refused, match="environment is lab, but x is at .*nothing was sent") as caught:
+    with pytest.raises(Refused, match=r"environment is lab, but x is at .*nothing was sent") as caught:
         endpoints.check("lab", {"x": url})
     assert caught.value.code == "environment-mismatch"
 

@@ -13,6 +13,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import defin
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
     Expected,
     Wire,
+    absent,
     google_error,
     operation,
 )
@@ -158,3 +159,50 @@ def test_shrinking_is_refused_before_any_change() -> None:
     wire = Wire(Expected("GET", PATH, subnetwork()))
     with pytest.raises(PodreachError, match="can only grow"):
         wire.run(MODULE, {**wanted(), "ip_cidr_range": "10.1.1.0/25"})
+
+
+def test_ownership() -> None:
+    params = {"name": "s", "region": "asia-northeast1", "state": "absent"}
+    assert Wire(Expected("GET", PATH, subnetwork())).fails(MODULE, params).code == "not-ours"
+    wire = Wire(
+        Expected("GET", PATH, subnetwork(description="of ours [podreach.gke]")),
+        Expected("DELETE", PATH, operation("delete", PATH)),
+        absent(PATH),
+    )
+    assert wire.run(MODULE, params)["changed"]
+
+
+def test_a_secondary_range_that_vanished_while_we_wrote_is_reported() -> None:
+    wire = Wire(
+        Expected("GET", PATH, subnetwork(SERVICES)),
+        *SURROUNDINGS,
+        patch("f1", SERVICES, PODS),
+        Expected("GET", PATH, subnetwork(PODS, fingerprint="f2")),
+    )
+    error = wire.fails(MODULE, wanted(PODS))
+    assert error.code == "lost-update"
+    assert "secondary_ip_ranges svc" in str(error)
+    assert error.changed
+
+
+def test_stale_fingerprints_are_bounded_and_each_try_reads_again() -> None:
+    wire = Wire()
+    for number in range(6):
+        wire.expected += [Expected("GET", PATH, subnetwork(fingerprint=f"f{number}")), *SURROUNDINGS]
+        body = {"fingerprint": f"f{number}", "secondaryIpRanges": [PODS]}
+        wire.expected.append(Expected("PATCH", PATH, google_error(412, "conditionNotMet"), body, 412))
+    error = wire.fails(MODULE, wanted(PODS))
+    assert error.code == "conflict"
+    assert len(set(wire.request_ids)) == 6
+    assert len(wire.sleeps) == 5
+
+
+def test_a_subnetwork_stays_in_its_network() -> None:
+    error = Wire(Expected("GET", PATH, subnetwork())).fails(MODULE, {**wanted(), "network": "m"})
+    assert error.code == "fixed-at-creation"
+
+
+def test_switching_private_access_off_needs_the_callers_word() -> None:
+    now = subnetwork(privateIpGoogleAccess=True)
+    error = Wire(Expected("GET", PATH, now)).fails(MODULE, wanted(private_ip_google_access=False))
+    assert error.code == "disruption-not-allowed"
