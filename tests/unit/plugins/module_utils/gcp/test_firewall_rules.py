@@ -72,7 +72,10 @@ def test_create() -> None:
         "logConfig": {"enable": True},
     }
     wire = Wire(
-        absent(PATH), Expected("POST", COLLECTION, operation("insert", PATH), body), Expected("GET", PATH, rule(**body))
+        absent(PATH),
+        Expected("GET", "projects/p/global/networks/n", {"name": "n"}),
+        Expected("POST", COLLECTION, operation("insert", PATH), body),
+        Expected("GET", PATH, rule(**body)),
     )
     params = {
         "name": "f",

@@ -91,9 +91,10 @@ def test_create_is_locked_too() -> None:
         "network": "projects/p/global/networks/n",
         "bgp": {"asn": 65010},
     }
+    network = Expected("GET", "projects/p/global/networks/n", {"name": "n"})
     wire = Wire(
-        absent(PATH),
-        absent(PATH),
+        *(absent(PATH), network),
+        *(absent(PATH), network),
         Expected("POST", COLLECTION, operation("insert", PATH), body),
         Expected("GET", PATH, router()),
     )
@@ -288,7 +289,8 @@ def test_the_lock_is_not_waited_for_beyond_the_timeout() -> None:
 
 def test_a_lock_directory_that_is_a_link_is_not_used(tmp_path: Path) -> None:
     (tmp_path / f"podreach-{os.getuid()}").symlink_to(tmp_path)
-    error = Wire(absent(PATH)).fails(MODULE, wanted(asn=65010))
+    network = Expected("GET", "projects/p/global/networks/n", {"name": "n"})
+    error = Wire(absent(PATH), network).fails(MODULE, wanted(asn=65010))
     assert error.code == "lock"
 
 
