@@ -25,7 +25,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.arguments import Argu
 from ansible_collections.podreach.gke.plugins.module_utils.errors import Refused
 from ansible_collections.podreach.gke.plugins.plugin_utils.in_process import InProcessAction, applied, plain
 
-PLAIN = (dict, list, str, int, float, bool, type(None))
+PLAIN: tuple[t.Any, ...] = (dict, list, str, int, float, bool, type(None))
 CENSORED = "********"
 
 values = st.recursive(
