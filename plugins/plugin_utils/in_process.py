@@ -55,6 +55,12 @@ class InProcessAction(ActionBase):
     """Base of the action plugins; a subclass names its module's :class:`Definition`."""
 
     definition: t.ClassVar[Definition]
+    _validator: t.ClassVar[ArgumentSpecValidator]
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        # here, so that it is done once in the controller and every task's fork finds it
+        super().__init_subclass__(**kwargs)
+        cls._validator = ArgumentSpecValidator(cls.definition.spec.options, **cls.definition.spec.rules())
 
     _supports_async = True
     _supports_check_mode = True
@@ -114,7 +120,7 @@ class InProcessAction(ActionBase):
 
     def _in_process(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         definition = self.definition
-        validation = ArgumentSpecValidator(definition.spec.options, **definition.spec.rules()).validate(args)
+        validation = self._validator.validate(args)
         warnings: list[str] = [warning["warning"] for warning in validation._warnings]
         secrets = set(validation._no_log_values)
         host = task_vars.get("inventory_hostname", "")

@@ -24,6 +24,7 @@ from . import auth, endpoints
 
 try:
     import requests
+    import urllib3.exceptions
 except ImportError:
     # auth.Session says which library is missing before anything here is used
     requests = None  # type: ignore[assignment]  # only the name must exist
@@ -74,19 +75,37 @@ class HttpTransport:
     def _send(self, method: str, url: str, body: dict[str, t.Any] | None, *, renew: bool) -> Answer:
         headers = {"user-agent": "podreach.gke (ansible)", "accept": "application/json"}
         self.session.authorize(headers, renew=renew)
+        payload = None if body is None else json.dumps(body).encode()
+        if payload is not None:
+            headers["content-type"] = "application/json"
+        http = self.session.http
         try:
-            response = self.session.http.request(
-                method, url, json=body, headers=headers, timeout=ANSWER_TIME, allow_redirects=False
+            # requests chooses the connection (proxies, certificates); what else it does costs as much as the request
+            wanted = requests.PreparedRequest()
+            wanted.method, wanted.url = method, url
+            settings = http.merge_environment_settings(url, {}, None, None, None)
+            proxies = settings["proxies"]
+            adapter = t.cast("requests.adapters.HTTPAdapter", http.get_adapter(url))
+            pool = adapter.get_connection_with_tls_context(wanted, settings["verify"], proxies=proxies)
+            response = pool.urlopen(
+                method,
+                adapter.request_url(wanted, proxies),
+                body=payload,
+                headers=headers,
+                timeout=ANSWER_TIME,
+                retries=False,
+                redirect=False,
             )
-        except requests.RequestException as error:
+            text = response.data
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise OSError(str(error)) from None
         try:
-            content = response.json() if response.content else {}
+            content = json.loads(text) if text else {}
         except ValueError:
             content = {}
         if not isinstance(content, dict):
             content = {}
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
+        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
 
 
 class Clock:

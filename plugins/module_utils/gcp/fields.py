@@ -193,14 +193,16 @@ class Field:
     purge: str | None = None
     #: turns the option's value into the API's
     encode: t.Callable[[t.Any], t.Any] = to_api
+    #: the option's dotted path
+    option: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "option", ".".join(snake(part) for part in self.path.split(".")))
 
     def wanted(self, params: t.Mapping[str, t.Any]) -> t.Any:
         """The API's value for what the caller said, ``None`` if nothing was said."""
-        value = dig(params, ".".join(snake(part) for part in self.path.split(".")))
+        value = dig(params, self.option)
         return None if value is None else self.encode(value)
-
-    def option(self) -> str:
-        return ".".join(snake(part) for part in self.path.split("."))
 
 
 @dataclass(frozen=True)

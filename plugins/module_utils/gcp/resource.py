@@ -254,7 +254,7 @@ class GcpResource:
             if isinstance(item.change, Fixed):
                 fixed.append(
                     self.refused(
-                        f"{item.option()} is {shown(now)} and cannot become {shown(new)}: "
+                        f"{item.option} is {shown(now)} and cannot become {shown(new)}: "
                         + item.change.because.format(name=self.name),
                         code=item.change.code,
                     )
@@ -325,7 +325,7 @@ class GcpResource:
             meant = item.kind.removed(before, dig(plan.after, item.path))
             for name in item.kind.removed(before, dig(observed, item.path)):
                 if name not in meant:
-                    gone.append(f"{item.option()} {name}")
+                    gone.append(f"{item.option} {name}")
         return gone
 
 

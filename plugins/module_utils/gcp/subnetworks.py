@@ -226,8 +226,7 @@ def network_path(network: str, project: str | None) -> str:
 
 def missing_network(resource: GcpResource, path: str, *, check_mode: bool) -> list[str]:
     """What to say if the network that a new resource shall be in is not there: refused, or planned in check mode."""
-    sibling = resource.sibling(path)
-    if (sibling and sibling.planned and sibling.planned.after) or resource.look_at(path) is not None:
+    if resource.look_at(path) is not None:
         return []
     if check_mode:
         return [f"{resource.label}: network {path} does not exist yet; counted as planned."]
