@@ -88,9 +88,10 @@ class HttpTransport:
             adapter = t.cast("requests.adapters.HTTPAdapter", http.get_adapter(url))
             pool: t.Any = adapter.get_connection_with_tls_context(wanted, settings["verify"], proxies=proxies)
             target = adapter.request_url(wanted, proxies)
-            if target == url:
+            proxy = requests.utils.select_proxy(url, proxies)
+            if proxy and target == url:
                 # a proxy that is asked for the whole URL: a tunnel through one has these already
-                headers.update(adapter.proxy_headers(requests.utils.select_proxy(url, proxies)))
+                headers.update(adapter.proxy_headers(proxy))
             response = pool.urlopen(
                 method,
                 target,
