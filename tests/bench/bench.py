@@ -118,7 +118,7 @@ def run(rounds: int, warm_up: int, directory: pathlib.Path) -> dict[str, list[fl
     found: dict[str, list[float]] = {subject.name: [] for subject in SUBJECTS}
     for line in times.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
-        name, _, number = record["task"].rpartition(" #")
+        name, _separator, number = record["task"].rpartition(" #")
         if name in found and int(number) > warm_up:
             if record["changed"]:
                 sys.exit(f"{record['task']} changed something: it does not measure an unchanged task")

@@ -92,7 +92,7 @@ class HttpTransport:
             if proxy and target == url:
                 # a proxy that is asked for the whole URL: a tunnel through one has these already
                 headers.update(adapter.proxy_headers(proxy))
-            response = pool.urlopen(
+            response = pool.request(
                 method,
                 target,
                 body=payload,

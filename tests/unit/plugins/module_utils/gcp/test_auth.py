@@ -408,7 +408,7 @@ def test_a_token_is_shared_through_the_run_directory(
 
 
 def test_without_a_run_directory_nothing_is_shared(key: dict[str, t.Any], server: TokenServer, tmp_path: Path) -> None:
-    for _ in range(2):
+    for _time in range(2):
         token_of(session_of(service_account_contents=key))
     assert server.tokens == 2
     assert list(tmp_path.iterdir()) == []
@@ -458,10 +458,10 @@ def _fetch(key: dict[str, t.Any], run_dir: Path, tokens: t.Any) -> None:
 def test_processes_side_by_side_fetch_one_token(key: dict[str, t.Any], server: TokenServer, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     tokens = context.Queue()
-    processes = [context.Process(target=_fetch, args=(key, tmp_path, tokens)) for _ in range(6)]
+    processes = [context.Process(target=_fetch, args=(key, tmp_path, tokens)) for _time in range(6)]
     for process in processes:
         process.start()
-    assert {tokens.get(timeout=30) for _ in processes} == {"token-1"}
+    assert {tokens.get(timeout=30) for _time in processes} == {"token-1"}
     for process in processes:
         process.join(30)
     assert server.tokens == 1

@@ -206,7 +206,7 @@ def test_after_the_deadline_a_request_is_sent_once() -> None:
 
 
 def test_pauses_grow_to_fifteen_seconds_and_are_jittered() -> None:
-    wires = [Stubborn(400, "resourceNotReady") for _ in range(5)]
+    wires = [Stubborn(400, "resourceNotReady") for _time in range(5)]
     for wire in wires:
         with pytest.raises(ApiError):
             wire.client(timeout=600).get("compute", NETWORK)

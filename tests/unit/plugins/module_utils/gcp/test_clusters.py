@@ -352,7 +352,7 @@ def test_what_is_missing_is_waited_for() -> None:
     wire = Wire(
         absent(PATH),
         absent(NETWORK),
-        *(expected for _ in range(8) for expected in missing),
+        *(expected for _time in range(8) for expected in missing),
         *half,
         *looks(),
         post(body(ipAllocationPolicy=BY_NAMES)),

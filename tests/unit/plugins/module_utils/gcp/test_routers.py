@@ -204,7 +204,7 @@ def test_a_peer_that_vanished_while_we_wrote_is_reported(held: str) -> None:
 
 def test_a_change_that_another_writer_undid_is_reported() -> None:
     wire = change(custom(FOREIGN), {"bgp": {"advertisedIpRanges": [FOREIGN, PODS]}}, custom(FOREIGN))
-    for _ in range(3):
+    for _time in range(3):
         wire.expected += [NO_ROUTERS, Expected("GET", PATH, custom(FOREIGN))]
     wire.expected.append(NO_ROUTERS)
     assert wire.fails(MODULE, wanted(**ADVERTISED)).code == "not-in-force"
