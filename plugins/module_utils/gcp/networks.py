@@ -9,10 +9,10 @@ import typing as t
 
 from ..arguments import ArgumentSpec
 from ..engine import Grade
-from ..errors import Refused
+from ..errors import ApiError, Refused
 from . import advertisement
 from .client import relative
-from .fields import Default, Field, Fixed, Json, Patch
+from .fields import Default, Field, Fixed, Json, Link, Patch
 from .resource import GcpResource
 
 SPEC = ArgumentSpec(
@@ -68,7 +68,25 @@ class Network(GcpResource):
         left = [path for path in left if not self.sibling(path)]
         if left:
             return self.refused(f"it still holds {', '.join(left)}: delete these first.", code="holds-others")
+        clusters = self._clusters() if current.get("subnetworks") else []
+        if clusters:
+            return self.refused(f"clusters still live in it: {', '.join(clusters)}. Delete these first.", code="in-use")
         return None
+
+    def _clusters(self) -> list[str]:
+        """The clusters of this project in this network that are there to stay; none where they may not be listed."""
+        try:
+            found = self.client.list_all("container", f"projects/{self.project}/locations/-/clusters", key="clusters")
+        except ApiError as error:
+            if error.status == 403:
+                return []
+            raise
+        paths = [
+            f"projects/{self.project}/locations/{item['location']}/clusters/{item['name']}"
+            for item in found
+            if Link().same((item.get("networkConfig") or {}).get("network") or item.get("network"), self.path)
+        ]
+        return [path for path in paths if not self.sibling(path)]
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
         if current is not None:

@@ -185,6 +185,7 @@ def test_everything_is_deleted_in_the_opposite_order() -> None:
     wire = Wire(
         *(Expected("GET", path, ALL.get(path, POOL)) for path in (P, DEFAULT_POOL_PATH, C, F, R, S)),
         Expected("GET", N, {**NETWORK, "subnetworks": [URL + S]}),
+        Expected("GET", "projects/p/locations/-/clusters", {"clusters": [CLUSTER]}),
         *made("DELETE", P, None),
         *made("DELETE", DEFAULT_POOL_PATH, None),
         *made("DELETE", C, None),
@@ -305,6 +306,18 @@ def test_two_new_subnetworks_that_overlap_are_refused(network_exists: bool) -> N
     error = wire.fails(DEFINITION, params)
     assert error.code == "range-overlap"
     assert "10.0.1.0/24 overlaps 10.0.0.0/16 of subnetwork a in r1" in str(error)
+
+
+def test_a_network_with_a_cluster_that_stays_keeps_all_that_is_in_it() -> None:
+    wire = Wire(
+        *(Expected("GET", path, ALL[path]) for path in (F, R, S)),
+        Expected("GET", N, {**NETWORK, "subnetworks": [URL + S]}),
+        Expected("GET", "projects/p/locations/-/clusters", {"clusters": [CLUSTER, {**CLUSTER, "network": "other"}]}),
+    )
+    params = {key: WANTED[key] for key in ("defaults", "networks", "subnetworks", "routers", "firewall_rules")}
+    error = wire.fails(DEFINITION, {**params, "state": "absent", "unmarked": "keep"})
+    assert error.code == "in-use"
+    assert f"clusters still live in it: {C}. Delete these first." in str(error)
 
 
 def test_what_goes_makes_room_for_what_comes() -> None:
