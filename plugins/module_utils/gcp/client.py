@@ -21,13 +21,7 @@ from urllib.parse import urlencode
 from ..arguments import Call
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout
 from . import auth, endpoints
-
-try:
-    import requests
-    import urllib3.exceptions
-except ImportError:
-    # auth.Session says which library is missing before anything here is used
-    requests = None  # type: ignore[assignment]  # only the name must exist
+from .transport import Answer, HttpTransport, Transport
 
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 RETRIED_TEXTS = (
@@ -37,81 +31,10 @@ RETRIED_TEXTS = (
     # as the container API passes on compute's resourceNotReady
     "is not ready",
 )
-#: Seconds that one request may take to answer.
-ANSWER_TIME = 60
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
 PATIENCE = 120
 #: After this many seconds a waiting task says its first line; the next ones come at doubling intervals.
 FIRST_LINE = 10
-
-
-class Answer(t.NamedTuple):
-    """What came back for one request: the status, the headers (lower case), the JSON object."""
-
-    status: int
-    headers: t.Mapping[str, str]
-    body: dict[str, t.Any]
-
-
-class Transport(t.Protocol):
-    """One request, one answer; ``OSError`` when none came. Made of requests and google-auth, or scripted in tests."""
-
-    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
-        """Send it."""
-
-
-class HttpTransport:
-    """Requests over HTTP with a Google token; a token that is refused once is renewed."""
-
-    def __init__(self, session: auth.Session) -> None:
-        self.session = session
-
-    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
-        answer = self._send(method, url, body, renew=False)
-        if answer.status == 401 and getattr(self.session.credentials, "expiry", None):
-            answer = self._send(method, url, body, renew=True)
-        return answer
-
-    def _send(self, method: str, url: str, body: dict[str, t.Any] | None, *, renew: bool) -> Answer:
-        headers = {"user-agent": "podreach.gke (ansible)", "accept": "application/json"}
-        self.session.authorize(headers, renew=renew)
-        payload = None if body is None else json.dumps(body).encode()
-        if payload is not None:
-            headers["content-type"] = "application/json"
-        http = self.session.http
-        try:
-            # requests chooses the connection (proxies, certificates); what else it does costs as much as the request
-            wanted = requests.PreparedRequest()
-            wanted.method, wanted.url = method, url
-            settings = http.merge_environment_settings(url, {}, None, None, None)
-            proxies = settings["proxies"]
-            adapter = t.cast("requests.adapters.HTTPAdapter", http.get_adapter(url))
-            pool: t.Any = adapter.get_connection_with_tls_context(wanted, settings["verify"], proxies=proxies)
-            target = adapter.request_url(wanted, proxies)
-            proxy = requests.utils.select_proxy(url, proxies)
-            if proxy and target == url:
-                # a proxy that is asked for the whole URL: a tunnel through one has these already
-                headers.update(adapter.proxy_headers(proxy))
-            response = pool.request(
-                method,
-                target,
-                body=payload,
-                headers=headers,
-                timeout=ANSWER_TIME,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-            )
-            text = response.data
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise OSError(str(error)) from None
-        try:
-            content = json.loads(text) if text else {}
-        except ValueError:
-            content = {}
-        if not isinstance(content, dict):
-            content = {}
-        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
 
 
 class Clock:

@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.errors import InvalidInput, PodreachError, Refused
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import auth, endpoints
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.client import Client, HttpTransport
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.client import Client
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.networks import SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import BASE_SPEC
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import HttpTransport
 
 EMAIL = "robot@p.iam.gserviceaccount.com"
 OTHER = "deployer@q.iam.gserviceaccount.com"

@@ -19,6 +19,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.errors import (
     Timeout,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import client as module
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import Answer
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
     Expected,
     Wire,
@@ -147,7 +148,7 @@ def test_a_lost_answer_of_a_container_read_is_asked_for_again() -> None:
 
 def test_an_answer_that_never_comes_is_an_error_after_two_minutes() -> None:
     class Silent(Wire):
-        def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> module.Answer:
+        def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
             self.asked.append((method, url))
             raise OSError("unreachable")
 
@@ -167,9 +168,9 @@ class Stubborn(Wire):
 
     def __init__(self, status: int, reason: str, message: str = "no", **headers: str) -> None:
         super().__init__()
-        self.answer = module.Answer(status, headers, google_error(status, reason, message))
+        self.answer = Answer(status, headers, google_error(status, reason, message))
 
-    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> module.Answer:
+    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
         self.asked.append((method, url))
         return self.answer
 
@@ -441,10 +442,10 @@ class Endless(Wire):
 
     end = float("inf")
 
-    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> module.Answer:
+    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> Answer:
         self.asked.append((method, url))
         status = "DONE" if self.time >= self.end else "RUNNING"
-        return module.Answer(200, {}, operation(status=status, progress=40))
+        return Answer(200, {}, operation(status=status, progress=40))
 
 
 def test_a_timeout_names_resource_operation_and_times() -> None:

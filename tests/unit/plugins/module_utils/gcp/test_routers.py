@@ -18,8 +18,8 @@ import pytest
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.engine import Consent, converge
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import routers
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.client import Answer
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import Answer
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
     Expected,
     Wire,

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Definition
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
-    client,
     clusters,
     firewall_rules,
     networks,
@@ -30,6 +29,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     subnetworks,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import Answer
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
     COMPUTE,
     CONTAINER,
@@ -77,18 +77,18 @@ class Cloud(Wire):
         self.sizes: dict[str, int] = {}
         self.changes = 0
 
-    def __call__(self, method: str, url: str, body: Json | None) -> client.Answer:
+    def __call__(self, method: str, url: str, body: Json | None) -> Answer:
         path = url.split("?")[0].removeprefix(COMPUTE).removeprefix(CONTAINER)
         if method == "GET":
             found = self.read(path)
             return (
-                client.Answer(404, {}, google_error(404, "notFound"))
+                Answer(404, {}, google_error(404, "notFound"))
                 if found is None
-                else client.Answer(200, {}, found)
+                else Answer(200, {}, found)
             )
         self.changes += 1
         self.write(method, path, copy.deepcopy(body or {}))
-        return client.Answer(200, {}, container_operation() if "/locations/" in path else operation())
+        return Answer(200, {}, container_operation() if "/locations/" in path else operation())
 
     def read(self, path: str) -> Json | None:
         if "/aggregated/" in path:

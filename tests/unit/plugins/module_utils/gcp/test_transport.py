@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.plugins.module_utils.gcp import auth, client
+from ansible_collections.podreach.gke.plugins.module_utils.gcp import auth
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import HttpTransport
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -50,9 +51,9 @@ def server() -> t.Iterator[str]:
         thread.join()
 
 
-def transport(base: str) -> client.HttpTransport:
+def transport(base: str) -> HttpTransport:
     urls = {"compute": f"{base}/compute/v1/", "container": f"{base}/v1/", "iamcredentials": f"{base}/v1/"}
-    return client.HttpTransport(auth.Session({"auth_kind": "accesstoken", "access_token": "tok", "project": "p"}, urls))
+    return HttpTransport(auth.Session({"auth_kind": "accesstoken", "access_token": "tok", "project": "p"}, urls))
 
 
 def test_a_request(server: str) -> None:

@@ -15,7 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call, Definition
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
-from ansible_collections.podreach.gke.plugins.module_utils.gcp import client
+from ansible_collections.podreach.gke.plugins.module_utils.gcp import client, transport
 
 COMPUTE = "https://compute.googleapis.com/compute/v1/"
 CONTAINER = "https://container.googleapis.com/v1/"
@@ -91,7 +91,7 @@ class Wire:
         self.time = 0.0
         self.sleeps: list[float] = []
 
-    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> client.Answer:
+    def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> transport.Answer:
         bare = url.split("?")[0].removeprefix(COMPUTE).removeprefix(CONTAINER)
         assert self.expected, f"nothing more was expected, but there came {method} {bare} {body}"
         want = self.expected.pop(0)
@@ -107,7 +107,7 @@ class Wire:
             assert {name: values[0] for name, values in query.items()} == want.query
         if isinstance(want.reply, OSError):
             raise want.reply
-        return client.Answer(want.status, want.headers, want.reply)
+        return transport.Answer(want.status, want.headers, want.reply)
 
     def now(self) -> float:
         return self.time
