@@ -103,6 +103,9 @@ class Resource(t.Protocol):
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         """A lock to hold from read to verification, where writers must not overlap."""
 
+    def word(self, option: str, value: str) -> str:
+        """How the caller gives an option, as a message says it."""
+
     def pause(self, attempt: int) -> None:
         """Let some time pass before the resource is looked at again, more with each attempt."""
 
@@ -150,8 +153,8 @@ def missing_consent(resource: Resource, plan: Plan, consent: Consent) -> list[Re
         if step.action == "replace" and consent.confirm_replace != resource.name:
             refusals.append(
                 Refused(
-                    f"{resource.label}: {step.summary}: this replaces it. Say confirm_replace: {resource.name} to do "
-                    "it.",
+                    f"{resource.label}: {step.summary}: this replaces it. Say "
+                    f"{resource.word('confirm_replace', resource.name)} to do it.",
                     code="replace-not-confirmed",
                     resource=resource.label,
                 )
@@ -160,7 +163,7 @@ def missing_consent(resource: Resource, plan: Plan, consent: Consent) -> list[Re
             refusals.append(
                 Refused(
                     f"{resource.label}: {step.summary}: this may cut traffic that flows now. "
-                    "Say allow_disruption: true to do it.",
+                    f"Say {resource.word('allow_disruption', 'true')} to do it.",
                     code="disruption-not-allowed",
                     resource=resource.label,
                 )

@@ -112,6 +112,9 @@ class InProcessAction(ActionBase):
         return str(plain(self._templar.template(value)) or "")
 
     def _as_module(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        if getattr(self._connection, "transport", None) == "local" and "PODREACH_LAB_DIR" not in os.environ:
+            # a process of its own has another working directory; it shall find the same lab
+            self._task.environment = [{"PODREACH_LAB_DIR": os.path.abspath(".lab")}, *(self._task.environment or [])]
         wrap_async = self._task.async_val and not self._connection.has_native_async
         result: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async)
         if not wrap_async:

@@ -244,7 +244,8 @@ class Session:
                 with open(path, encoding="utf-8") as file:
                     contents = file.read()
             except OSError as error:
-                raise InvalidInput(f"{where}: cannot be read: {error.strerror}", code="credentials") from None
+                hint = ". Is the lab running?" if params.get("environment") == "lab" else ""
+                raise InvalidInput(f"{where}: cannot be read: {error.strerror}{hint}", code="credentials") from None
             except UnicodeDecodeError:
                 contents = "not a text"
         if not contents:

@@ -166,6 +166,14 @@ class Client:
             except OSError as error:
                 if not again:
                     raise Conflict(f"{method} {url}: no answer: {error}", unsure=True, reason="no-answer") from None
+                if endpoints.is_loopback(url) and "refused" in str(error):
+                    raise ApiError(
+                        f"{method} {url}: nobody answers on this machine. If this is the lab's address, the lab is "
+                        "down or was started anew: start it (make lab, or ansible-playbook podreach.gke.lab), "
+                        "and source "
+                        ".lab/env again.",
+                        code="no-answer",
+                    ) from None
                 if self._clock.now() >= limit:
                     raise ApiError(f"{method} {url}: no answer: {error}", code="no-answer") from None
                 self._pause(attempt, limit, None)

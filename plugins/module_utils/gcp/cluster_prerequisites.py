@@ -37,7 +37,9 @@ class Prerequisites:
             return [f"{cluster.label}: {what}; counted as planned." for what in missing]
         if missing:
             raise cluster.refused(
-                "; ".join(missing) + ": create it first, or correct the name", code="missing-prerequisite"
+                "; ".join(missing)
+                + ": create it first (if the topology declares it, run without --limit), or correct the name",
+                code="missing-prerequisite",
             )
         return []
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import copy
 import typing as t
 
-from ..arguments import ArgumentSpec
+from ..arguments import ArgumentSpec, Call
 from ..engine import Grade, Plan, Step
 from ..errors import Refused
 from . import cluster_rules
+from .client import Client
 from .cluster_prerequisites import Prerequisites
 from .container import ContainerResource
 from .fields import (
@@ -127,10 +128,7 @@ SPEC = ArgumentSpec(
     }
 )
 
-_ROUTES_OR_ALIASES = (
-    "a cluster stays routes-based or VPC-native for good: make a new cluster beside it and move the workloads, or say "
-    "confirm_replace: {name} with deletion_protection: false to have it deleted and made anew"
-)
+_ROUTES_OR_ALIASES = "a cluster stays routes-based or VPC-native for good"
 _OWN_LABEL = {"managed-by": "podreach-gke"}
 
 
@@ -221,6 +219,18 @@ def _authorized_networks(cluster: Cluster, current: Json, wanted: Json) -> list[
     ]
 
 
+def _whole(policy: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
+    """The IP allocation policy with what it implies: names of secondary ranges, aliases; no aliases, routes."""
+    if not policy:
+        return policy
+    if policy.get("use_ip_aliases") is False:
+        return {**policy, "use_routes": True}
+    named = policy.get("cluster_secondary_range_name") or policy.get("services_secondary_range_name")
+    if named and not policy.get("use_routes"):
+        return {**policy, "use_ip_aliases": True}
+    return policy
+
+
 class Cluster(ContainerResource):
     kind = "cluster"
     fields = (
@@ -289,6 +299,14 @@ class Cluster(ContainerResource):
         Field("resourceLabels", Via(_labels), Labels(), encode=labels),
     )
 
+    def __init__(self, client: Client, call: Call, params: t.Mapping[str, t.Any]) -> None:
+        super().__init__(client, call, {**params, "ip_allocation_policy": _whole(params.get("ip_allocation_policy"))})
+
+    @property
+    def wants_routes(self) -> bool:
+        """Whether the caller wants a routes-based cluster."""
+        return bool(dig(self.params, "ip_allocation_policy.use_routes"))
+
     @property
     def collection(self) -> str:
         return f"projects/{self.project}/locations/{self.params['location']}/clusters"
@@ -313,8 +331,9 @@ class Cluster(ContainerResource):
 
     def removal_refusal(self, current: Json) -> Refused | None:
         if self.params.get("deletion_protection", True):
+            word = self.word("deletion_protection", "false")
             return self.refused(
-                "deletion_protection is on (the default): say deletion_protection: false to have it deleted",
+                f"deletion_protection is on (the default): say {word} to have it deleted",
                 code="deletion-protected",
             )
         return None
@@ -332,7 +351,12 @@ class Cluster(ContainerResource):
     def _plan_creation(self, *, check_mode: bool) -> Plan:
         plan = super()._plan_creation(check_mode=check_mode)
         extra = dig(self.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
-        return Plan(plan.before, plan.after, (*plan.steps, *_additional_pod_ranges(self, {}, extra)), plan.warnings)
+        after = dict(plan.after or {})
+        pools = plan.steps[0].request.body["cluster"].get("nodePools")
+        if pools:
+            # whole here, since these are made; of a cluster that exists, the names will do
+            after["nodePools"] = pools
+        return Plan(plan.before, after, (*plan.steps, *_additional_pod_ranges(self, {}, extra)), plan.warnings)
 
     def creation(self, body: Json) -> Json:
         policy = body.setdefault("ipAllocationPolicy", {})
@@ -340,8 +364,6 @@ class Cluster(ContainerResource):
         if extra:
             # the create call does not take them; the update call after it does
             del policy["additionalPodRangesConfig"]
-        if policy.get("useIpAliases") is False:
-            policy["useRoutes"] = True
         if not policy.get("useRoutes"):
             policy.setdefault("useIpAliases", True)
         if policy.get("clusterSecondaryRangeName") or policy.get("servicesSecondaryRangeName"):
@@ -387,6 +409,20 @@ class Cluster(ContainerResource):
             refuse_too_many(self, body, [(item, int(item["initialNodeCount"])) for item in (pool, *others)])
         return warnings
 
+    def telling(self, differences: list[Refused]) -> list[Refused]:
+        if not any(difference.code == "cluster-type-fixed" for difference in differences):
+            return differences
+        now, then = ("VPC-native", "routes-based") if self.wants_routes else ("routes-based", "VPC-native")
+        return [
+            self.refused(
+                f"it is {now} and cannot become {then} (ip_allocation_policy): {_ROUTES_OR_ALIASES}. Make a new "
+                "cluster beside it and move the workloads. Or have it deleted, with all that runs on it, and "
+                "made anew: say "
+                f"{self.word('confirm_replace', self.name)}, with deletion_protection: false.",
+                code="cluster-type-fixed",
+            )
+        ]
+
     def replacement(self, current: Json, differences: list[Refused], *, check_mode: bool) -> Plan | None:
         if not self.params.get("confirm_replace"):
             return None
@@ -394,12 +430,11 @@ class Cluster(ContainerResource):
             raise self.refused("podreach.gke did not create it, so it does not replace it", code="not-ours")
         if self.params.get("deletion_protection", True):
             raise self.refused(
-                "confirm_replace is given, but deletion_protection is on (the default): say deletion_protection: "
-                "false too",
+                "confirm_replace is given, but deletion_protection is on (the default): say "
+                f"{self.word('deletion_protection', 'false')} too",
                 code="deletion-protected",
             )
         creation = self._plan_creation(check_mode=check_mode)
-        why = "; ".join(difference.message.split(": ", 1)[-1] for difference in differences)
-        request = Request("DELETE", self.path)
-        replace = Step("replace", f"delete cluster {self.name} and make it anew ({why})", request, Grade.DESTRUCTIVE)
+        summary = f"delete cluster {self.name} and make it anew"
+        replace = Step("replace", summary, Request("DELETE", self.path), Grade.DESTRUCTIVE)
         return Plan(None, creation.after, (replace, *creation.steps), creation.warnings)

@@ -14,6 +14,7 @@ class ContainerResource(GcpResource):
     """A resource of the container API, whose objects show a status while an operation changes them."""
 
     service = "container"
+    role = "cluster"
     marked_by_description = False
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:

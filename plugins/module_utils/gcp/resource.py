@@ -47,6 +47,8 @@ class GcpResource:
 
     kind: t.ClassVar[str]
     service: t.ClassVar[str] = "compute"
+    #: the role whose inputs are this resource's options
+    role: t.ClassVar[str] = "network"
     fields: t.ClassVar[tuple[Field, ...]] = ()
     #: options that the create call cannot do without
     required: t.ClassVar[tuple[str, ...]] = ()
@@ -98,6 +100,10 @@ class GcpResource:
         """The plan that replaces the resource where fixed fields differ; ``None``: it is refused."""
         return None
 
+    def telling(self, differences: list[Refused]) -> list[Refused]:
+        """Of the fixed fields that differ, those that say what is wrong; the others follow from them."""
+        return differences
+
     def removal_refusal(self, current: Json) -> Refused | None:
         """Why this object, which is ours, may not be deleted now, if so."""
         return None
@@ -114,9 +120,10 @@ class GcpResource:
 
     def invalid(self, option: str, value: t.Any, problem: str, code: str = "invalid-input") -> None:
         """Note that an option's value is wrong, and why, and what to do."""
+        shown_value = "" if problem.startswith(repr(value)) else f"{value!r}: "
         self.errors.append(
             InvalidInput(
-                f"{self.kind} {self.name or '(no name)'}: {option}: {value!r}: {problem}",
+                f"{self.kind} {self.name or '(no name)'}: {option}: {shown_value}{problem}",
                 code=code,
                 resource=self.label if self.name else None,
             )
@@ -131,6 +138,9 @@ class GcpResource:
                 "end "
                 "with a hyphen",
             )
+
+    def word(self, option: str, value: str) -> str:
+        return f"{option}: {value} (from a role or playbook of this collection: -e {self.role}_{option}={value})"
 
     def refused(self, problem: str, code: str = "refused") -> Refused:
         return Refused(f"{self.label}: {problem}", code=code, resource=self.label)
@@ -254,8 +264,7 @@ class GcpResource:
             if isinstance(item.change, Fixed):
                 fixed.append(
                     self.refused(
-                        f"{item.option} is {shown(now)} and cannot become {shown(new)}: "
-                        + item.change.because.format(name=self.name),
+                        f"{item.option} is {shown(now)} and cannot become {shown(new)}: " + item.change.because,
                         code=item.change.code,
                     )
                 )
@@ -271,7 +280,7 @@ class GcpResource:
             replacement = self.replacement(current, fixed, check_mode=check_mode)
             if replacement:
                 return Plan(before, replacement.after, replacement.steps, replacement.warnings)
-            raise_all(fixed)
+            raise_all(self.telling(fixed))
         if patch:
             steps.insert(0, self.patch_step(current, patch, patched, grade))
         warnings = self.precheck(current, after, check_mode=check_mode) if steps else []

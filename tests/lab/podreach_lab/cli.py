@@ -146,7 +146,7 @@ def do_up(options: argparse.Namespace) -> int:
             status = start(options, directory)
             print(f"The lab is up: http://127.0.0.1:{status['port']} (pid {status['pid']}).")
     shown = os.path.relpath(directory) if directory.is_relative_to(pathlib.Path.cwd()) else str(directory)
-    print(f"For gcloud, kubectl and ansible in this shell: . {shown}/env")
+    print(f"For gcloud and ansible in this shell: . {shown}/env")
     return 0
 
 
@@ -227,7 +227,7 @@ def do_down(options: argparse.Namespace) -> int:
         print(f"No lab runs for {directory}.")
     elif running(directory) is not None or is_our_process(record["pid"]):
         stop(record["pid"])
-        print(f"The lab is down (pid {record['pid']}).")
+        print(f"The lab is down (pid {record['pid']}, {directory}).")
     else:
         print(f"No lab runs for {directory}: process {record['pid']} is gone or is not a lab.")
     if directory.is_dir():

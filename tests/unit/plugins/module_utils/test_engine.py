@@ -99,6 +99,9 @@ class Thing:
         lock: contextlib.AbstractContextManager[t.Any] | None = self.options.get("lock")
         return lock
 
+    def word(self, option: str, value: str) -> str:
+        return f"{option}: {value}"
+
     def pause(self, attempt: int) -> None:
         self.world.pauses.append(attempt)
 

@@ -310,7 +310,7 @@ def test_check_mode_of_a_creation_only_reads() -> None:
     wire = Wire(absent(PATH), *looks())
     result = wire.run(MODULE, NAMED, check_mode=True)
     assert result["changed"]
-    assert result["resource"]["nodePools"] == ["default-pool"]
+    assert result["resource"]["nodePools"] == [DEFAULT_POOL]
 
 
 # -- what must be there first
@@ -698,8 +698,7 @@ def test_replacing_is_delete_wait_create() -> None:
         ("replace", "destructive"),
         ("create", "safe"),
     ]
-    assert "useIpAliases" not in result["plan"][0]["summary"]
-    assert "ip_allocation_policy.use_ip_aliases is unset and cannot become true" in result["plan"][0]["summary"]
+    assert result["plan"][0]["summary"] == "delete cluster c and make it anew"
 
 
 @pytest.mark.parametrize(
