@@ -66,7 +66,8 @@ options:
       use_ip_aliases:
         description:
           - Whether the cluster is VPC-native, so that pods have addresses of a secondary range. This is what a new
-            cluster is unless told otherwise, and what naming a secondary range means. V(false) means the same as O(ip_allocation_policy.use_routes=true).
+            cluster is unless told otherwise, and what naming a secondary range means. V(false) means the same as
+            O(ip_allocation_policy.use_routes=true).
         type: bool
       use_routes:
         description:

@@ -355,4 +355,5 @@ def test_the_readmes_name_every_call(sites: Sites, tmp_path: pathlib.Path) -> No
         service, _dot, name = call.partition(".")
         name = name.removeprefix("projects.").removeprefix("locations.")
         assert name in told["network"] | told["cluster"], call
-        assert service == "compute" or name in told["cluster"], call
+        # the network role looks at one thing of the other API, before it deletes
+        assert service == "compute" or name in told["cluster"] | {"clusters.list"}, call
