@@ -242,10 +242,16 @@ def test_teardown_leaves_nothing(topology: pathlib.Path, sites: Sites) -> None:
 def test_teardown_heeds_deletion_protection(sites: Sites, tmp_path: pathlib.Path) -> None:
     changed(sites.site(AFTER))
     before = estate(sites.lab)
-    run = sites.teardown(edited(AFTER, tmp_path, UNPROTECTED))
+    protected = edited(AFTER, tmp_path, UNPROTECTED)
+    run = sites.teardown(protected)
     assert run.rc != 0
     assert "deletion_protection is on" in failures(run)[CLUSTER]
-    assert estate(sites.lab)[CLUSTER_PATH] == before[CLUSTER_PATH]
+    assert estate(sites.lab) == before
+    # its network keeps all that is in it, also where the network alone is torn down
+    run = sites.teardown(protected, "--limit", NETWORK)
+    assert run.rc != 0
+    assert f"clusters still live in it: projects/{CLUSTER_PATH}" in failures(run)[NETWORK]
+    assert estate(sites.lab) == before
 
 
 def unmarked_estate(api: Api) -> None:
