@@ -90,6 +90,10 @@ def _ignore(message: str) -> None:
     """Where nobody can see a line before the task ends, there is nothing to say."""
 
 
+def _nothing() -> None:
+    """No rehearsal."""
+
+
 @dataclass
 class Call:
     """One task's call of a module: what was asked, and the ways to speak while it runs.
@@ -110,12 +114,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Definition:
-    """A module: its name, its spec, and the function that answers a call with a result."""
+    """A module: its name, its spec, and the function that answers a call with a result.
+
+    ``rehearse`` is called before the controller forks for tasks: what it warms up, every task finds warm.
+    """
 
     name: str
     spec: ArgumentSpec
     execute: t.Callable[[Call], dict[str, t.Any]]
     supports_check_mode: bool = True
+    rehearse: t.Callable[[], None] = _nothing
 
 
 def failure(error: PodreachError) -> dict[str, t.Any]:

@@ -61,6 +61,10 @@ class InProcessAction(ActionBase):
         # here, so that it is done once in the controller and every task's fork finds it
         super().__init_subclass__(**kwargs)
         cls._validator = ArgumentSpecValidator(cls.definition.spec.options, **cls.definition.spec.rules())
+        for _round in range(10):
+            cls._validator.validate({})
+        with contextlib.suppress(Exception):  # it only saves time
+            cls.definition.rehearse()
 
     _supports_async = True
     _supports_check_mode = True

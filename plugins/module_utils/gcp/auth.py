@@ -64,11 +64,10 @@ def _unaltered(request: t.Any) -> t.Any:
 
 
 def _session(*, proxies: bool) -> requests.Session:
-    """A session without connections. Preparing a request fills caches that every later one in a fork finds filled."""
+    """A session without connections."""
     session = requests.Session()
     session.trust_env = proxies
     session.auth = _unaltered
-    session.prepare_request(requests.Request("GET", "http://localhost/?a=b", json={}))
     return session
 
 
@@ -176,7 +175,7 @@ class Session:
         self.project = params.get("project") or self._own_project
         identity = [params.get(name) for name in ENVIRONMENT if name != "project"]
         identity += [os.environ.get(name) for name in _SURROUNDINGS]
-        self._identity = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]
+        self._identity = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
 
     def _token_request(self) -> t.Callable[..., t.Any]:
         """How google-auth asks for tokens: each address is checked when it is asked, whichever way it came to it."""

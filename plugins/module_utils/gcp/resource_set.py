@@ -15,7 +15,7 @@ from ..errors import InvalidInput, PodreachError, raise_all
 from . import clusters, firewall_rules, networks, node_pools, routers, subnetworks
 from .client import Client
 from .resource import GcpResource
-from .task import BASE_SPEC, consent, diff, public, state, warn
+from .task import BASE_SPEC, consent, diff, public, rehearse, state, warn
 
 #: option -> the resource and the spec of its items, in the order in which they are created
 KINDS: dict[str, tuple[type[GcpResource], ArgumentSpec]] = {
@@ -101,4 +101,4 @@ def _resources(client: Client, call: Call) -> list[GcpResource]:
     return resources
 
 
-DEFINITION = Definition(name="resource_set", spec=SPEC, execute=execute)
+DEFINITION = Definition(name="resource_set", spec=SPEC, execute=execute, rehearse=rehearse)

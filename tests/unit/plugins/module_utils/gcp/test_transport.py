@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
+import time
 import typing as t
 
 import pytest
 
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import auth
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import HttpTransport
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import rehearse
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import HttpTransport, rehearsal
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -97,3 +100,21 @@ def test_the_proxies_of_the_environment_are_used_but_not_for_this_machine(
     assert "Proxy-Authorization" in asked["headers"]
     asked = transport(server)("GET", f"{server}/compute/v1/x", None).body
     assert asked["target"] == "/compute/v1/x"
+
+
+def test_a_rehearsal_asks_nobody_and_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        raise AssertionError("a connection")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    rehearsed = rehearsal()
+    began = time.monotonic()
+    for _round in range(20):
+        assert rehearsed("GET", "http://localhost/x", None)[::2] == (200, {})
+    assert time.monotonic() - began < 10
+    rehearsed.session.http.close()
+
+
+def test_a_module_rehearses_without_asking_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "create_connection", None)
+    rehearse.__wrapped__()
