@@ -416,9 +416,8 @@ class Cluster(ContainerResource):
         return [
             self.refused(
                 f"it is {now} and cannot become {then} (ip_allocation_policy): {_ROUTES_OR_ALIASES}. Make a new "
-                "cluster beside it and move the workloads. Or have it deleted, with all that runs on it, and "
-                "made anew: say "
-                f"{self.word('confirm_replace', self.name)}, with deletion_protection: false.",
+                "cluster beside it and move the workloads. Or have it deleted, with all that runs on it, and made "
+                f"anew: say {self.word('confirm_replace', self.name)}, with deletion_protection: false.",
                 code="cluster-type-fixed",
             )
         ]

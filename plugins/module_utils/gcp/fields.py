@@ -122,9 +122,8 @@ class Names(Kind):
 class Keyed(Kind):
     """A list of objects told apart by a key, whose order means nothing. Unmentioned objects and fields are kept."""
 
-    def __init__(self, *key: str, exact_items: bool = False) -> None:
+    def __init__(self, *key: str) -> None:
         self.key = key
-        self.exact_items = exact_items
 
     def keys(self, value: t.Any) -> dict[tuple[str, ...], Json]:
         return {tuple(str(item.get(part, "")) for part in self.key): item for item in value or []}
@@ -135,7 +134,7 @@ class Keyed(Kind):
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         now, want = self.keys(current), self.keys(wanted)
         kept = [] if exact else [item for key, item in now.items() if key not in want]
-        return kept + [item if self.exact_items else {**now.get(key, {}), **item} for key, item in want.items()]
+        return kept + [{**now.get(key, {}), **item} for key, item in want.items()]
 
     def removed(self, current: t.Any, after: t.Any) -> list[str]:
         left = self.keys(after)

@@ -207,8 +207,7 @@ class GcpResource:
         if not self.marked(current):
             refusal = self.refused(
                 f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), "
-                "so it "
-                "is not deleted. Delete it with the tool that made it.",
+                "so it is not deleted. Delete it with the tool that made it.",
                 code="not-ours",
             )
         if refusal and refusal.code in KEPT and self.params.get("unmarked") == "keep":
