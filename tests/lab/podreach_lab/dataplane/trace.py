@@ -171,16 +171,15 @@ async def probe_batch(
     results: list[Json] = [{"delivered": False, "source_seen": None, "replied": False} for _flow in flows]
     for item in found:
         at = tokens.get(item.seen.token, -1)
-        if at < 0 or item.out and item.device != "lo":
+        if at < 0 or item.out:
             continue
         end, flow = flows[at]
         here = item.namespace in owners.get(item.seen.destination, ())
         if not item.seen.answer:
             if here:
                 results[at] |= {"delivered": True, "source_seen": item.seen.source}
-        elif item.namespace == end.namespace and item.seen.answer in ANSWERS[flow.protocol]:
-            if item.seen.destination == flow.source:
-                results[at]["replied"] = True
+        elif item.namespace == end.namespace and item.seen.destination == flow.source:
+            results[at]["replied"] |= item.seen.answer in ANSWERS[flow.protocol]
     return results
 
 
@@ -210,14 +209,11 @@ async def trace(
     """The way there and back. `names` turns a namespace into what a user calls it."""
     plan = compiled.plan
     owners = owners_of(plan)
-    watched = [name for name in plan.namespaces if not name.startswith("pod ")]
-    watched += [name for name in {start.namespace, *owners.get(flow.destination, ())} if name.startswith("pod ")]
-    watched += [name for name in plan.namespaces if name.startswith("pod ") and name not in watched]
     taps = Taps()
     token = packets.new_token()
     before = await fabric.counters()
     try:
-        await taps.open(fabric, watched)
+        await taps.open(fabric, plan.namespaces)
         raw = await raw_socket(fabric, start.namespace)
         try:
             refused = send(raw, flow, token)
@@ -234,9 +230,8 @@ async def trace(
     counted = [item for item in answers if item.seen.answer in ANSWERS[flow.protocol]]
     back = ways.part(counted or answers, "") if answers else None
     returned = bool(counted and back and back["delivered"] and back["received_by"] == names(start.namespace))
-    reachable = there["delivered"] and (returned or flow.protocol == "udp" and returned)
     return {
-        "verdict": "reachable" if reachable else "unreachable",
+        "verdict": "reachable" if there["delivered"] and returned else "unreachable",
         "request": there,
         "reply": back,
         "answer": (counted or answers)[0].seen.answer if answers else None,
