@@ -141,9 +141,12 @@ def delete_network(call: Call) -> Body:
     network = call.get(path_of(call.project, call.params["network"]))
 
     def before() -> None:
+        for peering in network.body.get("peerings", []):
+            raise in_use("network", network.path, relative(peering["network"], call.project))
         for kind in ("compute#instance", "compute#subnetwork", "compute#router", "compute#firewall", "compute#route"):
             for item in members(call.state, network.path, kind):
-                if not (item.hidden.get("automatic") and kind in ("compute#route", "compute#subnetwork")):
+                made = item.hidden.get("automatic") or item.hidden.get("dynamic")
+                if not (made and kind in ("compute#route", "compute#subnetwork")):
                     raise in_use("network", network.path, item.path)
         for cluster in call.state.of_kind("container#cluster"):
             if cluster.hidden.get("network") == network.path:

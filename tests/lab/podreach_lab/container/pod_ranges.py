@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import cidr
-from ..compute import networks, subnetworks
+from ..compute import exchange, networks, overlaps, ranges, subnetworks
 from ..core import Call
 from ..faults import ApiFault
 from ..state import Body, Resource
@@ -34,12 +34,14 @@ def node_prefix(max_pods: int, overprovision: bool = True) -> int:
 
 def taken(call: Call, network: Resource) -> list[cidr.Range]:
     """Everything of a network that a new range must avoid."""
-    found = [owned.range for owned in subnetworks.ranges_in(call.state, network.path)]
+    found = [owned.range for owned in ranges.ranges_in(call.state, network.path)]
     found += [
         cidr.Range(item.body["destRange"])
         for item in networks.members(call.state, network.path, "compute#route")
         if not item.hidden.get("automatic")
     ]
+    for peer in exchange.active_peers(call.state, network):
+        found += [claim.range for claim in overlaps.subnet_claims(call.state, peer)]
     for cluster in call.state.of_kind(CLUSTER):
         if cluster.hidden.get("network") == network.path and cluster.hidden.get("routes"):
             found.append(cidr.Range(cluster.body["clusterIpv4Cidr"]))
