@@ -12,7 +12,7 @@ from ..compute import effective, exchange
 from ..kubernetes.facts import ClusterFacts
 from ..links import region_of_zone
 from ..places import ZONES
-from ..state import State
+from ..state import Resource, State
 from . import filter as filters
 from . import machine as hosts
 from . import mutants
@@ -99,17 +99,31 @@ def peer_link(network: str, peer: str, region: str, mtu: int) -> Link:
     )
 
 
-def peers_of(state: State, network: str) -> list[Peer]:
-    """The networks that it peers with, both sides ACTIVE, and what really crosses."""
+def peers_of(state: State, path: str) -> list[Peer]:
+    """The networks that it is connected with, and what crosses."""
+    network = state.get(path)
+    assert network is not None
     found = []
     for peer in exchange.active_peers(state, network):
-        imports = tuple(exchange.exchanged(state, peer, network))
-        exports = tuple(route for route in exchange.exchanged(state, network, peer) if route.imported)
+        imports, exports = exchange.imports(state, network, peer), exchange.exports(state, network, peer)
         if mutants.on("custom-routes-always-exchanged"):
-            imports = tuple(dataclasses.replace(route, imported=True) for route in imports)
-            exports = tuple(exchange.exchanged(state, network, peer))
-        found.append(Peer(peer, imports, exports))
+            here, there = exchanging_all(network), exchanging_all(peer)
+            imports, exports = exchange.exports(state, there, here), exchange.exports(state, here, there)
+        found.append(
+            Peer(
+                peer.path,
+                tuple(route for route in imports if route.imported),
+                tuple(route for route in exports if route.imported),
+            )
+        )
     return found
+
+
+def exchanging_all(network: Resource) -> Resource:
+    """A network whose peerings have every flag on."""
+    flags = {"exportCustomRoutes": True, "importCustomRoutes": True}
+    peerings = [item | flags for item in network.body.get("peerings", ())]
+    return dataclasses.replace(network, body=network.body | {"peerings": peerings})
 
 
 def balancers_of(state: State, facts: t.Mapping[str, ClusterFacts]) -> list[Balancer]:

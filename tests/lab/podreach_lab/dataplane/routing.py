@@ -64,7 +64,7 @@ class Peer:
     network: str
     imports: tuple[ExchangedRoute, ...]
     exports: tuple[ExchangedRoute, ...]
-    """What the other side really imports."""
+    """Both only as far as the receiving side really imports them."""
 
 
 @dataclasses.dataclass
@@ -170,7 +170,7 @@ class Router:
                     continue
                 device = peer_device(self.network.path, other.network, region)
                 for route in other.imports:
-                    if route.type == "SUBNET" and route.imported:
+                    if route.type == "SUBNET":
                         self.routing.add(table, route.dest_range, ((device, 1),))
 
     # ---- custom routes
@@ -183,7 +183,7 @@ class Router:
             found += [
                 Candidate(Range(route.dest_range), route.priority, ((device, 1),), route.origin, peer.network)
                 for route in peer.imports
-                if route.type != "SUBNET" and route.imported and route.next_hop_region in ("", region)
+                if route.type != "SUBNET" and route.only_in in ("", region)
             ]
         self.install(table, found)
 
