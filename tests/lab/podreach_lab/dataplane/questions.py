@@ -108,6 +108,8 @@ def flow_of(directory: Directory, question: t.Mapping[str, t.Any]) -> tuple[End,
     numbers = {name: int(question.get(name) or 0) for name in ("port", "source_port", "length")}
     if any(not 0 <= number <= 65535 for number in numbers.values()):
         raise BadQuestion("port, source_port and length must be between 0 and 65535")
+    if protocol == "tcp" and numbers["length"]:
+        raise BadQuestion("length is for icmp and udp: a trace of tcp sends a SYN, which is as short as it is")
     if protocol != "icmp" and not numbers["port"]:
         raise BadQuestion(f"a {protocol} flow needs a port")
     to = directory.address(str(question.get("to", "")))
