@@ -33,9 +33,8 @@ def tell(story: Teller, own_vm: str) -> None:
 
 def cluster(story: Teller, name: str, ranges: str) -> None:
     """A cluster with one pod that has curl."""
-    story.type(
-        f"gcloud container clusters create {name} {ZONE} --num-nodes=2 --network={NETWORK} --subnetwork={SUBNET} {ranges}"
-    )
+    where = f"--network={NETWORK} --subnetwork={SUBNET}"
+    story.type(f"gcloud container clusters create {name} {ZONE} --num-nodes=2 {where} {ranges}")
     story.type(f"gcloud container clusters get-credentials {name} {ZONE}")
     story.type(f"kubectl run {POD} --image=curlimages/curl --command -- sleep infinity")
     story.type(f"kubectl wait --for=condition=Ready pod/{POD} --timeout=20s")

@@ -10,6 +10,7 @@ POST /_lab/faults                  InjectedFault's fields; DELETE removes all
 POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed
 POST /_lab/token                   {"account": "lab"} -> a token of that account
 POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0, "pending": 0.0}
+POST /_lab/recording               {"on": true}: the log keeps the bodies of requests too
 POST /_lab/trace                   {"from", "to", "protocol", "port", ...}: the way of one packet and of its answer
 POST /_lab/probes                  {"flows": [as for trace]}: what became of each, all sent at once
 POST /_lab/settle                  wait until the packets follow what has happened
@@ -156,6 +157,11 @@ def latency(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     return {"profile": clock.profile, "scale": clock.scale, "pending": clock.pending}
 
 
+def recording(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    lab.recording = bool(body.get("on", True))
+    return {"on": lab.recording}
+
+
 async def trace(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     return await around.questions.trace(body)
 
@@ -180,6 +186,7 @@ ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Around], Json | t.Awa
     ("POST", "/_lab/routerStatus"): router_status,
     ("POST", "/_lab/token"): token,
     ("POST", "/_lab/latency"): latency,
+    ("POST", "/_lab/recording"): recording,
     ("POST", "/_lab/trace"): trace,
     ("POST", "/_lab/probes"): probes,
     ("POST", "/_lab/settle"): settle,
