@@ -81,7 +81,7 @@ def add_network(
     routing = Router(network, members, peers, balancers, regions).build()
     table = filters.router_rules(network.path, members, layers, sources, balancers)
     compiled.plan.namespaces[network.namespace] = Namespace(
-        routes=frozenset(routing.routes),
+        routes=routing.routes,
         rules=frozenset(routing.rules),
         forwards=True,
         keeps_ttl=True,

@@ -71,15 +71,22 @@ class Peer:
 class Routing:
     """What goes into the router's namespace; `why` says of a route to nowhere what it means."""
 
-    routes: set[Route] = dataclasses.field(default_factory=set)
+    by_range: dict[tuple[int, str], Route] = dataclasses.field(default_factory=dict)
     rules: set[Rule] = dataclasses.field(default_factory=set)
     why: dict[tuple[int, str], tuple[str, str]] = dataclasses.field(default_factory=dict)
     """(table, destination) -> reason, detail."""
 
+    @property
+    def routes(self) -> frozenset[Route]:
+        return frozenset(self.by_range.values())
+
     def add(self, table: int, to: Range | str, hops: Hops, reason: tuple[str, str] = ("", "")) -> None:
-        self.routes.add(Route(str(to), hops or NOWHERE, table))
+        """A later route to the same range takes the place of an earlier one: what is assigned, of what is not."""
+        where = (table, str(to))
+        self.by_range[where] = Route(str(to), hops or NOWHERE, table)
+        self.why.pop(where, None)
         if not hops or hops == NOWHERE:
-            self.why[(table, str(to))] = reason
+            self.why[where] = reason
 
 
 def peer_device(network: str, peer: str, region: str) -> str:
