@@ -40,7 +40,7 @@ def test_choice(rivals: list[Candidate], winners: list[str]) -> None:
 def test_sets_without_overlaps() -> None:
     assert ranges(["10.0.0.0/8", "10.1.0.0/16", "192.168.0.1/32"]) == "{ 10.0.0.0/8, 192.168.0.1/32 }"
     assert ranges(["0.0.0.0/0", "10.0.0.0/8"]) == ""
-    assert ports(["443", "80", "81-90", "85-100"]) == "{ 80-100, 443 }"
+    assert ports([(443, 443), (80, 80), (81, 90), (85, 100)]) == "{ 80-100, 443 }"
 
 
 def test_a_drop_has_a_counter_with_a_meaning() -> None:

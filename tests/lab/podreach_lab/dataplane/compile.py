@@ -42,13 +42,14 @@ def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts]) -> Compiled:
     links: set[Link] = set()
     found = compiled.plan.namespaces
     mtus = {network.path: network.mtu for network in all_networks.values()}
-    sources = filters.Members(everyone)
     regions = {card.region for machine in everyone for card in machine.cards}
     peers = {path: peers_of(state, path) for path in all_networks}
     layers = layers_of(state)
     for network in all_networks.values():
         members = [(machine, card) for machine in everyone for card in machine.cards if card.network == network.path]
-        add_network(compiled, network, members, peers[network.path], balancers, regions, layers, sources)
+        add_network(
+            compiled, network, members, peers[network.path], balancers, regions, layers, sources_of(state, network.path)
+        )
         for peer in peers[network.path]:
             if network.path < peer.network:
                 mtu = min(network.mtu, mtus[peer.network])
@@ -76,7 +77,7 @@ def add_network(
     balancers: t.Sequence[Balancer],
     regions: t.Iterable[str],
     layers: t.Callable[[Machine, Card], filters.Layers],
-    sources: filters.Members,
+    sources: filters.Sources,
 ) -> None:
     routing = Router(network, members, peers, balancers, regions).build()
     table = filters.router_rules(network.path, members, layers, sources, balancers)
@@ -139,6 +140,10 @@ def balancers_of(state: State, facts: t.Mapping[str, ClusterFacts]) -> list[Bala
                     )
                 )
     return found
+
+
+def sources_of(state: State, network: str) -> filters.Sources:
+    return lambda rule: effective.primary_addresses(state, network, rule)
 
 
 def layers_of(state: State) -> t.Callable[[Machine, Card], filters.Layers]:

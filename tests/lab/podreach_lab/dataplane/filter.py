@@ -11,46 +11,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ..compute.effective import FilterRule
+from ..compute.effective import IMPLIED, VPC, FilterRule, Layer, Layer4
 from . import mutants
 from .routing import Balancer
 from .rules import Ruleset, ports, ranges, verdict_map
-from .view import Card, Machine, Range
+from .view import Card, Machine
 
 PROTOCOLS = {"tcp": "tcp", "udp": "udp", "icmp": "icmp", "esp": "esp", "ah": "ah", "sctp": "sctp", "ipip": "4"}
 ALLOWED = "meta mark set 1 return"
-Layers = t.Sequence[tuple[str, str, t.Sequence[FilterRule]]]
-"""Kind, name of the policy, its rules in order: as compute.effective gives them."""
-
-
-class Sources(t.Protocol):
-    """Who has a tag or service account in a network: primary addresses only, never alias ranges."""
-
-    def tagged(self, network: str, tags: t.Iterable[str]) -> list[str]: ...
-
-    def accounts(self, network: str, accounts: t.Iterable[str]) -> list[str]: ...
-
-
-class Members:
-    """The machines of all networks, as sources of rules."""
-
-    def __init__(self, machines: t.Sequence[Machine]) -> None:
-        self.machines = machines
-
-    def tagged(self, network: str, tags: t.Iterable[str]) -> list[str]:
-        return self._addresses(network, lambda machine: bool(machine.tags & set(tags)))
-
-    def accounts(self, network: str, accounts: t.Iterable[str]) -> list[str]:
-        return self._addresses(network, lambda machine: bool(machine.accounts & set(accounts)))
-
-    def _addresses(self, network: str, wanted: t.Callable[[Machine], bool]) -> list[str]:
-        return [
-            card.address
-            for machine in self.machines
-            if wanted(machine)
-            for card in machine.cards
-            if card.network == network
-        ]
+Layers = t.Sequence[Layer]
+Sources = t.Callable[[FilterRule], t.Sequence[str]]
+"""The addresses that a rule's source tags and accounts stand for."""
 
 
 def router_rules(
@@ -76,8 +47,8 @@ def router_rules(
         if mutants.on("no-egress-rules"):
             egress.pop(card.device)
         else:
-            direction(table, network, machine, card, "EGRESS", found, sources)
-        direction(table, network, machine, card, "INGRESS", found, sources)
+            direction(table, machine, card, "EGRESS", found, sources)
+        direction(table, machine, card, "INGRESS", found, sources)
     lines = [
         verdict_map("iifname", sending),
         f'oifname "lo" {table.drop("no-route", "")}',
@@ -107,72 +78,51 @@ def check_owned(
     table.chain(f"target_{card.device}", [f"ip daddr != {owned} {foreign}"])
 
 
-def direction(
-    table: Ruleset, network: str, machine: Machine, card: Card, way: str, layers: Layers, sources: Sources
-) -> None:
-    """One machine's chain for a direction: each layer in turn until one decides, then the implied rule."""
+def direction(table: Ruleset, machine: Machine, card: Card, way: str, layers: Layers, sources: Sources) -> None:
+    """One machine's chain for a direction: each layer in turn until one decides; the implied layer always does."""
     side = way.lower()
     lines = ["meta mark set 0"]
     last = "return" if way == "EGRESS" else "accept"
-    for at, (kind, name, rules) in enumerate(layers):
-        mine = [rule for rule in rules if rule.direction == way and not rule.disabled]
+    for at, layer in enumerate(layers):
+        mine = [rule for rule in layer.rules if rule.direction == way]
         if mutants.on("firewall-priority-reversed"):
             mine = mine[::-1]
-        statements = [line for rule in mine for line in rule_lines(table, network, kind, name, rule, sources)]
+        statements = [line for rule in mine for line in rule_lines(table, machine, layer, rule, sources)]
         if statements:
             table.chain(f"{side}_{card.device}_{at}", statements)
             lines += [f"jump {side}_{card.device}_{at}", f"meta mark 1 {last}"]
-    if way == "INGRESS":
-        lines.append(table.drop("firewall-ingress", f"{machine.name}: no rule admits it (implied deny)"))
     table.chain(f"{side}_{card.device}", lines)
 
 
-def rule_lines(
-    table: Ruleset, network: str, kind: str, policy: str, rule: FilterRule, sources: Sources
-) -> t.Iterator[str]:
+def rule_lines(table: Ruleset, machine: Machine, layer: Layer, rule: FilterRule, sources: Sources) -> t.Iterator[str]:
     """One rule as nft statements: who, what, and then its action."""
     if rule.action == "allow":
         action = ALLOWED
     elif rule.action == "deny":
         side = "firewall-ingress" if rule.direction == "INGRESS" else "firewall-egress"
-        reason = side if kind == "VPC" else "firewall-policy"
-        action = table.drop(reason, f"{policy + ': ' if policy else ''}{rule.name} denies it")
+        reason = side if layer.kind in (VPC, IMPLIED) else "firewall-policy"
+        name = f"{layer.policy}: {rule.name}" if layer.policy else rule.name
+        action = table.drop(reason, f"{name} denies it to {machine.name}")
     else:
         action = "return"
-    for who in addresses(network, rule, sources):
-        for what in matches(rule):
-            yield " ".join(filter(None, (who, what, action)))
+    for who in addresses(rule, sources):
+        for what in rule.layer4:
+            yield " ".join(filter(None, (who, match(what), action)))
 
 
-def addresses(network: str, rule: FilterRule, sources: Sources) -> t.Iterator[str]:
-    """Matches of addresses, one for each alternative; nothing when nobody can match."""
-    to = ranges(rule.dest_ranges) if rule.dest_ranges else ""
-    target = f"ip daddr {to}" if to else ""
-    if rule.direction == "EGRESS":
-        start = ranges(rule.src_ranges) if rule.src_ranges else ""
-        yield " ".join(filter(None, (f"ip saddr {start}" if start else "", target)))
+def addresses(rule: FilterRule, sources: Sources) -> t.Iterator[str]:
+    """The match of source and destination; nothing when nobody can match."""
+    found = [*rule.src_ranges, *sources(rule)] if rule.direction == "INGRESS" else list(rule.src_ranges)
+    if not found or not rule.dest_ranges:
         return
-    named = bool(rule.src_tags or rule.src_accounts)
-    found: list[str | Range] = list(rule.src_ranges)
-    if rule.src_tags:
-        found += sources.tagged(network, rule.src_tags)
-    if rule.src_accounts:
-        found += sources.accounts(network, rule.src_accounts)
-    if not found:
-        if not named:
-            yield target
-        return
-    start = ranges(found)
-    yield " ".join(filter(None, (f"ip saddr {start}" if start else "", target)))
+    start, to = ranges(found), ranges(rule.dest_ranges)
+    yield " ".join(filter(None, (f"ip saddr {start}" if start else "", f"ip daddr {to}" if to else "")))
 
 
-def matches(rule: FilterRule) -> t.Iterator[str]:
-    """Matches of protocols and ports."""
-    for protocol, wanted in rule.layer4:
-        name = protocol.lower()
-        if name == "all":
-            yield ""
-        elif wanted:
-            yield f"{name} dport {ports(wanted)}"
-        else:
-            yield f"meta l4proto {PROTOCOLS.get(name, name)}"
+def match(what: Layer4) -> str:
+    """The match of a protocol and its ports."""
+    if what.protocol == "all":
+        return ""
+    if what.ports:
+        return f"{what.protocol} dport {ports(what.ports)}"
+    return f"meta l4proto {PROTOCOLS.get(what.protocol, what.protocol)}"

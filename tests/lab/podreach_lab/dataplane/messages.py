@@ -26,8 +26,8 @@ RTM_NEWRULE, RTM_DELRULE = 32, 33
 REQUEST, REPLACE, EXCLUSIVE, CREATE = 0x1, 0x100, 0x200, 0x400
 IFF_UP, IFF_NOARP = 0x1, 0x80
 AF_INET = 2
-RTN_UNICAST, RTN_UNREACHABLE = 1, 7
-SCOPE_UNIVERSE, SCOPE_LINK, SCOPE_NOWHERE = 0, 253, 255
+RTN_UNICAST, RTN_LOCAL, RTN_UNREACHABLE = 1, 2, 7
+SCOPE_UNIVERSE, SCOPE_LINK, SCOPE_HOST, SCOPE_NOWHERE = 0, 253, 254, 255
 TABLE_IN_ATTRIBUTE = 252
 TO_TABLE = 1
 PROTOCOL = 77
@@ -142,18 +142,21 @@ def route_message(held: Held, namespace: str, adding: bool, route: Route, number
         multipath = [{"oif": index, "hops": weight - 1, "flags": 0, "attrs": []} for index, weight in hops]
         attributes.append(("RTA_MULTIPATH", multipath))
     kind, scope = (RTN_UNICAST, SCOPE_LINK) if hops else (RTN_UNREACHABLE, SCOPE_UNIVERSE)
+    if route.local:
+        kind, scope = RTN_LOCAL, SCOPE_HOST
     return encode(rtmsg(), RTM_NEWROUTE, CREATE | REPLACE, number, attributes, type=kind, scope=scope, **fields)
 
 
 def rule_message(adding: bool, rule: Rule, number: int) -> bytes:
     attributes: Attributes = [("FRA_PRIORITY", rule.priority), ("FRA_TABLE", rule.table)]
-    length = 0
+    lengths = {}
     if rule.device:
         attributes.append(("FRA_IIFNAME", rule.device))
-    if rule.to:
-        to = ipaddress.IPv4Network(rule.to)
-        length = to.prefixlen
-        attributes.append(("FRA_DST", str(to.network_address)))
+    for text, name, field in ((rule.to, "FRA_DST", "dst_len"), (rule.source, "FRA_SRC", "src_len")):
+        if text:
+            found = ipaddress.IPv4Network(text)
+            lengths[field] = found.prefixlen
+            attributes.append((name, str(found.network_address)))
     return encode(
         fibmsg(),
         RTM_NEWRULE if adding else RTM_DELRULE,
@@ -161,7 +164,7 @@ def rule_message(adding: bool, rule: Rule, number: int) -> bytes:
         number,
         attributes,
         family=AF_INET,
-        dst_len=length,
+        **lengths,
         table=rule.table if rule.table < 256 else TABLE_IN_ATTRIBUTE,
         action=TO_TABLE,
     )

@@ -59,11 +59,10 @@ def ranges(found: t.Iterable[str | Range]) -> str:
     return "{ " + ", ".join(map(str, merged)) + " }"
 
 
-def ports(found: t.Iterable[str]) -> str:
-    """Ports and ranges of ports, without overlaps."""
-    spans = sorted((int(low), int(high or low)) for low, _dash, high in (item.partition("-") for item in found))
+def ports(found: t.Iterable[tuple[int, int]]) -> str:
+    """Ranges of ports, without overlaps."""
     merged: list[tuple[int, int]] = []
-    for low, high in spans:
+    for low, high in sorted(found):
         if merged and low <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
         else:
