@@ -30,6 +30,7 @@ LIMIT_UP = 3.0
 LIMIT_CHANGE = 0.05
 LIMIT_ESTATE = 5.0
 ROUNDS = 5
+IMAGE = "projects/debian-cloud/global/images/family/debian-12"
 REGION, ZONE = "asia-northeast1", "asia-northeast1-a"
 COMPUTE, CLUSTERS = "/compute/v1/projects/podreach-lab", f"/v1/projects/podreach-lab/locations/{ZONE}/clusters"
 NETWORKS, NODES, PODS = 10, 5, 4
@@ -70,7 +71,7 @@ def vm(client: Client, number: int, name: str, address: str) -> None:
         "name": name,
         "machineType": f"zones/{ZONE}/machineTypes/e2-micro",
         "networkInterfaces": [card],
-        "disks": [],
+        "disks": [{"boot": True, "initializeParams": {"sourceImage": IMAGE}}],
     }
     client("POST", f"{COMPUTE}/zones/{ZONE}/instances", body)
 

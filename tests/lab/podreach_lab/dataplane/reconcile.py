@@ -18,7 +18,7 @@ import typing as t
 from ..kubernetes.facts import ClusterFacts
 from ..state import State
 from .compile import Compiled, compile_plan
-from .fabric import ApplyError, Fabric, Unavailable
+from .fabric import ApplyError, Fabric, FabricDied, PlanError, Unavailable
 from .plan import Plan
 from .workloads import Workloads
 
@@ -58,7 +58,7 @@ class DataPlane:
             self.unavailable = str(error)
             return
         self.unavailable = None
-        self.fabric.on_death(self._died)
+        self.fabric.on_death = self._died
         self._unwatch = self.state.watch(lambda change: self.touch())
         self._task = asyncio.get_running_loop().create_task(self._follow())
         self.touch()
@@ -113,7 +113,9 @@ class DataPlane:
             number = self.changes
             try:
                 await self._apply()
-            except ApplyError as error:
+            except FabricDied:
+                return
+            except (ApplyError, PlanError) as error:
                 await self._stumble(str(error))
             except MISTAKES as error:  # the lab's own mistake: say so, keep the packets of before, try again
                 traceback.print_exc(file=sys.stderr)
@@ -137,8 +139,8 @@ class DataPlane:
             self._reached.notify_all()
         asyncio.get_running_loop().call_later(RETRY, self._wake.set)
 
-    def _died(self, reason: str) -> None:
-        self.unavailable = f"The process that holds the namespaces ended: {reason}"
+    def _died(self) -> None:
+        self.unavailable = "The process that held the namespaces has ended."
         self.fabric = None
 
         async def tell() -> None:
