@@ -31,7 +31,8 @@ def rejected(text: str, flags: Flags = PLAIN) -> str:
 # The table of cmd/ip-masq-agent/ip-masq-agent_test.go, with --enable-ipv6.
 UPSTREAM: list[tuple[str, dict[str, t.Any]]] = [
     (
-        "nonMasqueradeCIDRs:\n  - 172.16.0.0/12\n  - 10.0.0.0/8\ncidrLimit: 64\nmasqLinkLocal: true\nresyncInterval: 5s\n",
+        "nonMasqueradeCIDRs:\n  - 172.16.0.0/12\n  - 10.0.0.0/8\ncidrLimit: 64\nmasqLinkLocal: true\n"
+        "resyncInterval: 5s\n",
         {"cidrs": ("172.16.0.0/12", "10.0.0.0/8"), "link_local": True, "resync": 5},
     ),
     ("nonMasqueradeCIDRs:\n  - 192.168.0.0/16\n", {"cidrs": ("192.168.0.0/16",)}),

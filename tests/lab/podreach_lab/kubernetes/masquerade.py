@@ -300,7 +300,7 @@ def config_file(spec: Object, container: Object, config_map: t.Callable[[str], O
     mounts = sorted(container.get("volumeMounts", []), key=lambda item: -len(item["mountPath"]))
     for mount in mounts:
         where = posixpath.normpath(mount["mountPath"])
-        if CONFIG_FILE != where and not CONFIG_FILE.startswith(where.rstrip("/") + "/"):
+        if where != CONFIG_FILE and not CONFIG_FILE.startswith(where.rstrip("/") + "/"):
             continue
         source = volumes.get(mount["name"], {}).get("configMap")
         if source is None:
