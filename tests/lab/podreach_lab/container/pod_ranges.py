@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import cidr
-from ..compute import exchange, networks, overlaps, ranges, subnetworks
+from ..compute import allocation, exchange, networks, overlaps, ranges, subnetworks
 from ..core import Call
 from ..faults import ApiFault
 from ..state import Body, Resource
@@ -166,27 +166,17 @@ def next_block(call: Call, cluster: Resource, pool: Body) -> cidr.Range | None:
     """The next free pod block for a node of the pool, None when the range is exhausted."""
     range_name = "" if cluster.hidden["routes"] else pool["networkConfig"]["podRange"]
     busy = used_blocks(call, cluster, range_name)
+    subnetwork = call.state.get(cluster.hidden["subnetwork"]) if range_name else None
+    if subnetwork is not None:  # others may have alias ranges there
+        busy += allocation.aliases(call.state, subnetwork.body["selfLink"], range_name)
     if cluster.hidden["routes"]:
         busy.append(cidr.Range(cluster.body["servicesIpv4Cidr"]))
     return cidr.free_block(pool["podIpv4CidrSize"], [str(pod_space(cluster, pool))], busy)
 
 
 def next_address(call: Call, subnetwork: Resource) -> str | None:
-    """The next free primary address; network, gateway, second-to-last and broadcast are Google's."""
-    primary = cidr.Range(subnetwork.body["ipCidrRange"])
-    link = subnetwork.body["selfLink"]
-    busy = {
-        card["networkIP"]
-        for node in call.state.of_kind("compute#instance")
-        for card in node.body["networkInterfaces"]
-        if card.get("subnetwork") == link
-    }
-    gateway = subnetwork.body["gatewayAddress"]
-    for at in range(2, primary.num_addresses - 2):
-        text = str(primary[at])
-        if text not in busy and text != gateway:
-            return text
-    return None
+    """The next free primary address for a node."""
+    return allocation.free(call.state, allocation.of_subnetwork(subnetwork))
 
 
 def utilization(call: Call, cluster: Resource, pool: Body) -> float:
