@@ -23,8 +23,8 @@ import time
 import typing as t
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
-from podreach_lab.testing import Lab
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / ".collections"))
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 LIMIT_UP = 3.0
 LIMIT_CHANGE = 0.05

@@ -32,6 +32,7 @@ SUBNETS, CUSTOM, LAST = 100, 200, 30000
 END_TABLE = 999
 
 Hops = tuple[tuple[str, int], ...]
+Key = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,12 +120,13 @@ class Router:
         self.known_tags = {tag for route in network.routes for tag in route.body.get("tags", ())}
 
     def build(self) -> Routing:
-        done: set[tuple[object, ...]] = set()
+        done: set[Key] = set()
         for machine, card in self.members:
             tags = frozenset(machine.tags & self.known_tags)
             if mutants.on("tags-ignored"):
                 tags = frozenset(self.known_tags)
-            subnets, custom = ("subnets", card.region), ("custom", card.region, *sorted(tags))
+            subnets: Key = ("subnets", card.region)
+            custom: Key = ("custom", card.region, *sorted(tags))
             if subnets not in done:
                 self.subnet_table(table_number(*subnets), card.region, None)
             if custom not in done:

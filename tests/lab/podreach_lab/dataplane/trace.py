@@ -195,8 +195,8 @@ def owners_of(plan: Plan) -> dict[str, set[str]]:
             found.setdefault(address.split("/")[0], set()).add(name)
         for route in namespace.routes:
             if route.local:
-                for address in ipaddress.IPv4Network(route.to):
-                    found.setdefault(str(address), set()).add(name)
+                for inside in ipaddress.IPv4Network(route.to):
+                    found.setdefault(str(inside), set()).add(name)
     return found
 
 
