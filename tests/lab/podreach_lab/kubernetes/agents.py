@@ -162,7 +162,11 @@ class Agents:
         except masquerade.Rejected as error:
             self._say(agent, "E", "config", f"Error syncing configuration: {error}")
             self.context.event(
-                agent.pod, "Warning", "MasqueradeConfigRejected", f"Error syncing configuration: {error}", "podreach-lab"
+                agent.pod,
+                "Warning",
+                "MasqueradeConfigRejected",
+                f"Error syncing configuration: {error}",
+                "podreach-lab",
             )
             return
         if not masquerade.may_write(agent.pod["spec"], agent.container):

@@ -115,9 +115,7 @@ class Context:
     def delete(self, key: str, item: Json, grace: int | None = None) -> None:
         metadata = item["metadata"]
         try:
-            self.store.delete(
-                key, metadata.get("namespace", ""), metadata["name"], grace=grace, uid=metadata["uid"]
-            )
+            self.store.delete(key, metadata.get("namespace", ""), metadata["name"], grace=grace, uid=metadata["uid"])
         except errors.ApiError:
             return
 

@@ -183,9 +183,7 @@ class Workloads:
         """The newest set has the highest revision, and the Deployment shows it."""
         newest = max((_revision(item) for item in sets if item is not current), default=0)
         if _revision(current) <= newest:
-            changed = self.context.change(
-                REPLICA_SETS, current, lambda new: _annotate(new, REVISION, str(newest + 1))
-            )
+            changed = self.context.change(REPLICA_SETS, current, lambda new: _annotate(new, REVISION, str(newest + 1)))
             current = changed or current
         shown = (owner["metadata"].get("annotations") or {}).get(REVISION)
         if shown != str(_revision(current)):
@@ -490,9 +488,7 @@ def _to_node(spec: Json, node: str) -> t.Callable[[Json], None]:
         pod["spec"] = clone(spec)
         pod["spec"].setdefault("affinity", {})["nodeAffinity"] = {
             "requiredDuringSchedulingIgnoredDuringExecution": {
-                "nodeSelectorTerms": [
-                    {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
-                ]
+                "nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
             }
         }
 
