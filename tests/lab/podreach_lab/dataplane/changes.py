@@ -122,6 +122,8 @@ class Held:
     def __init__(self) -> None:
         self.namespaces: dict[str, HeldNamespace] = {}
         self.links: set[Link] = set()
+        self.links_of: dict[str, set[Link]] = {}
+        """By the namespaces of their ends."""
         self.up: set[End] = set()
         self.indexes: dict[End, int] = {}
         self.next_index = itertools.count(FIRST_INDEX)
@@ -143,11 +145,15 @@ class Held:
         if change.what == "delete namespace":
             self.namespaces.pop(change.namespace, None)
             self.free_numbers.append(self.numbers.pop(change.namespace))
+            for link in list(self.links_of.get(change.namespace, ())):
+                self.forget_link(link)
             return
         item = change.item
         if change.what == "create link":
             self.links.add(item)
             self.up.add(item.a)
+            for end in (item.a, item.b):
+                self.links_of.setdefault(end.namespace, set()).add(item)
             return
         if change.what == "delete link":
             self.forget_link(item)
@@ -182,6 +188,10 @@ class Held:
     def forget_link(self, link: Link) -> None:
         self.links.discard(link)
         for end in (link.a, link.b):
+            others = self.links_of.get(end.namespace, set())
+            others.discard(link)
+            if not others:
+                self.links_of.pop(end.namespace, None)
             self.up.discard(end)
             self.indexes.pop(end, None)
             held = self.namespaces.get(end.namespace)
@@ -225,8 +235,11 @@ def tables(text: str) -> list[str]:
 
 
 def replacement(held: str, wanted: str) -> str:
-    """The nft commands that replace one text by another in a single transaction, leaving other tables alone."""
-    names = dict.fromkeys(tables(held) + tables(wanted))
+    """The nft commands that replace one text by another in a single transaction, leaving other tables alone.
+
+    What need not be deleted is not: the kernel waits some 10 ms for packets to leave a deleted chain.
+    """
+    names = dict.fromkeys(tables(held) + tables(wanted)) if held else {}
     return "".join(f"add table {name}\ndelete table {name}\n" for name in names) + wanted + "\n"
 
 
@@ -237,7 +250,7 @@ def changes(held: Held, plan: Plan) -> list[Change]:
     for end in itertools.chain.from_iterable((link.a, link.b) for link in gone):
         lost.setdefault(end.namespace, set()).add(end.device)
 
-    found = [Change("delete link", link.a.namespace, link) for link in sorted(gone, key=place)]
+    found = deleted_links(gone, plan)
     found += [Change("delete namespace", name) for name in held.namespaces if name not in plan.namespaces]
     for name, wanted in plan.namespaces.items():
         there = held.namespaces.get(name)
@@ -258,6 +271,16 @@ def changes(held: Held, plan: Plan) -> list[Change]:
             filters.append(Change("nft", name, wanted.nft))
         routing += routing_changes(name, there, wanted)
     return found + filters + routing
+
+
+def deleted_links(gone: set[Link], plan: Plan) -> list[Change]:
+    """Those to be deleted one by one. A link between two namespaces that go, goes with them, at no cost here."""
+    found = []
+    for link in gone:
+        staying = [end.namespace for end in (link.a, link.b) if end.namespace in plan.namespaces]
+        if staying:
+            found.append(Change("delete link", staying[0], link))
+    return sorted(found, key=lambda change: change.namespace)
 
 
 def place(link: Link) -> str:

@@ -34,7 +34,7 @@ from .capability import Unavailable, check, refused
 from .changes import Change, Held, PlanError
 from .plan import End, Link, Namespace, Plan, Route, Rule
 
-__all__ = ["ApplyError", "Applied", "Fabric", "FabricDied", "Failure", "PlanError", "Running", "Unavailable"]
+__all__ = ["Applied", "ApplyError", "Fabric", "FabricDied", "Failure", "PlanError", "Running", "Unavailable"]
 
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent
 START_SECONDS = 15.0
@@ -52,7 +52,6 @@ DONE_ALREADY = {
     "delete rule": errno.ENOENT,
 }
 BY_NETLINK = {
-    "delete link",
     "create link",
     "link up",
     "loopback up",
@@ -165,8 +164,7 @@ class Fabric:
         self.numbers = itertools.count(1)
         self.waiting: dict[int, asyncio.Future[tuple[wire.Json, list[int]]]] = {}
         self.running: dict[int, Running] = {}
-        self.early: dict[int, int] = {}
-        """Exit codes that came before the answer to `run` was looked at."""
+        self.tasks: set[asyncio.Task[None]] = set()
         self.applying = asyncio.Lock()
         self.sending = asyncio.Lock()
         self.alive = True
@@ -299,8 +297,6 @@ class Fabric:
             running = self.running.pop(message["run"], None)
             if running:
                 running.end(message["exit"])
-            else:
-                self.early[message["run"]] = message["exit"]
         elif "id" in message:
             future = self.waiting.pop(message["id"], None)
             if future and not future.done():
@@ -357,6 +353,10 @@ class Fabric:
         Raises PlanError before anything is done for a plan that contradicts itself, ApplyError when the kernel
         refuses something; all else is done then, and the next `apply` tries the rest again.
         """
+        # Whoever gives up waiting leaves the work undisturbed: it must be known what was done.
+        return await asyncio.shield(self.loop.create_task(self.apply_all(plan)))
+
+    async def apply_all(self, plan: Plan) -> Applied:
         async with self.applying:
             began = time.monotonic()
             changes.check(plan)
@@ -385,11 +385,9 @@ class Fabric:
         """The changes as steps for the worker: neighbours that go by netlink in one namespace are sent together."""
         from . import messages  # pyroute2 takes a tenth of a second to import: while the child starts
 
-        for (by_netlink, name), group in itertools.groupby(
-            todo, lambda change: (change.what in BY_NETLINK, change.namespace)
-        ):
+        for (way, name), group in itertools.groupby(todo, lambda change: (way_of(change), change.namespace)):
             number = self.held.number(name)
-            if not by_netlink:
+            if way == "step":
                 yield from (self.step(number, change) for change in group)
                 continue
             encoded: list[bytes] = []
@@ -404,6 +402,9 @@ class Fabric:
                 sent.append(change)
                 if change.what == "link up":
                     ups.append(change)
+            if sent and way == "delete link":
+                # Numbered beyond the changes: its failure is a failure of all of them.
+                encoded.append(messages.delete_doomed_message(len(sent)))
             if sent:
                 yield Step("netlink", number, base64.b64encode(b"".join(encoded)).decode(), sent)
             if ups:
@@ -434,6 +435,8 @@ class Fabric:
             failed.setdefault(position, {})[within] = (number, text)
         for position, step in enumerate(batch):
             bad = failed.get(position, {})
+            if len(step.changes) in bad:
+                bad[None] = bad[len(step.changes)]
             for within, change in enumerate(step.changes):
                 number, text = bad.get(within) or bad.get(None) or (0, "")
                 if number and number != DONE_ALREADY.get(change.what):
@@ -466,29 +469,46 @@ class Fabric:
         Raises LookupError for an unknown namespace, OSError (FileNotFoundError...) for a program that can't start.
         """
         number = self.number(namespace)
-        run = next(self.numbers)
-        terminal = os.dup(stdin) if tty else None
-        try:
-            answer = await self.request(
-                "run",
-                [stdin, stdout, stderr],
-                run=run,
+        task = self.loop.create_task(
+            self.start_program(
+                [os.dup(descriptor) for descriptor in (stdin, stdout, stderr)],
+                tty,
                 namespace=number,
                 argv=argv,
                 env=dict(env),
                 cwd=cwd,
-                tty=tty,
             )
-        except BaseException:
-            if terminal is not None:
-                os.close(terminal)
+        )
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self.abandon)
             raise
-        running = Running(self, answer["process"], self.loop.create_future(), terminal)
-        if run in self.early:
-            running.end(self.early.pop(run))
-        else:
-            self.running[run] = running
+
+    async def start_program(self, descriptors: list[int], tty: bool, **request: t.Any) -> Running:
+        run = next(self.numbers)
+        # Known before it runs: it may end before its start is reported.
+        running = Running(self, 0, self.loop.create_future())
+        self.running[run] = running
+        try:
+            if tty:
+                running.terminal = os.dup(descriptors[0])
+            answer = await self.request("run", descriptors, run=run, tty=tty, **request)
+        except BaseException:
+            self.running.pop(run, None)
+            running.end(128 + signal.SIGKILL)
+            raise
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        running.process = answer["process"]
         return running
+
+    def abandon(self, task: asyncio.Task[Running]) -> None:
+        """Nobody waits any more for a program that was being started."""
+        if not task.cancelled() and task.exception() is None:
+            self.tasks.add(kill := self.loop.create_task(task.result().kill()))
+            kill.add_done_callback(self.tasks.discard)
 
     async def socket(
         self,
@@ -523,6 +543,11 @@ class Fabric:
         )
         answer = await self.request("counters", namespaces=[self.number(name) for name in names])
         return dict(zip(names, answer["counters"], strict=True))
+
+
+def way_of(change: Change) -> str:
+    """Neighbours that go the same way are sent together; deletions of links are finished before anything else."""
+    return "netlink" if change.what in BY_NETLINK else change.what if change.what == "delete link" else "step"
 
 
 def take(steps: t.Iterator[Step]) -> list[Step]:

@@ -33,6 +33,7 @@ TO_TABLE = 1
 PROTOCOL = 77
 """Marks our routes: a routing daemon in the namespace has its own."""
 LOOPBACK_INDEX = 1
+DOOMED_GROUP = 77
 
 Attributes = list[tuple[str, t.Any]]
 
@@ -52,7 +53,7 @@ def message(held: Held, change: Change, number: int) -> bytes:
     """One change as one message. Raises LookupError for a device that is not there, ValueError for no address."""
     what, item = change.what, change.item
     if what in ("create link", "delete link"):
-        return link_message(held, what, item, number)
+        return link_message(held, change, number)
     if what in ("link up", "loopback up"):
         index = held.indexes[item] if what == "link up" else LOOPBACK_INDEX
         flags = IFF_UP | (IFF_NOARP if what == "link up" else 0)
@@ -64,9 +65,20 @@ def message(held: Held, change: Change, number: int) -> bytes:
     return rule_message(what == "add rule", item, number)
 
 
-def link_message(held: Held, what: str, link: Link, number: int) -> bytes:
-    if what == "delete link":
-        return encode(ifinfmsg(), RTM_DELLINK, 0, number, [], index=held.indexes[link.a])
+def doomed_message(index: int, number: int) -> bytes:
+    return encode(ifinfmsg(), RTM_NEWLINK, 0, number, [("IFLA_GROUP", DOOMED_GROUP)], index=index)
+
+
+def delete_doomed_message(number: int) -> bytes:
+    """Deletes all links of the group at once, for every deletion by itself waits until no packet is on its way."""
+    return encode(ifinfmsg(), RTM_DELLINK, 0, number, [("IFLA_GROUP", DOOMED_GROUP)])
+
+
+def link_message(held: Held, change: Change, number: int) -> bytes:
+    link: Link = change.item
+    if change.what == "delete link":
+        here = link.a if link.a.namespace == change.namespace else link.b
+        return doomed_message(held.indexes[here], number)
     a, b = (held.indexes.setdefault(end, next(held.next_index)) for end in (link.a, link.b))
     mac = "02:" + ":".join(f"{byte:02x}" for byte in a.to_bytes(5, "big"))
     common: Attributes = [("IFLA_ADDRESS", mac), ("IFLA_MTU", link.mtu)]

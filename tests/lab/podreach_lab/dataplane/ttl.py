@@ -50,15 +50,16 @@ def batch(*messages: bytes) -> bytes:
 
 
 def keep(setting: bool) -> bytes:
-    """The batch that makes a namespace keep TTLs, or not any more. Either may be sent again."""
+    """The batch that makes a namespace keep TTLs, or not any more."""
     table = attribute(1, TABLE)
-    afresh = [message(1, NEWTABLE, CREATE, table), message(2, DELTABLE, 0 if setting else ACK, table)]
     if not setting:
-        return batch(*afresh)
+        return batch(message(1, DELTABLE, ACK, table))
     hook = nested(4, attribute(1, PREROUTING), attribute(2, MANGLE_PRIORITY))
-    chain = message(4, NEWCHAIN, CREATE, table, attribute(3, "PREROUTING"), hook, attribute(7, "filter"))
     increment = struct.pack("=BB6x", TTL_INCREMENT, 1)
     target = nested(2, attribute(1, "TTL"), attribute(2, 0), attribute(3, increment))
     expressions = nested(4, nested(1, attribute(1, "target"), target))
-    rule = message(5, NEWRULE, CREATE | APPEND | ACK, table, attribute(2, "PREROUTING"), expressions)
-    return batch(*afresh, message(3, NEWTABLE, CREATE, table), chain, rule)
+    return batch(
+        message(1, NEWTABLE, CREATE, table),
+        message(2, NEWCHAIN, CREATE, table, attribute(3, "PREROUTING"), hook, attribute(7, "filter")),
+        message(3, NEWRULE, CREATE | APPEND | ACK, table, attribute(2, "PREROUTING"), expressions),
+    )
