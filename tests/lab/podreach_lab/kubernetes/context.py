@@ -115,9 +115,7 @@ class Context:
     def delete(self, key: str, item: Json, grace: int | None = None) -> None:
         metadata = item["metadata"]
         try:
-            self.store.delete(
-                key, metadata.get("namespace", ""), metadata["name"], grace=grace, uid=metadata["uid"]
-            )
+            self.store.delete(key, metadata.get("namespace", ""), metadata["name"], grace=grace, uid=metadata["uid"])
         except errors.ApiError:
             return
 
@@ -178,7 +176,7 @@ class Context:
             self.wake()
 
     def wake(self) -> None:
-        """See to it that the work is done soon: as the running loop's next turn. Without a loop somebody calls settle."""
+        """Have the work done in the running loop's next turn. Without a loop somebody calls settle."""
         if self._scheduled or self._working:
             return
         try:

@@ -148,9 +148,7 @@ class Pods:
         self._hold(pod, address)
         self.context.set_status("pods", pod, pod_status.running(pod, host, address or host, now, crash))
         for container in pod["spec"]["containers"]:
-            self.context.event(
-                pod, "Normal", "Started", f"Started container {container['name']}", "kubelet"
-            )
+            self.context.event(pod, "Normal", "Started", f"Started container {container['name']}", "kubelet")
         if crash:
             self.context.event(pod, "Warning", "BackOff", f"Back-off restarting failed container: {crash}", "kubelet")
 
@@ -192,7 +190,9 @@ class Pods:
         if not scheduling.holds(node, address):
             return f"the address {address} is not in the pod block {node['spec'].get('podCIDR')} of {name}"
         if ipaddress.ip_address(address) not in _usable(node):
-            return f"the address {address} is the network's, the node's own or the last one of {node['spec']['podCIDR']}"
+            return (
+                f"the address {address} is the network's, the node's own or the last one of {node['spec']['podCIDR']}"
+            )
         return f"the address {address} is taken" if address in self._used.get(name, {}) else ""
 
     def _next(self, node: Json) -> str:

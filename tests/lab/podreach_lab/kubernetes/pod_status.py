@@ -59,7 +59,9 @@ def running(pod: Json, host: str, address: str, now: str, crash: str = "") -> Js
     gates = [item["conditionType"] for item in pod["spec"].get("readinessGates") or []]
     have = {item["type"]: item["status"] for item in before.get("conditions") or []}
     gated = [gate for gate in gates if have.get(gate) != "True"]
-    pod_why = why or (("ReadinessGatesNotReady", f'the status of pod readiness gate "{gated[0]}" is not "True"') if gated else ())
+    pod_why = why or (
+        ("ReadinessGatesNotReady", f'the status of pod readiness gate "{gated[0]}" is not "True"') if gated else ()
+    )
     conditions = [
         _condition("PodReadyToStartContainers", "True", now),
         _condition("Initialized", "True", now),

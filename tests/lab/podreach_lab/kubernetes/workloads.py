@@ -183,9 +183,7 @@ class Workloads:
         """The newest set has the highest revision, and the Deployment shows it."""
         newest = max((_revision(item) for item in sets if item is not current), default=0)
         if _revision(current) <= newest:
-            changed = self.context.change(
-                REPLICA_SETS, current, lambda new: _annotate(new, REVISION, str(newest + 1))
-            )
+            changed = self.context.change(REPLICA_SETS, current, lambda new: _annotate(new, REVISION, str(newest + 1)))
             current = changed or current
         shown = (owner["metadata"].get("annotations") or {}).get(REVISION)
         if shown != str(_revision(current)):
@@ -295,7 +293,8 @@ class Workloads:
                 continue
             pods.setdefault(_meant_for(pod), []).append(pod)
         for node, found in pods.items():
-            for pod in sorted(found, key=_dispensable)[: None if node not in nodes else len(found) - 1]:
+            found.sort(key=_dispensable)
+            for pod in found if node not in nodes else found[:-1]:
                 self._drop_pod(owner, pod)
         for node in sorted(set(nodes) - set(pods)):
             self._make_pod(owner, {REVISION_HASH: revision}, _to_node(spec, node))
@@ -490,9 +489,7 @@ def _to_node(spec: Json, node: str) -> t.Callable[[Json], None]:
         pod["spec"] = clone(spec)
         pod["spec"].setdefault("affinity", {})["nodeAffinity"] = {
             "requiredDuringSchedulingIgnoredDuringExecution": {
-                "nodeSelectorTerms": [
-                    {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
-                ]
+                "nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
             }
         }
 
