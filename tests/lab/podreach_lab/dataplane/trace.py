@@ -26,13 +26,15 @@ from .plan import Namespace, Plan, Route, Rule
 from .rules import Drop
 
 Json = dict[str, t.Any]
-SO_TIMESTAMPNS = 35
+SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
 PACKET_OUTGOING = 4
 ETH_P_IP = 0x0800
 QUIET = 0.03
 """Seconds without a packet after which nothing more is expected; all hops are on this machine."""
 LONGEST = 2.0
 BATCH = 400
+BUFFER = 32 << 20
+"""Bytes that a tap may hold: packets that circle until their TTL ends are seen dozens of times."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Taps:
         self._poll = select.poll()
 
     async def open(self, fabric: Fabric, namespaces: t.Iterable[str]) -> None:
-        options = ((socket.SOL_SOCKET, SO_TIMESTAMPNS, 1), (socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20))
+        options = ((socket.SOL_SOCKET, SO_TIMESTAMPNS, 1), (socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER))
         names = list(namespaces)
         made = await asyncio.gather(
             *(
