@@ -246,7 +246,7 @@ def test_failures_are_named_and_healed() -> None:
                 await fabric.apply(bad)
             told = [str(failure) for failure in raised.value.failures]
             assert len(told) == 3, told
-            assert any("r: nft:" in text and "nonsense" in text for text in told)
+            assert any("r: nft: Error: syntax error" in text for text in told)
             assert any("10.7.0.0/16" in text and "no device no" in text for text in told)
             assert any(text.startswith("a: set route") and "10.66.6.6" in text for text in told)
             # The rest was done, what was before still works.
@@ -415,14 +415,13 @@ def test_the_machine_is_out_of_reach_of_programs() -> None:
         assert fabric.could_not == []
         await fabric.apply(star())
         script = """
-            touch /etc/podreach /usr/podreach /dev/podreach; echo x > /tmp/x && echo x > /run/x
+            touch /etc/podreach /usr/podreach /dev/podreach; echo x > /tmp/podreach && echo x > /run/podreach
             echo 1 > /proc/sys/kernel/sysrq; echo 0 > /proc/sys/net/ipv4/ip_forward; ls /dev/vd* /dev/sd*; ls /tmp
         """
         _code, text = await output(fabric, "r", "sh", "-c", script)
-        assert text.splitlines()[-1] == "x"
-        assert text.count("Read-only") == 3
-        assert not any(os.path.exists(f"{place}/podreach") for place in ("/etc", "/usr", "/dev"))
-        assert not os.path.exists("/tmp/x")
+        assert text.splitlines()[-1] == "podreach"
+        assert text.count("Read-only") >= 4, text
+        assert not any(os.path.exists(f"{place}/podreach") for place in ("/etc", "/usr", "/dev", "/tmp", "/run"))
         assert await ping(fabric, "a", "10.0.1.1") == "63"
 
     with_fabric(body)
@@ -659,6 +658,9 @@ def launch_server(*command: str) -> tuple[subprocess.Popen[bytes], set[int], set
     line = server.stdout.readline()
     assert line.strip().isdigit(), "the server did not start"
     below = descendants(int(line))
+    while len(below) < 4:  # unshare, the worker and two sleepers, one of which takes a detour
+        time.sleep(0.01)
+        below = descendants(int(line))
     return server, below, namespaces_in_use() - before
 
 
@@ -680,7 +682,6 @@ def test_a_killed_server_leaves_nothing(frozen: bool) -> None:
     """Also when the child hangs and cannot notice by itself."""
     for _cycle in range(2 if frozen else 20):
         server, below, namespaces = launch_server()
-        assert len(below) >= 4, below
         assert len(namespaces) >= 3
         if frozen:
             for process in below - {min(below)}:
@@ -701,7 +702,7 @@ def readable_python() -> list[str] | None:
     ):
         if python:
             command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", python]
-            test = "import sys, pyroute2; sys.exit(sys.version_info < (3, 11))"
+            test = "import os, sys, pyroute2; sys.exit(sys.version_info < (3, 11) or not os.access(sys.executable, os.X_OK))"
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
             try:
                 done = subprocess.run(

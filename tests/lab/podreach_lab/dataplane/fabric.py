@@ -413,7 +413,7 @@ class Fabric:
             if sent:
                 yield Step("netlink", number, base64.b64encode(b"".join(encoded)).decode(), sent)
             if ups:
-                yield Step("running", number, [self.held.indexes[change.item] for change in ups], ups)
+                yield Step("running", number, [self.held.devices[change.item] for change in ups], ups)
 
     def step(self, number: int, change: Change) -> Step:
         if change.what == "create namespace":
