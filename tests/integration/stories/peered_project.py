@@ -9,6 +9,8 @@ before it begins (preset peered-project); the cluster and everything tried is ty
 
 from __future__ import annotations
 
+import json
+
 from .teller import Teller
 
 ZONE = "--zone=asia-northeast1-a"
@@ -72,8 +74,9 @@ def config_map(story: Teller) -> None:
     story.becomes(True, POD, TARGET)
     many = "nonMasqueradeCIDRs:\n" + "".join(f"  - 10.{number}.0.0/16\n" for number in range(65))
     for rejected in (many, "nonMasqueradeCIDRs:\n  - 10.1.0.1/16\n"):
-        story.type(remove)
-        create_config(story, "config", rejected)
+        patch = json.dumps({"data": {"config": rejected}})
+        change = "kubectl patch configmap ip-masq-agent --namespace=kube-system --type=merge --patch-file="
+        story.type(change, ("patch.json", patch))
         story.stays(True, POD, TARGET, RESYNC)
     story.type(remove)
     story.becomes(False, POD, TARGET)
