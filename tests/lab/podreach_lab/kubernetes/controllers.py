@@ -17,12 +17,11 @@ from ..container import nodes as gke_nodes
 from ..container.common import digest
 from ..core import Lab
 from ..state import Change, Resource
-from . import facts, masquerade, node_objects, policies, services
+from . import definitions, facts, masquerade, node_objects, policies, services
 from .agents import Agents
 from .balancers import Balancers
 from .context import Context
 from .endpoints import SKIP, SLICES, Endpoints
-from .kinds import Type
 from .kubelet import Pods
 from .store import Event, Store
 from .workloads import OWNERS, Workloads
@@ -32,7 +31,6 @@ INSTANCE_ID = "container.googleapis.com/instance_id"
 ROOT_CA = "kube-root-ca.crt"
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 POLICIES = "egressnatpolicies.networking.gke.io"
-EGRESS_NAT_POLICY = Type("networking.gke.io", "v1", "egressnatpolicies", "EgressNATPolicy", namespaced=False)
 ALSO = {"pods": ("agents",), "services": ("balancers",)}
 FACTS_FROM = {"pods", "services", SLICES, "networkpolicies.networking.k8s.io", "namespaces", "nodes", POLICIES}
 
@@ -49,6 +47,12 @@ class Controllers:
         self.facts = facts.ClusterFacts(cluster_path)
         self._on_facts = on_facts
         self._stale = True
+        self._has_policies = POLICIES in store.types and bool(store.stored(POLICIES))
+        self._by_name = {
+            item.name: item
+            for item in lab.state.of_kind("compute#instance")
+            if item.hidden.get("cluster") == cluster_path
+        }
         self._pod_facts: dict[str, tuple[str, facts.Pod]] = {}
         self.context = context = Context(lab, cluster_path, store)
         context.stage("namespaces", self._namespace)
@@ -104,12 +108,16 @@ class Controllers:
     # ---- what makes work
 
     def _instances(self) -> list[Resource]:
-        return [item for item in self.lab.state.of_kind("compute#instance") if item.hidden.get("cluster") == self.path]
+        return list(self._by_name.values())
 
     def _state_changed(self, change: Change) -> None:
         resource = change.resource
         if resource.kind == "compute#instance":
             if resource.hidden.get("cluster") == self.path:
+                if change.verb == "removed":
+                    self._by_name.pop(resource.name, None)
+                else:
+                    self._by_name[resource.name] = resource
                 self._stale = True
                 self.context.enqueue("nodes", "", resource.name)
         elif resource.path == self.path and change.verb != "removed":
@@ -223,21 +231,22 @@ class Controllers:
             self._egress_policies()
 
     def _egress_policies(self) -> None:
-        crds = "customresourcedefinitions.apiextensions.k8s.io"
-        if self.context.get(crds, "", POLICIES) is not None:
-            return
-        self.context.create(crds, egress_policy_definition())
+        """Autopilot's two policies, once; their owner may edit or delete the one named default."""
         if POLICIES not in self.store.types:
-            self.store.register(EGRESS_NAT_POLICY)
-        self.context.create(POLICIES, masquerade.default_policy())
-        name = digest(self.context.body["id"], 20)
-        self.context.create(POLICIES, masquerade.managed_policy(name, self.ranges()))
+            self.context.create(definitions.KEY, definitions.GKE_EGRESS_NAT_POLICY)
+        if POLICIES not in self.store.types:  # a store that serves no definitions
+            self.store.register(definitions.type_of(definitions.GKE_EGRESS_NAT_POLICY))
+        if not self._has_policies:
+            self._has_policies = True
+            self.context.create(POLICIES, masquerade.default_policy())
+            name = digest(self.context.body["id"], 20)
+            self.context.create(POLICIES, masquerade.managed_policy(name, self.ranges()))
 
     # ---- nodes
 
     def _node(self, _namespace: str, name: str) -> None:
         context = self.context
-        instance = next((item for item in self._instances() if item.name == name), None)
+        instance = self._by_name.get(name)
         node = context.get("nodes", "", name)
         known = (node["metadata"].get("annotations") or {}).get(INSTANCE_ID, "") if node else ""
         if node is not None and (instance is None or known != instance.body["id"]):
@@ -305,7 +314,7 @@ class Controllers:
         context = self.context
         if context.cluster is None:
             return facts.ClusterFacts(self.path)
-        instances = {instance.name: instance for instance in self._instances()}
+        instances = self._by_name
         pods, running = [], []
         kept: dict[str, tuple[str, facts.Pod]] = {}
         for pod in sorted(context.all("pods"), key=_by_name):
@@ -358,31 +367,3 @@ def _pod_facts(pod: Json, instance: Resource) -> facts.Pod:
         bool(pod["spec"].get("hostNetwork")),
         services.listens(pod),
     )
-
-
-def egress_policy_definition() -> Json:
-    """The CustomResourceDefinition of EgressNATPolicy, as far as Google documents its fields."""
-    destination = {"type": "object", "required": ["cidr"], "properties": {"cidr": {"type": "string"}}}
-    spec = {
-        "type": "object",
-        "required": ["action"],
-        "properties": {
-            "action": {"type": "string", "enum": ["NoSNAT"]},
-            "destinations": {"type": "array", "items": destination},
-        },
-    }
-    schema = {"type": "object", "required": ["spec"], "properties": {"spec": spec}}
-    return {
-        "metadata": {"name": POLICIES},
-        "spec": {
-            "group": "networking.gke.io",
-            "names": {
-                "kind": "EgressNATPolicy",
-                "listKind": "EgressNATPolicyList",
-                "plural": "egressnatpolicies",
-                "singular": "egressnatpolicy",
-            },
-            "scope": "Cluster",
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
