@@ -19,6 +19,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes import (
     definitions,
     facts,
     masquerade,
+    node_objects,
     validation,
 )
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.controllers import Controllers
@@ -56,6 +57,12 @@ class Kube:
     @property
     def facts(self) -> facts.ClusterFacts:
         return self.controllers.facts
+
+    def pods(self) -> list[facts.Pod]:
+        return list(self.facts.pods)
+
+    def policies(self) -> list[facts.PodPolicy]:
+        return list(self.facts.policies)
 
     def create(self, key: str, name: str, namespace: str = "default", /, **fields: t.Any) -> Json:
         metadata = {"name": name, "namespace": namespace, **fields.pop("metadata", {})}
@@ -155,7 +162,7 @@ def test_nodes_follow_instances(kube: Kube) -> None:
     assert {"type": "InternalIP", "address": card["networkIP"]} in node["status"]["addresses"]
     assert node["metadata"]["labels"]["topology.kubernetes.io/zone"] == ZONE
     assert node["metadata"]["labels"]["cloud.google.com/gke-nodepool"] == "default-pool"
-    assert agents.AGENT_LABEL not in node["metadata"]["labels"]
+    assert node_objects.AGENT_LABEL not in node["metadata"]["labels"]
     kube.cloud.container("POST", f"{ZONE}/clusters/c1/nodePools/default-pool:setSize", {"nodeCount": 1})
     kube.settle()
     assert len(kube.names("nodes", None)) == 1
@@ -171,12 +178,12 @@ def test_a_pod_runs_at_once(kube: Kube) -> None:
     assert pod["status"]["podIP"] == "10.4.0.2"
     assert {item["type"]: item["status"] for item in pod["status"]["conditions"]}["Ready"] == "True"
     assert pod["status"]["containerStatuses"][0]["imageID"].startswith("docker.io/library/nginx@sha256:")
-    found = kube.facts.pods[0]
+    found = kube.pods()[0]
     assert (found.name, found.address, found.listens) == ("my-pod", "10.4.0.2", frozenset({facts.Port("tcp", 80)}))
     assert found.node.endswith(pod["spec"]["nodeName"])
     assert kube.told[-1] == kube.facts
     kube.delete("pods", "my-pod")
-    assert kube.facts.pods == ()
+    assert kube.pods() == []
     assert kube.names("pods") == []
 
 
@@ -213,7 +220,7 @@ def test_a_pod_asks_for_an_address(kube: Kube) -> None:
 def test_host_network(kube: Kube) -> None:
     pod = kube.pod(spec={"hostNetwork": True})
     assert pod["status"]["podIP"] == pod["status"]["hostIP"] == "10.1.0.3" or pod["status"]["podIP"] == "10.1.0.2"
-    assert kube.facts.pods[0].host_network
+    assert kube.pods()[0].host_network
 
 
 def test_no_node_will_do(kube: Kube) -> None:
@@ -221,7 +228,7 @@ def test_no_node_will_do(kube: Kube) -> None:
     assert pod["status"]["phase"] == "Pending"
     why = "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
     assert kube.events("FailedScheduling") == [why]
-    assert kube.facts.pods == ()
+    assert kube.pods() == []
     node = kube.names("nodes", None)[1]
     kube.change("nodes", node, lambda new: new["metadata"]["labels"].update(disk="fast"), "")
     assert kube.store.get("pods", "default", "my-pod")["spec"]["nodeName"] == node
@@ -242,10 +249,10 @@ def test_too_many_pods(cloud: Cloud) -> None:
     cloud.cluster(nodePools=[pool])
     kube = Kube(cloud)
     kube.deployment(replicas=9)
-    assert len(kube.facts.pods) == 8
+    assert len(kube.pods()) == 8
     assert kube.events("FailedScheduling") == ["0/1 nodes are available: 1 Too many pods."]
-    kube.delete("pods", kube.facts.pods[0].name)
-    assert len(kube.facts.pods) == 8
+    kube.delete("pods", kube.pods()[0].name)
+    assert len(kube.pods()) == 8
 
 
 def test_volumes_that_are_missing(kube: Kube) -> None:
@@ -260,8 +267,8 @@ def test_pods_of_a_lost_node_start_elsewhere(kube: Kube) -> None:
     kube.deployment(replicas=4)
     kube.cloud.container("POST", f"{ZONE}/clusters/c1/nodePools/default-pool:setSize", {"nodeCount": 1})
     kube.settle()
-    assert len(kube.facts.pods) == 4
-    assert len({pod.node for pod in kube.facts.pods}) == 1
+    assert len(kube.pods()) == 4
+    assert len({pod.node for pod in kube.pods()}) == 1
 
 
 # ---- workloads
@@ -275,7 +282,7 @@ def test_deployment(kube: Kube) -> None:
     assert [item["status"] for item in found["status"]["conditions"]] == ["True", "True"]
     assert found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
     kube.change("deployments.apps", "web", lambda new: new["spec"].update(replicas=1))
-    assert len(kube.facts.pods) == 1
+    assert len(kube.pods()) == 1
     kube.delete("deployments.apps", "web")
     assert kube.names("pods") == kube.names("replicasets.apps") == []
 
@@ -287,7 +294,7 @@ def restart(item: Json) -> None:
 
 def test_rolling_update(kube: Kube) -> None:
     kube.deployment(replicas=4)
-    before = {pod.uid for pod in kube.facts.pods}
+    before = {pod.uid for pod in kube.pods()}
     lowest: list[int] = []
 
     def count(_event: t.Any) -> None:
@@ -298,8 +305,8 @@ def test_rolling_update(kube: Kube) -> None:
     kube.change("deployments.apps", "web", restart)
     stop()
     assert min(lowest) >= 3  # 25 % of 4 may be missing
-    assert len(kube.facts.pods) == 4
-    assert not before & {pod.uid for pod in kube.facts.pods}
+    assert len(kube.pods()) == 4
+    assert not before & {pod.uid for pod in kube.pods()}
     found = kube.store.get("deployments.apps", "default", "web")
     assert found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
     assert found["status"]["updatedReplicas"] == found["status"]["replicas"] == 4
@@ -310,11 +317,11 @@ def test_an_update_that_cannot_run_keeps_the_old_pods(kube: Kube) -> None:
     kube.deployment(replicas=4)
     selector = {"disk": "none"}
     kube.change("deployments.apps", "web", lambda new: new["spec"]["template"]["spec"].update(nodeSelector=selector))
-    assert len(kube.facts.pods) == 3
+    assert len(kube.pods()) == 3
     progressing = kube.store.get("deployments.apps", "default", "web")["status"]["conditions"][1]
     assert progressing["reason"] == "ReplicaSetUpdated"
     kube.change("deployments.apps", "web", lambda new: new["spec"]["template"]["spec"].pop("nodeSelector"))
-    assert len(kube.facts.pods) == 4
+    assert len(kube.pods()) == 4
     assert (
         kube.store.get("deployments.apps", "default", "web")["metadata"]["annotations"][
             "deployment.kubernetes.io/revision"
@@ -325,53 +332,53 @@ def test_an_update_that_cannot_run_keeps_the_old_pods(kube: Kube) -> None:
 
 def test_recreate(kube: Kube) -> None:
     kube.deployment(replicas=2, strategy={"type": "Recreate"})
-    before = {pod.uid for pod in kube.facts.pods}
+    before = {pod.uid for pod in kube.pods()}
     kube.change("deployments.apps", "web", restart)
-    assert len(kube.facts.pods) == 2
-    assert not before & {pod.uid for pod in kube.facts.pods}
+    assert len(kube.pods()) == 2
+    assert not before & {pod.uid for pod in kube.pods()}
 
 
 def test_a_deleted_pod_comes_back(kube: Kube) -> None:
     kube.deployment(replicas=2)
-    kube.delete("pods", kube.facts.pods[0].name)
-    assert len(kube.facts.pods) == 2
+    kube.delete("pods", kube.pods()[0].name)
+    assert len(kube.pods()) == 2
 
 
 def test_adoption(kube: Kube) -> None:
     kube.deployment(replicas=2)
-    before = {pod.uid for pod in kube.facts.pods}
+    before = {pod.uid for pod in kube.pods()}
     kube.delete("deployments.apps", "web", propagation="Orphan")
-    assert {pod.uid for pod in kube.facts.pods} == before
+    assert {pod.uid for pod in kube.pods()} == before
     kube.deployment(replicas=2)
-    assert {pod.uid for pod in kube.facts.pods} == before
+    assert {pod.uid for pod in kube.pods()} == before
     assert len(kube.names("replicasets.apps")) == 1
 
 
 def test_daemon_set(kube: Kube) -> None:
     kube.create("daemonsets.apps", "d", spec=workload("d"))
-    assert len({pod.node for pod in kube.facts.pods}) == len(kube.facts.pods) == 2
+    assert len({pod.node for pod in kube.pods()}) == len(kube.pods()) == 2
     status = kube.store.get("daemonsets.apps", "default", "d")["status"]
     assert status["desiredNumberScheduled"] == status["numberReady"] == status["updatedNumberScheduled"] == 2
-    before = {pod.uid for pod in kube.facts.pods}
+    before = {pod.uid for pod in kube.pods()}
     kube.change("daemonsets.apps", "d", restart)
-    assert len(kube.facts.pods) == 2
-    assert not before & {pod.uid for pod in kube.facts.pods}
+    assert len(kube.pods()) == 2
+    assert not before & {pod.uid for pod in kube.pods()}
     kube.cloud.container("POST", f"{ZONE}/clusters/c1/nodePools/default-pool:setSize", {"nodeCount": 3})
     kube.settle()
-    assert len(kube.facts.pods) == 3
+    assert len(kube.pods()) == 3
     kube.change("daemonsets.apps", "d", lambda new: new["spec"]["template"]["spec"].update(nodeSelector={"a": "b"}))
-    assert kube.facts.pods == ()
+    assert kube.pods() == []
 
 
 def test_stateful_set(kube: Kube) -> None:
     kube.create("statefulsets.apps", "db", spec=workload("db", replicas=2, serviceName="db"))
-    assert [pod.name for pod in kube.facts.pods] == ["db-0", "db-1"]
-    before = {pod.uid for pod in kube.facts.pods}
+    assert [pod.name for pod in kube.pods()] == ["db-0", "db-1"]
+    before = {pod.uid for pod in kube.pods()}
     kube.change("statefulsets.apps", "db", restart)
-    assert [pod.name for pod in kube.facts.pods] == ["db-0", "db-1"]
-    assert not before & {pod.uid for pod in kube.facts.pods}
+    assert [pod.name for pod in kube.pods()] == ["db-0", "db-1"]
+    assert not before & {pod.uid for pod in kube.pods()}
     kube.change("statefulsets.apps", "db", lambda new: new["spec"].update(replicas=1))
-    assert [pod.name for pod in kube.facts.pods] == ["db-0"]
+    assert [pod.name for pod in kube.pods()] == ["db-0"]
     status = kube.store.get("statefulsets.apps", "default", "db")["status"]
     assert status["currentRevision"] == status["updateRevision"]
 
@@ -386,11 +393,11 @@ def service_of(kube: Kube, name: str = "web") -> facts.Service:
 def test_endpoints(kube: Kube) -> None:
     kube.deployment(replicas=2)
     kube.create("services", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 8080, "targetPort": 80}]})
-    expected = tuple(sorted((pod.address, 80) for pod in kube.facts.pods))
+    expected = tuple(sorted((pod.address, 80) for pod in kube.pods()))
     assert service_of(kube).ports == (facts.ServicePort(facts.Port("tcp", 8080), expected),)
     shown = kube.store.get("endpoints", "default", "web")["subsets"][0]
     assert sorted((item["ip"], shown["ports"][0]["port"]) for item in shown["addresses"]) == list(expected)
-    gone = kube.facts.pods[0]
+    gone = kube.pods()[0]
     unready = {"lab.podreach.gke/ready": "false"}
     kube.change("pods", gone.name, lambda new: new["metadata"].setdefault("annotations", {}).update(unready))
     assert service_of(kube).ports[0].endpoints == tuple(item for item in expected if item[0] != gone.address)
@@ -533,7 +540,7 @@ def test_in_a_loop_the_work_is_done_in_its_next_turn(kube: Kube) -> None:
         return during, len(kube.told) - before
 
     assert asyncio.run(many()) == (0, 1)
-    assert len(kube.facts.pods) == 3
+    assert len(kube.pods()) == 3
 
 
 def test_after_stopping_nothing_happens(kube: Kube) -> None:
@@ -553,7 +560,7 @@ LISTED = (masquerade.LINK_LOCAL, "172.16.0.0/16", "10.1.0.0/16")
 
 
 def agent_pods(kube: Kube) -> list[str]:
-    return [pod.name for pod in kube.facts.pods if pod.namespace == "kube-system"]
+    return [pod.name for pod in kube.pods() if pod.namespace == "kube-system"]
 
 
 def test_gke_deploys_no_agent_for_pods_in_ten(kube: Kube) -> None:
@@ -566,7 +573,7 @@ def test_gke_deploys_no_agent_for_pods_in_ten(kube: Kube) -> None:
 def test_gke_deploys_the_agent(routes: Kube) -> None:
     assert len(agent_pods(routes)) == 2
     node = routes.store.stored("nodes")[0]
-    assert node["metadata"]["labels"][agents.AGENT_LABEL] == "true"
+    assert node["metadata"]["labels"][node_objects.AGENT_LABEL] == "true"
     assert routes.chains() == {"IP-MASQ": DEFAULT}
     routes.delete("daemonsets.apps", "ip-masq-agent", "kube-system")
     assert len(agent_pods(routes)) == 2
@@ -643,7 +650,7 @@ def test_rules_outlive_the_agent(routes: Kube) -> None:
     routes.controllers.set_agent(False)
     routes.settle()
     assert agent_pods(routes) == []
-    assert agents.AGENT_LABEL not in routes.store.stored("nodes")[0]["metadata"]["labels"]
+    assert node_objects.AGENT_LABEL not in routes.store.stored("nodes")[0]["metadata"]["labels"]
     routes.config("nonMasqueradeCIDRs: []\n")
     routes.wait(300)
     assert routes.chains() == {"IP-MASQ": LISTED}
@@ -734,7 +741,7 @@ def test_windows(kube: Kube) -> None:
     node = kube.store.get("nodes", "", "win")
     assert node["metadata"]["labels"]["kubernetes.io/os"] == "windows"
     kube.create("daemonsets.apps", "d", spec=workload("d"))
-    assert len(kube.facts.pods) == 2
+    assert len(kube.pods()) == 2
 
 
 # ---- network policies
@@ -743,13 +750,13 @@ def test_windows(kube: Kube) -> None:
 def test_policies_only_where_they_are_enforced(kube: Kube, cloud: Cloud) -> None:
     kube.pod()
     kube.create("networkpolicies.networking.k8s.io", "p", spec={"podSelector": {}})
-    assert kube.facts.policies == ()
+    assert kube.policies() == []
     cluster = cloud.lab.state.get(PATH)
     assert cluster is not None
     cluster.body["networkPolicy"] = {"enabled": True, "provider": "CALICO"}
     cloud.lab.state.changed(cluster)
     kube.settle()
-    assert kube.facts.policies == (facts.PodPolicy("10.4.0.2", ()),)
+    assert kube.policies() == [facts.PodPolicy("10.4.0.2", ())]
     assert len(agent_pods(kube)) == 2  # with Calico GKE deploys the agent
 
 
