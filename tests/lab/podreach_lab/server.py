@@ -18,6 +18,7 @@ from . import admin, batch, compute, container, files
 from .auth import Accounts, TokenRefusal
 from .clock import Clock
 from .core import Lab, Reply, encode
+from .kubernetes.service import Kubernetes
 from .state import State
 
 Json = dict[str, t.Any]
@@ -108,6 +109,8 @@ async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, 
     assert runner.addresses
     server.port = int(runner.addresses[0][1])
     lab.accounts.token_uri = f"http://{HOST}:{server.port}/token"
+    kubernetes = Kubernetes(lab)
+    await kubernetes.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -115,4 +118,5 @@ async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, 
     server.instance = files.write(directory, server.port, lab.accounts)
     await stop.wait()
     lab.operations.clear()
+    await kubernetes.close()
     await runner.cleanup()
