@@ -13,17 +13,14 @@ import pytest
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import ManualClock
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.container.placing import Misplaced, place_node
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes import (
-    addresses,
     agents,
-    defaults,
-    definitions,
+    bootstrap,
     facts,
     masquerade,
     node_objects,
-    validation,
 )
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.controllers import Controllers
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.store import Store
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.facts import ClusterFacts, Pod, PodPolicy
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import ZONE, Cloud
 
@@ -38,11 +35,10 @@ class Kube:
     def __init__(self, cloud: Cloud, path: str = PATH) -> None:
         self.cloud = cloud
         self.path = path
-        self.store = Store(cloud.clock, seed=1)
-        services = cloud.lab.state.get(path).body["servicesIpv4Cidr"]  # type: ignore[union-attr]
-        self.store.admission += [defaults.admit, addresses.Addresses(services, seed=1).admit, validation.admit]
-        definitions.attach(self.store)
-        self.told: list[facts.ClusterFacts] = []
+        cluster = cloud.lab.state.get(path)
+        assert cluster is not None
+        self.store = bootstrap.make(cloud.clock, cluster.body, "certificate", seed=1)
+        self.told: list[ClusterFacts] = []
         self.controllers = Controllers(cloud.lab, path, self.store, self.told.append)
         self.settle()
 
@@ -55,13 +51,13 @@ class Kube:
         self.settle()
 
     @property
-    def facts(self) -> facts.ClusterFacts:
+    def facts(self) -> ClusterFacts:
         return self.controllers.facts
 
-    def pods(self) -> list[facts.Pod]:
+    def pods(self) -> list[Pod]:
         return list(self.facts.pods)
 
-    def policies(self) -> list[facts.PodPolicy]:
+    def policies(self) -> list[PodPolicy]:
         return list(self.facts.policies)
 
     def create(self, key: str, name: str, namespace: str = "default", /, **fields: t.Any) -> Json:
@@ -133,22 +129,9 @@ def routes(slow: Cloud) -> Kube:
 # ---- what every cluster has
 
 
-def test_namespaces(kube: Kube) -> None:
-    assert kube.names("namespaces", None) == ["default", "kube-node-lease", "kube-public", "kube-system"]
-    assert kube.names("serviceaccounts") == ["default"]
-    assert "BEGIN CERTIFICATE" in kube.store.get("configmaps", "default", "kube-root-ca.crt")["data"]["ca.crt"]
-    kube.create("namespaces", "web", "")
-    assert kube.names("serviceaccounts", "web") == ["default"]
-    kube.delete("configmaps", "kube-root-ca.crt", "web")
-    assert kube.names("configmaps", "web") == ["kube-root-ca.crt"]
-    kube.delete("namespaces", "web", "")
-    assert "web" not in kube.names("namespaces", None)
-
-
-def test_the_api_service(kube: Kube) -> None:
-    assert kube.store.get("services", "default", "kubernetes")["spec"]["clusterIP"] == "10.5.0.1"
-    assert [service.name for service in kube.facts.services] == ["kubernetes"]
-    assert kube.names("endpointslices.discovery.k8s.io") == ["kubernetes"]
+def test_the_api_service_leads_out_of_the_lab(kube: Kube) -> None:
+    found = facts.ServicePort(facts.Port("tcp", 443), ())
+    assert kube.facts.services == (facts.Service("default", "kubernetes", "10.5.0.1", (found,)),)
 
 
 def test_nodes_follow_instances(kube: Kube) -> None:
@@ -610,6 +593,11 @@ def test_restarting_reads_at_once(routes: Kube) -> None:
     assert routes.chains(0) == routes.chains(1) == {"IP-MASQ": LISTED}
 
 
+def said(kube: Kube, name: str) -> list[str]:
+    pod = kube.store.get("pods", "kube-system", name)
+    return kube.store.logs[pod["metadata"]["uid"], pod["spec"]["containers"][0]["name"]]
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -624,8 +612,7 @@ def test_a_rejected_list_changes_nothing(routes: Kube, text: str, why: str) -> N
     routes.config(text)
     routes.wait(120)
     assert routes.chains() == {"IP-MASQ": LISTED}
-    log = routes.controllers.log("kube-system", agent_pods(routes)[0])
-    assert log is not None
+    log = said(routes, agent_pods(routes)[0])
     assert log[-1].startswith("E") and "] Error syncing configuration: " in log[-1] and why in log[-1]
     assert any(why in message for message in routes.events("MasqueradeConfigRejected"))
 
@@ -703,6 +690,7 @@ def test_an_agent_that_cannot_work(kube: Kube) -> None:
     pod = kube.store.stored("pods", "kube-system")[0]
     assert pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff"
     assert kube.store.get("daemonsets.apps", "kube-system", "wrong")["status"]["numberReady"] == 0
+    assert said(kube, pod["metadata"]["name"]) == ["flag provided but not defined: -chain"]
 
 
 def test_default_snat_disabled(cloud: Cloud) -> None:

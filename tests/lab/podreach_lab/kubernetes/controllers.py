@@ -3,14 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controllers of one cluster, and what packets need to know of it.
 
-Nodes follow the cluster's compute instances; pods, workloads, endpoints, load balancers and ip-masq-agent have modules
-of their own. Whenever the work is done and something has changed, `on_facts` is told.
+The store is bootstrap's. Nodes follow the cluster's compute instances; pods, workloads, endpoints, load balancers and
+ip-masq-agent have modules of their own. Whenever the work is done and something has changed, `on_facts` is told.
 """
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import typing as t
 
 from ..container import nodes as gke_nodes
@@ -21,15 +19,13 @@ from . import definitions, facts, masquerade, node_objects, policies, services
 from .agents import Agents
 from .balancers import Balancers
 from .context import Context
-from .endpoints import SKIP, SLICES, Endpoints
+from .endpoints import SLICES, Endpoints
 from .kubelet import Pods
 from .store import Event, Store
 from .workloads import OWNERS, Workloads
 
 Json = dict[str, t.Any]
 INSTANCE_ID = "container.googleapis.com/instance_id"
-ROOT_CA = "kube-root-ca.crt"
-NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 POLICIES = "egressnatpolicies.networking.gke.io"
 ALSO = {"pods": ("agents",), "services": ("balancers",)}
 FACTS_FROM = {"pods", "services", SLICES, "networkpolicies.networking.k8s.io", "namespaces", "nodes", POLICIES}
@@ -55,7 +51,6 @@ class Controllers:
         }
         self._pod_facts: dict[str, tuple[str, facts.Pod]] = {}
         self.context = context = Context(lab, cluster_path, store)
-        context.stage("namespaces", self._namespace)
         context.stage("nodes", self._node)
         context.stage("addons", self._addons)
         self.workloads = Workloads(context)
@@ -66,8 +61,6 @@ class Controllers:
         context.listeners.append(self._saw)
         context.idle.append(self._deliver)
         self._stop = lab.state.watch(self._state_changed)
-        for name in NAMESPACES:
-            context.enqueue("namespaces", "", name)
         for instance in self._instances():
             context.enqueue("nodes", "", instance.name)
         context.enqueue("addons")
@@ -94,10 +87,6 @@ class Controllers:
         """Tell whether GKE deployed ip-masq-agent; None: the lab's own rule decides."""
         self.agents.setting = deployed
         self._renew()
-
-    def log(self, namespace: str, pod: str, container: str = "") -> list[str] | None:
-        """The lines that a pod's container has logged; None where the lab knows of no program that writes any."""
-        return self.agents.log(namespace, pod)
 
     def _renew(self) -> None:
         self._stale = True
@@ -130,100 +119,16 @@ class Controllers:
     def _saw(self, event: Event) -> None:
         if event.key in FACTS_FROM:
             self._mark()
-        metadata = event.stored["metadata"]
-        if event.key == "namespaces":
-            self.context.enqueue("namespaces", "", metadata["name"])
-        elif event.key == "nodes" and event.type == "DELETED":
-            self.context.enqueue("nodes", "", metadata["name"])
-        elif event.type == "DELETED" and (
-            (event.key == "serviceaccounts" and metadata["name"] == "default")
-            or (event.key == "configmaps" and metadata["name"] == ROOT_CA)
-        ):
-            self.context.enqueue("namespaces", "", metadata["namespace"])
+        if event.key == "nodes" and event.type == "DELETED":
+            self.context.enqueue("nodes", "", event.stored["metadata"]["name"])
 
     def _mark(self) -> None:
         self._stale = True
         self.context.wake()
 
-    # ---- namespaces and what every cluster has
-
-    def _namespace(self, _none: str, name: str) -> None:
-        context = self.context
-        found = context.get("namespaces", "", name)
-        if found is None:
-            if name in NAMESPACES:
-                labels = {policies.NAMESPACE_LABEL: name}
-                body = {"metadata": {"name": name, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}}
-                found = context.create("namespaces", body)
-            if found is None:
-                return
-        if found["metadata"].get("deletionTimestamp"):
-            return
-        if not found.get("status", {}).get("phase"):
-            context.set_status("namespaces", found, {"phase": "Active"})
-        if context.get("serviceaccounts", name, "default") is None:
-            context.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
-        if context.get("configmaps", name, ROOT_CA) is None:
-            certificate = base64.b64decode(self.lab.authority.certificate_base64()).decode()
-            described = {
-                "kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver"
-            }
-            context.create(
-                "configmaps",
-                {
-                    "metadata": {"name": ROOT_CA, "namespace": name, "annotations": described},
-                    "data": {"ca.crt": certificate},
-                },
-            )
-        if name == "default":
-            self._api_service()
-
-    def _api_service(self) -> None:
-        """The Service named kubernetes: it leads to the control plane, which is outside the lab's packets."""
-        body = self.context.body
-        if self.context.get("services", "default", "kubernetes") is not None or not body.get("servicesIpv4Cidr"):
-            return
-        address = str(ipaddress.IPv4Network(body["servicesIpv4Cidr"])[1])
-        plane = body.get("privateClusterConfig", {}).get("privateEndpoint") or body.get("endpoint", "")
-        where = {"name": "kubernetes", "namespace": "default"}
-        port: Json = {"name": "https", "port": 443, "protocol": "TCP"}
-        self.context.create(
-            "services",
-            {
-                "metadata": {**where, "labels": {"component": "apiserver", "provider": "kubernetes"}},
-                "spec": {
-                    "clusterIP": address,
-                    "clusterIPs": [address],
-                    "internalTrafficPolicy": "Cluster",
-                    "ipFamilies": ["IPv4"],
-                    "ipFamilyPolicy": "SingleStack",
-                    "ports": [{**port, "targetPort": 443}],
-                    "sessionAffinity": "None",
-                    "type": "ClusterIP",
-                },
-            },
-        )
-        if not plane:
-            return
-        self.context.create(
-            "endpoints",
-            {
-                "metadata": {**where, "labels": {SKIP: "true"}},
-                "subsets": [{"addresses": [{"ip": plane}], "ports": [port]}],
-            },
-        )
-        self.context.create(
-            SLICES,
-            {
-                "metadata": {**where, "labels": {services.SLICE_SERVICE: "kubernetes"}},
-                "addressType": "IPv4",
-                "endpoints": [{"addresses": [plane], "conditions": {"ready": True}}],
-                "ports": [port],
-            },
-        )
+    # ---- what GKE keeps in a cluster
 
     def _addons(self, _namespace: str, _name: str) -> None:
-        """What GKE itself keeps in the cluster."""
         if self.context.cluster is None:
             return
         self.agents.deploy()
