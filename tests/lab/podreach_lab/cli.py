@@ -20,7 +20,12 @@ import typing as t
 
 from . import client, files
 
-NEEDS = {"aiohttp": "aiohttp", "cryptography": "cryptography", "googleapiclient": "google-api-python-client"}
+NEEDS = {
+    "aiohttp": "aiohttp",
+    "cryptography": "cryptography",
+    "googleapiclient": "google-api-python-client",
+    "yaml": "PyYAML",
+}
 PACKAGE_PARENT = pathlib.Path(__file__).resolve().parent.parent
 
 
