@@ -30,7 +30,7 @@ def place_node(
     name: str,
     address: str,
     pods: str | None = None,
-    os: str = "linux",
+    system: str = "linux",
 ) -> Resource:
     """Add a node to a pool (None: the first one) of a cluster, with its route when the cluster is routes-based.
     Without `pods` it gets the next free block. Raises Misplaced."""
@@ -41,8 +41,8 @@ def place_node(
     if found is None:
         known = ", ".join(item["name"] for item in cluster.body["nodePools"]) or "none"
         raise Misplaced(f"pool must be one of the cluster's ({known}), not {pool!r}")
-    if os not in SYSTEMS:
-        raise Misplaced(f"os must be one of {', '.join(SYSTEMS)}, not {os!r}")
+    if system not in SYSTEMS:
+        raise Misplaced(f"os must be one of {', '.join(SYSTEMS)}, not {system!r}")
     if not NAME.fullmatch(name):
         raise Misplaced(f"name must be a match of {NAME.pattern}, not {name!r}")
     call = _call(lab)
@@ -56,7 +56,7 @@ def place_node(
         raise Misplaced(f"address: {fault.message}") from None
     block = _block(call, cluster, found, pods)
     node = nodes.make_node(call, cluster, found, zone, name, where, block)
-    node.hidden["os"] = os
+    node.hidden["os"] = system
     lab.state.changed_phase(node)
     here = [item for item in nodes_of(call, cluster, found["name"]) if item.hidden["zone"] == zone]
     nodes.ensure_group(call, cluster, found, zone, len(here))
