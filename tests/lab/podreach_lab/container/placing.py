@@ -30,6 +30,7 @@ def place_node(
     name: str,
     address: str,
     pods: str | None = None,
+    *,
     system: str = "linux",
 ) -> Resource:
     """Add a node to a pool (None: the first one) of a cluster, with its route when the cluster is routes-based.
