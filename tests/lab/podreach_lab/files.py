@@ -24,14 +24,9 @@ if t.TYPE_CHECKING:
     from .auth import Accounts  # needs packages that `lab down` must work without
 
 TOKEN_SECONDS = 30 * 24 * 3600
-<<<<<<< HEAD
 LOG = "lab.log"
 OURS = ("lab.json", "env", "access-token", "kubeconfig", LOG, "exec.sock")
-OUR_DIRECTORIES = ("credentials", "gcloud")
-=======
-OURS = ("lab.json", "env", "access-token", "kubeconfig", "lab.log")
 OUR_DIRECTORIES = ("credentials", "gcloud", "kubectl")
->>>>>>> k8sapi
 
 
 def private_file(path: pathlib.Path, text: str) -> None:
