@@ -109,11 +109,27 @@ def test_a_route_that_prefers_an_address_goes_with_it() -> None:
     hold(held, two(Namespace(frozenset({address}), frozenset({route}))))
     hold(held, two(Namespace(frozenset(), frozenset())))
     assert not held.namespaces["a"].routes
+    # In another table it stays.
+    elsewhere = dataclasses.replace(route, table=7)
+    hold(held, two(Namespace(frozenset({address}), frozenset({elsewhere}))))
+    todo = hold(held, two())
+    assert whats(todo) == ["delete address", "delete route"]
     # Moved to another device: added there before it goes here, so the route stays.
     hold(held, two(Namespace(frozenset({address}), frozenset({route}))))
     todo = hold(held, two(Namespace(frozenset({("x", "10.0.0.1/32")}), frozenset({route}))))
     assert whats(todo) == ["add address", "delete address"]
     assert list(held.namespaces["a"].routes.values()) == [route]
+
+
+def test_with_the_last_address_of_a_device_go_the_routes_over_it() -> None:
+    held = Held()
+    addresses = frozenset({("x", "10.0.0.1/32"), ("x", "10.0.0.2/32")})
+    routes = frozenset({Route("10.0.0.0/8", (("x", 1),), table=7), Route("10.0.0.0/9", (("lo", 1),), table=7)})
+    hold(held, two(Namespace(addresses, routes)))
+    assert whats(hold(held, two(Namespace(frozenset({("x", "10.0.0.1/32")}), routes)))) == ["delete address"]
+    todo = hold(held, two(Namespace(frozenset(), routes)))
+    assert whats(todo) == ["delete address", "set route"]
+    assert set(held.namespaces["a"].routes.values()) == routes
 
 
 def test_numbers_of_namespaces_are_used_again() -> None:

@@ -111,13 +111,16 @@ class HeldNamespace:
         return left
 
     def forget_address(self, address: tuple[str, str]) -> None:
-        """Routes of the main table that prefer an address disappear with its last copy; other tables keep theirs."""
+        """What goes with an address: with its last copy, routes of the main table that prefer it (other tables keep
+        theirs); with the last address of a device, all routes over the device."""
         self.addresses.discard(address)
-        host = address[1].partition("/")[0]
-        if not any(other.partition("/")[0] == host for _device, other in self.addresses):
-            self.routes = {
-                name: route for name, route in self.routes.items() if (route.table, route.source) != (MAIN_TABLE, host)
-            }
+        device, host = address[0], address[1].partition("/")[0]
+        last_copy = not any(other.partition("/")[0] == host for _device, other in self.addresses)
+        last_here = device != "lo" and not any(other == device for other, _address in self.addresses)
+        for name, route in list(self.routes.items()):
+            preferred = last_copy and (route.table, route.source) == (MAIN_TABLE, host)
+            if preferred or (last_here and any(hop == device for hop, _weight in route.hops)):
+                del self.routes[name]
 
 
 class Held:
@@ -318,6 +321,13 @@ def routing_changes(name: str, held: HeldNamespace, wanted: Namespace) -> list[C
     found = [] if held.loopback else [Change("loopback up", name)]
     if held.addresses != wanted.addresses:
         found += [Change("add address", name, item) for item in sorted(wanted.addresses - held.addresses)]
+        # Before the routes: the kernel deletes some along with an address.
+        doomed = sorted(held.addresses - wanted.addresses)
+        found += [Change("delete address", name, item) for item in doomed]
+        held = held.without(set())
+        held.addresses |= wanted.addresses
+        for item in doomed:
+            held.forget_address(item)
     routes = {key(route): route for route in wanted.routes}
     if held.routes != routes:
         found += [Change("delete route", name, route) for where, route in held.routes.items() if where not in routes]
@@ -329,6 +339,4 @@ def routing_changes(name: str, held: HeldNamespace, wanted: Namespace) -> list[C
     if held.rules != wanted.rules:
         found += [Change("add rule", name, rule) for rule in wanted.rules - held.rules]
         found += [Change("delete rule", name, rule) for rule in held.rules - wanted.rules]
-    if held.addresses != wanted.addresses:
-        found += [Change("delete address", name, item) for item in sorted(held.addresses - wanted.addresses)]
     return found
