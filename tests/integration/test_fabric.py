@@ -162,7 +162,7 @@ def test_ping_across_a_router_and_drops_counted_at_lo() -> None:
 
 def test_the_first_packet_over_a_new_link_arrives() -> None:
     async def body(fabric: Fabric) -> None:
-        for _number in range(20):
+        for _number in range(100):
             await fabric.apply(star())
             async with asyncio.timeout(5):
                 sender = await fabric.socket("a", socket.AF_INET, socket.SOCK_DGRAM)

@@ -30,6 +30,7 @@ What = t.Literal[
     "keep TTL",
     "create link",
     "link up",
+    "link running",
     "loopback up",
     "add address",
     "nft",
@@ -168,15 +169,15 @@ class Held:
         item = change.item
         if change.what == "create link":
             self.links.add(item)
-            self.up.add(item.a)
             for end in (item.a, item.b):
                 self.links_of.setdefault(end.namespace, set()).add(item)
             return
         if change.what == "delete link":
             self.forget_link(item)
             return
-        if change.what == "link up":
-            self.up.add(item)
+        if change.what in ("link up", "link running"):
+            if change.what == "link running":
+                self.up.add(item)
             return
         self.record_in(self.namespaces[change.namespace], change.what, item)
 
@@ -309,11 +310,14 @@ def place(link: Link) -> str:
 
 def link_changes(held: Held, plan: Plan) -> list[Change]:
     created = sorted(plan.links - held.links, key=place)
-    down = [link.b for link in plan.links if link not in held.links or link.b not in held.up]
-    down.sort(key=lambda end: end.namespace)
+    down = [link for link in plan.links if link not in held.links or not {link.a, link.b} <= held.up]
+    # Their first ends are up since they were made. The kernel activates those later than it says, see the worker.
+    second = sorted((link.b for link in down), key=lambda end: end.namespace)
+    ends = sorted((end for link in down for end in (link.a, link.b)), key=lambda end: end.namespace)
     return [
         *(Change("create link", link.a.namespace, link) for link in created),
-        *(Change("link up", end.namespace, end) for end in down),
+        *(Change("link up", end.namespace, end) for end in second),
+        *(Change("link running", end.namespace, end) for end in ends),
     ]
 
 
