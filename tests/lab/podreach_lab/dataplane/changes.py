@@ -96,32 +96,36 @@ class HeldNamespace:
     keeps_ttl: bool = False
     loopback: bool = False
     addresses: set[tuple[str, str]] = dataclasses.field(default_factory=set)
-    routes: dict[tuple[int, str], Route] = dataclasses.field(default_factory=dict)
+    routes: dict[tuple[int, str], Route | None] = dataclasses.field(default_factory=dict)
+    """By table and prefix. None: the kernel may have deleted or lamed it together with something else."""
     rules: set[Rule] = dataclasses.field(default_factory=set)
     nft: str = ""
 
     def without(self, devices: set[str]) -> HeldNamespace:
-        """What the kernel keeps when devices disappear: addresses on them and routes over them go with them."""
+        """What is left when devices disappear: addresses on them and routes over them go with them."""
         left = dataclasses.replace(self, addresses=set(self.addresses), routes=dict(self.routes), rules=set(self.rules))
         for address in self.addresses:
             if address[0] in devices:
                 left.forget_address(address)
         for name, route in self.routes.items():
-            if any(device in devices for device, _weight in route.hops):
-                left.routes.pop(name, None)
+            if route and any(device in devices for device, _weight in route.hops):
+                left.routes[name] = None
         return left
 
     def forget_address(self, address: tuple[str, str]) -> None:
         """What goes with an address: with its last copy, routes of the main table that prefer it (other tables keep
-        theirs); with the last address of a device, all routes over the device."""
+        theirs); with the last address of a device, routes over the device, while those with other hops besides keep a
+        dead one."""
         self.addresses.discard(address)
         device, host = address[0], address[1].partition("/")[0]
         last_copy = not any(other.partition("/")[0] == host for _device, other in self.addresses)
         last_here = device != "lo" and not any(other == device for other, _address in self.addresses)
         for name, route in list(self.routes.items()):
+            if route is None:
+                continue
             preferred = last_copy and (route.table, route.source) == (MAIN_TABLE, host)
             if preferred or (last_here and any(hop == device for hop, _weight in route.hops)):
-                del self.routes[name]
+                self.routes[name] = None
 
 
 class Held:
@@ -334,7 +338,8 @@ def routing_changes(name: str, held: HeldNamespace, wanted: Namespace) -> list[C
             held.forget_address(item)
     routes = {key(route): route for route in wanted.routes}
     if held.routes != routes:
-        found += [Change("delete route", name, route) for where, route in held.routes.items() if where not in routes]
+        unwanted = [where for where in held.routes if where not in routes]
+        found += [Change("delete route", name, Route(to, (), table)) for table, to in unwanted]
         found += [
             Change("set route", name, route)
             for where, route in sorted(routes.items())
