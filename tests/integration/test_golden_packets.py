@@ -10,18 +10,18 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.tests.golden import packets
 from ansible_collections.podreach.gke.tests.golden.loader import Vector, load
+from ansible_collections.podreach.gke.tests.golden.packets import judge, questions
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 
 def parameters() -> t.Iterator[t.Any]:
     """Every vector that the lab can express; one that a source contradicts must fail."""
-    for group in packets.GROUPS:
+    for group in questions.GROUPS:
         for vector in load(group):
-            if vector.id in packets.UNEXPRESSED:
+            if vector.id in questions.UNEXPRESSED:
                 continue
-            wrong = packets.CONTRADICTED.get(vector.id)
+            wrong = questions.CONTRADICTED.get(vector.id)
             yield pytest.param(vector, id=vector.id, marks=[pytest.mark.xfail(reason=wrong)] if wrong else [])
 
 
@@ -39,4 +39,4 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
 def test_golden_packets(vector: Vector, lab: Lab, tmp_path: pathlib.Path) -> None:
     """What packets and APIs of the lab say is what the source says."""
     lab.reset()
-    packets.run(vector, lab, tmp_path)
+    judge.run(vector, lab, tmp_path)

@@ -9,13 +9,15 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.tests.golden import packets
-from ansible_collections.podreach.gke.tests.golden.build import READS, nodes_of
-from ansible_collections.podreach.gke.tests.golden.ends import End, parse
 from ansible_collections.podreach.gke.tests.golden.loader import Vector, digest, load
+from ansible_collections.podreach.gke.tests.golden.packets import judge, questions
+from ansible_collections.podreach.gke.tests.golden.packets.build import READS, nodes_of
+from ansible_collections.podreach.gke.tests.golden.packets.ends import End, parse
+from ansible_collections.podreach.gke.tests.golden.packets.firewalls import turned
+from ansible_collections.podreach.gke.tests.golden.packets.masquerade import inside
 
 COPIED = ("gcp-routes", "gcp-firewall", "peering", "masquerade", "service", "story")
-VECTORS = [vector for group in packets.GROUPS for vector in load(group)]
+VECTORS = [vector for group in questions.GROUPS for vector in load(group)]
 DIGESTS = {
     "gcp-routes": "bdd536b22c3775a8c03b9a6314bd6f911d00cde0bb2a9c0312c49a4c1e18fbf2",
     "gcp-firewall": "46f2de8271b61e65169087e72a400b4604559604ae89bf9805921fef777d79c7",
@@ -27,7 +29,7 @@ DIGESTS = {
 }
 
 
-@pytest.mark.parametrize("group", packets.GROUPS)
+@pytest.mark.parametrize("group", questions.GROUPS)
 def test_the_data_is_unedited(group: str) -> None:
     """Expectations change by a new source only, never to please code: update the digest in a commit that names it."""
     assert digest(group) == DIGESTS[group]
@@ -37,32 +39,32 @@ def test_no_more_than_one_in_ten_is_left_out() -> None:
     """Those that the lab can't express have a reason each; all of them are copied ones."""
     copied = [vector.id for group in COPIED for vector in load(group)]
     assert len(copied) == 178
-    assert set(packets.UNEXPRESSED) <= set(copied)
-    assert len(packets.UNEXPRESSED) <= len(copied) // 10
+    assert set(questions.UNEXPRESSED) <= set(copied)
+    assert len(questions.UNEXPRESSED) <= len(copied) // 10
 
 
 def test_ids_are_unique_and_tables_name_vectors() -> None:
     """Over all groups."""
     ids = [vector.id for vector in VECTORS]
     assert len(set(ids)) == len(ids)
-    assert set(packets.PARTLY) | set(packets.CONTRADICTED) <= set(ids)
+    assert set(questions.PARTLY) | set(questions.CONTRADICTED) <= set(ids)
 
 
 def judged(vector: Vector) -> set[str]:
     """What of the expectation is judged with packets."""
-    left = {*packets.READERS, *packets.PARTLY.get(vector.id, {})}
+    left = {*questions.READERS, *questions.PARTLY.get(vector.id, {})}
     return set(vector.expect) - left
 
 
 @pytest.mark.parametrize(
-    "vector", [pytest.param(vector, id=vector.id) for vector in VECTORS if vector.id not in packets.UNEXPRESSED]
+    "vector", [pytest.param(vector, id=vector.id) for vector in VECTORS if vector.id not in questions.UNEXPRESSED]
 )
 def test_something_is_judged(vector: Vector) -> None:
     """There is a check, it reads all that is given and judges all that isn't a reader's to say."""
-    assert vector in packets.ANSWERS, f"nothing answers '{vector.kind}'"
+    assert vector in judge.ANSWERS, f"nothing answers '{vector.kind}'"
     assert set(vector.given) <= READS
     assert judged(vector), "nothing but reasons is expected"
-    assert judged(vector) <= packets.ANSWERS.judged(vector)
+    assert judged(vector) <= judge.ANSWERS.judged(vector)
 
 
 def ends_in(vector: Vector) -> t.Iterator[str]:
@@ -75,7 +77,7 @@ def ends_in(vector: Vector) -> t.Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "text", sorted({text for vector in VECTORS if vector.id not in packets.UNEXPRESSED for text in ends_in(vector)})
+    "text", sorted({text for vector in VECTORS if vector.id not in questions.UNEXPRESSED for text in ends_in(vector)})
 )
 def test_every_end_is_understood(text: str) -> None:
     """It has a kind and something to find it by."""
@@ -130,7 +132,7 @@ def test_nodes_that_only_routes_or_pods_name() -> None:
 
 def test_inside() -> None:
     """Addresses near the end of a range; 240.0.0.0/4 ends in one that nobody may send to."""
-    assert [packets.inside(cidr) for cidr in ("10.0.0.0/8", "203.0.113.7/32", "240.0.0.0/4")] == [
+    assert [inside(cidr) for cidr in ("10.0.0.0/8", "203.0.113.7/32", "240.0.0.0/4")] == [
         "10.255.255.254",
         "203.0.113.7",
         "240.0.0.7",
@@ -139,4 +141,4 @@ def test_inside() -> None:
 
 def test_turned() -> None:
     """Only the action changes."""
-    assert packets.turned({"name": "a", "allowed": [1]}) == {"name": "a", "denied": [1]}
+    assert turned({"name": "a", "allowed": [1]}) == {"name": "a", "denied": [1]}

@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import typing as t
 
-from ansible_collections.podreach.gke.tests.golden.ends import End
-from ansible_collections.podreach.gke.tests.golden.world import (
+from ansible_collections.podreach.gke.tests.golden.packets.ends import End
+from ansible_collections.podreach.gke.tests.golden.packets.world import (
     FAR,
     NODE_ROUTE,
     REGION,

@@ -21,9 +21,9 @@ import typing as t
 
 import requests
 
-from ansible_collections.podreach.gke.tests.golden.ends import End
-from ansible_collections.podreach.gke.tests.golden.kube import Kube
 from ansible_collections.podreach.gke.tests.golden.lab_estate import Estate
+from ansible_collections.podreach.gke.tests.golden.packets.ends import End
+from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 Json = dict[str, t.Any]
