@@ -35,8 +35,8 @@ REGION = "asia-northeast1"
 HELPERS = ipaddress.IPv4Network("172.29.0.0/16")
 #: The tag of stand-ins, which every network lets everything into.
 FAR = "far"
-#: The project's ancestors, from the top: who may have a hierarchical firewall policy.
-ANCESTORS = ("organizations/1", "folders/1")
+#: Where the lab has its projects, from the top: who may have a hierarchical firewall policy.
+ANCESTORS = ("organizations/123456789012", "folders/234567890123")
 NODE_ROUTE = "k8s-node-route"
 ANYWHERE = "0.0.0.0/0"
 
