@@ -32,8 +32,8 @@ def stand(world: World, end: End, given: Json) -> str:
         return end.name
     if end.name in world.machines:
         return end.name
-    if end.address in world.addresses:
-        return world.addresses[end.address]
+    if (address := world.instead.get(end.address, end.address)) in world.addresses:
+        return world.addresses[address]
     network = network_of(world, end)
     if not end.address:
         return world.sender(network, end.region)
@@ -65,7 +65,7 @@ def target(world: World, end: End, given: Json) -> str:
     if end.kind == "address" and end.address in balanced:
         return end.address
     stand(world, end, given)
-    return end.address
+    return world.instead.get(end.address, end.address)
 
 
 def judge_flow(vector: Vector, world: World, flow: Json, expect: Json) -> Json:

@@ -8,6 +8,8 @@ subnetworks for addresses that none of the given ones holds (HELPERS and the /24
 and to, a second node where a route names one. Stand-ins, where the thing itself needs another cloud:
 
 * a tunnel that is a next hop: a forwarding instance; which static route is chosen doesn't depend on the kind of hop;
+* the address 10.2.0.1 of a machine in the subnetwork 10.2.0.0/16: the tenth after it; Google keeps the first for itself
+  (https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet);
 * an EC2 instance behind a VPN whose layers the vector calls open: a machine of the same VPC, in the tunnel's region,
   since traffic out of a tunnel follows the VPC's untagged routes as an untagged machine's does.
 """
@@ -97,7 +99,10 @@ class World(Estate):
         self.networks: set[str] = set()
         self.subnetworks: list[Subnetwork] = []
         self.machines: dict[str, str] = {}
+        #: address -> name of the machine or node that has it
         self.addresses: dict[str, str] = {}
+        #: an address that nobody can have -> the one that its machine got
+        self.instead: dict[str, str] = {}
         self.policies: dict[str, Json] = {}
         self.the_cluster: Cluster | None = None
         self._helpers = HELPERS.subnets(new_prefix=24)
@@ -183,7 +188,7 @@ class World(Estate):
         """The subnetwork that holds the address: one that is there, or a new one around it."""
         if found := self.holding(network, address, region):
             return found
-        prefixes = [size for size in (24, 28, 23, 22, 16) if not reserved(address, around(address, size))]
+        prefixes = [size for size in (24, 28, 23, 22, 16, 14) if not reserved(address, around(address, size))]
         taken = [range_ for item in self.subnetworks for range_ in (item.primary, *item.secondary.values())]
         free = [size for size in prefixes if not any(around(address, size).overlaps(one) for one in taken)]
         assert free, f"no range for a machine at {address}"
@@ -245,6 +250,8 @@ class World(Estate):
         """
         if address:
             subnetwork = self.need_subnetwork(network, address, region)
+            if reserved(address, subnetwork.primary):
+                self.instead[address] = address = str(ip(address) + 10)
         else:
             subnetwork = self.helper(network, region or REGION)
             address = self.free_address(subnetwork)
