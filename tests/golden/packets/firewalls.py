@@ -16,9 +16,7 @@ from ansible_collections.podreach.gke.tests.golden.packets.world import (
     REGION,
     Json,
     World,
-    around,
     net,
-    reserved,
 )
 
 
@@ -99,11 +97,6 @@ def firewall_ends(vector: Vector, world: World) -> tuple[str, str]:
     other = [name for name in sorted(world.networks) if name != network]
     sender = world.machine("sender", other[0] if other else network, source, **fields)
     return sender, address
-
-
-def ends_reserved(address: str) -> bool:
-    """Whether no subnetwork of a reasonable size has this address to give."""
-    return all(reserved(address, around(address, size)) for size in (24, 28, 23, 22, 16))
 
 
 def turned(rule: Json) -> Json:

@@ -8,8 +8,8 @@ subnetworks for addresses that none of the given ones holds (HELPERS and the /24
 and to, a second node where a route names one. Stand-ins, where the thing itself needs another cloud:
 
 * a tunnel that is a next hop: a forwarding instance; which static route is chosen doesn't depend on the kind of hop;
-* the address 10.2.0.1 of a machine in the subnetwork 10.2.0.0/16: the tenth after it; Google keeps the first for itself
-  (https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet);
+* the address 10.2.0.1 of a machine in the subnetwork 10.2.0.0/16, and the like: the tenth after it, since Google keeps
+  the first for itself (https://cloud.google.com/vpc/docs/subnets; Subnetwork.gatewayAddress of the compute API);
 * an EC2 instance behind a VPN whose layers the vector calls open: a machine of the same VPC, in the tunnel's region,
   since traffic out of a tunnel follows the VPC's untagged routes as an untagged machine's does.
 """
@@ -188,7 +188,7 @@ class World(Estate):
         """The subnetwork that holds the address: one that is there, or a new one around it."""
         if found := self.holding(network, address, region):
             return found
-        prefixes = [size for size in (24, 28, 23, 22, 16, 14) if not reserved(address, around(address, size))]
+        prefixes = [size for size in (24, 28, 23, 22, 16) if not reserved(address, around(address, size))] or [24]
         taken = [range_ for item in self.subnetworks for range_ in (item.primary, *item.secondary.values())]
         free = [size for size in prefixes if not any(around(address, size).overlaps(one) for one in taken)]
         assert free, f"no range for a machine at {address}"
