@@ -66,8 +66,8 @@ def firewall_ends(vector: Vector, world: World) -> tuple[str, str]:
         source = str(net(given["firewalls"][0]["sourceRanges"][0])[16])
     ends: list[End] = []
     pool: Json = {}
-    if kind.startswith("pod on ") or (source and ends_reserved(source)):
-        ends = [End("pod", address=source, node=kind.removeprefix("pod on ") if kind.startswith("pod on ") else "n")]
+    if kind.startswith("pod on "):
+        ends = [End("pod", address=source, node=kind.removeprefix("pod on "))]
     elif kind.startswith("node "):
         ends = [End("node", kind.split()[1].rstrip(","))]
     nodes = [item for item in given.get("instances", []) if ends and "networkInterfaces" in item]
