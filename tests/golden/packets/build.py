@@ -155,7 +155,7 @@ class Builder:
         named = [
             item["network"] for key in ("routes", "firewalls") for item in self.given.get(key, []) if "network" in item
         ] + [end.network for end in self.ends if end.network]
-        for name in [*named, *([] if self.world.networks else ["n1"])]:
+        for name in named or ([] if self.world.networks else ["n1"]):
             self.world.need_network(last(name))
         self.world.peerings(networks)
 

@@ -20,7 +20,8 @@ from ansible_collections.podreach.gke.tests.golden.packets.world import World, l
 def route(vector: Vector, world: World) -> None:
     """Which next hop a packet takes: next hops are instances of their own, and the packet shows by which it came."""
     ask = vector.ask["route"]
-    builder = Builder(world, vector.given)
+    # firewalls are another question
+    builder = Builder(world, {**vector.given, "open": ["gcp-firewall"]})
     builder.build()
     source = stand(world, parse(ask["from"]), vector.given) if "from" in ask else world.sender(ask["network"])
     part = trace(world, source, ask["to"], "icmp")["request"]

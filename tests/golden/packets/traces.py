@@ -18,12 +18,12 @@ def trace(world: World, source: str, to: str, protocol: str, port: int | None = 
 
 
 def passed(world: World, part: Json) -> list[str]:
-    """The instances that the packet came by, in order and once each, by name."""
+    """The machines and nodes that the packet came by, in order and once each, by name."""
     seen: list[str] = []
     for hop in part["hops"]:
-        kind, _space, path = hop["at"].partition(" ")
-        if kind == "instance" and last(path) in world.machines and last(path) not in seen[-1:]:
-            seen.append(last(path))
+        name = last(hop["at"].rpartition(" ")[2])
+        if name in world.machines and name not in seen[-1:]:
+            seen.append(name)
     return seen
 
 
