@@ -27,8 +27,8 @@ def route(vector: Vector, world: World) -> None:
     part = trace(world, source, ask["to"], "icmp")["request"]
     hops = [name for name in passed(world, part) if name != source]
     taken = {name for name, hop in builder.hops.items() if hop and hop in hops[:1]}
-    if reason(part) == "internet":
-        taken |= {name for name, hop in builder.hops.items() if not hop}
+    if not taken and reason(part) == "internet":
+        taken = {name for name, hop in builder.hops.items() if not hop}
     if "one_of" in vector.expect:
         dead = {item["name"] for item in vector.given.get("instances", []) if item.get("status") == "TERMINATED"}
         assert (taken and taken <= set(vector.expect["one_of"])) or dead & set(builder.hops.values()), part
