@@ -27,8 +27,9 @@ import typing as t
 import urllib.parse
 
 from .core import InjectedFault, Lab, Reply, encode
+from .dataplane.capability import Unavailable
 from .dataplane.questions import Questions
-from .dataplane.reconcile import DataPlane, NoPackets
+from .dataplane.reconcile import DataPlane
 from .faults import ApiFault
 
 Json = dict[str, t.Any]
@@ -65,7 +66,7 @@ async def answer(lab: Lab, http_method: str, target: str, raw: bytes, around: Ar
             return Reply(404, encode({"error": f"{http_method} {path} is not one of: {known}"}))
         result = handler(lab, query, body, around)
         return Reply(200, encode(await result if inspect.isawaitable(result) else result))
-    except NoPackets as error:
+    except Unavailable as error:
         return Reply(503, encode({"error": f"There are no packets: {error}"}))
     except (BadAdminRequest, ValueError, TypeError) as error:
         return Reply(400, encode({"error": str(error)}))

@@ -18,6 +18,7 @@ from . import admin, batch, compute, container, files
 from .auth import Accounts, TokenRefusal
 from .clock import Clock
 from .core import Lab, Reply, encode
+from .dataplane.execution import ExecServer
 from .dataplane.reconcile import DataPlane
 from .state import State
 
@@ -112,9 +113,13 @@ async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await plane.start()
+    files.private_directory(directory)
+    await plane.start(directory / files.LOG)
+    commands = ExecServer(directory, plane.settled, around.questions.namespace)
+    await commands.start()
     around.instance = files.write(directory, around.port, lab.accounts)
     await stop.wait()
     lab.operations.clear()
+    await commands.close()
     await plane.close()
     await runner.cleanup()
