@@ -188,7 +188,8 @@ class World(Estate):
         """The subnetwork that holds the address: one that is there, or a new one around it."""
         if found := self.holding(network, address, region):
             return found
-        prefixes = [size for size in (24, 28, 23, 22, 16, 15, 14) if not reserved(address, around(address, size))] or [24]
+        sizes = (24, 28, 23, 22, 16, 15, 14)
+        prefixes = [size for size in sizes if not reserved(address, around(address, size))] or [24]
         taken = [range_ for item in self.subnetworks for range_ in (item.primary, *item.secondary.values())]
         free = [size for size in prefixes if not any(around(address, size).overlaps(one) for one in taken)]
         assert free, f"no range for a machine at {address}"
