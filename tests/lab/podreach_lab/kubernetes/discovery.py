@@ -31,12 +31,8 @@ SUBRESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "scale": ("autoscaling", "v1", "Scale", ("get", "patch", "update")),
     "log": ("", "", "", ("get",)),
     "exec": ("", "", "PodExecOptions", ("create", "get")),
-    "attach": ("", "", "PodAttachOptions", ("create", "get")),
-    "portforward": ("", "", "PodPortForwardOptions", ("create", "get")),
     "binding": ("", "", "Binding", ("create",)),
     "eviction": ("policy", "v1", "Eviction", ("create",)),
-    "token": ("authentication.k8s.io", "v1", "TokenRequest", ("create",)),
-    "finalize": ("", "", "", ("update",)),
 }
 """Group, version and kind (where they are not the parent's) and verbs."""
 
