@@ -210,6 +210,15 @@ class Builder:
             private = {"enablePrivateNodes": True, "masterIpv4CidrBlock": "172.30.0.0/28"}
             body.setdefault("privateClusterConfig", private)
         subnetwork = next(item for item in self.world.subnetworks if item.name == self.place["name"])
+        for service in self.given.get("services", []):
+            # where the cluster's own ranges aren't given, the one that holds the Service's address is for Services
+            held = [
+                name
+                for name, range_ in subnetwork.secondary.items()
+                if "clusterIP" in service["spec"] and ip(service["spec"]["clusterIP"]) in range_
+            ]
+            if held and "ipAllocationPolicy" not in body:
+                body["ipAllocationPolicy"] = {"servicesSecondaryRangeName": held[0]}
         made = self.world.cluster_at(network=network, subnetwork=subnetwork, given=body, pool=self.pool)
         autopilot = body.get("autopilot", {}).get("enabled", False)
         for node in nodes:

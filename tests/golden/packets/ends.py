@@ -9,7 +9,7 @@ import dataclasses
 import re
 
 ADDRESS = r"\d+\.\d+\.\d+\.\d+"
-REGION = r"[a-z]+-[a-z]+\d"
+REGION = r"[a-z]+-[a-z]{4,}\d"
 KINDS = ("vm", "node", "pod", "ec2", "service", "address")
 #: Words that no end of the vectors adds anything with.
 SILENT = re.compile(r"same VPC|not masqueraded|\(spoke\)|\(hostNetwork\)|\(namespace [a-z0-9-]+\)|[(),]")

@@ -59,7 +59,9 @@ def two_answers(vector: Vector, world: World, source: End) -> None:
         # with the agent, Standard obeys the list; Autopilot doesn't look at it
         daemon_set = {"args": ["--masq-chain=IP-MASQ"]}
         autopilot = {"autopilot": {"enabled": True}, "clusterIpv4Cidr": "10.32.0.0/17"}
-        ways: list[Json] = [{"daemonSet": daemon_set}, {"clusters": [autopilot]}]
+        (node,) = given["nodes"]
+        of_autopilot = [{**node, "podCIDR": str(around(source.address, 26))}]
+        ways: list[Json] = [{"daemonSet": daemon_set}, {"clusters": [autopilot], "nodes": of_autopilot}]
     elif "seconds_since_change" in given:
         ways = [
             {},
@@ -100,6 +102,7 @@ def running_flow(vector: Vector, world: World, source: End) -> None:
     Builder(world, given, [source]).build()
     name = stand(world, source, given)
     machine = stand(world, parse(f"vm {to}"), given)
+    to = world.instead.get(to, to)
     assert ping_source(world, name, machine, to, 777) == source.address
     world.config_map(vector.given["configMap"])
     world.lab.settle()

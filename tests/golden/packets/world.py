@@ -188,11 +188,15 @@ class World(Estate):
         """The subnetwork that holds the address: one that is there, or a new one around it."""
         if found := self.holding(network, address, region):
             return found
-        sizes = (24, 28, 23, 22, 16, 15, 14)
-        prefixes = [size for size in sizes if not reserved(address, around(address, size))] or [24]
         taken = [range_ for item in self.subnetworks for range_ in (item.primary, *item.secondary.values())]
-        free = [size for size in prefixes if not any(around(address, size).overlaps(one) for one in taken)]
+        free = [
+            size
+            for size in (24, 28, 23, 22, 16, 15, 14)
+            if not any(around(address, size).overlaps(one) for one in taken)
+        ]
         assert free, f"no range for a machine at {address}"
+        # one where the address isn't Google's own, if there is one
+        free.sort(key=lambda size: reserved(address, around(address, size)))
         cidr = around(address, free[0])
         return self.make_subnetwork(
             {
@@ -435,19 +439,23 @@ class World(Estate):
         self.the_cluster = made
         return made
 
-    def node(self, cluster: Cluster, name: str, address: str, pods: str, os: str = "linux", pool: str = "pool") -> None:
-        """Add a node exactly so."""
-        body = {"cluster": cluster.path, "name": name, "address": address, "pods": pods, "os": os}
+    def instances(self) -> list[Json]:
+        """All instances of the project."""
+        scopes = self.read("aggregated/instances?maxResults=500")["items"].values()
+        return [item for scope in scopes for item in scope.get("instances", [])]
+
+    def node(self, cluster: Cluster, name: str, address: str, pods: str, os: str, pool: str) -> None:
+        """Add a node exactly so to a pool; without a pool, in Autopilot, be content with a node that is so."""
         if pool:
-            body["pool"] = pool
-        self.lab.admin("POST", "nodes", body)
-        found = self.read("aggregated/instances")["items"]
-        paths = [
-            item["selfLink"] for scope in found.values() for item in scope.get("instances", []) if item["name"] == name
-        ]
-        self.machines[name] = paths[0].partition("/compute/v1/")[2]
+            body = {"cluster": cluster.path, "name": name, "address": address, "pods": pods, "os": os, "pool": pool}
+            self.lab.admin("POST", "nodes", body)
+        (found,) = [item for item in self.instances() if item["networkInterfaces"][0]["networkIP"] == address]
+        if not pool:
+            aliases = found["networkInterfaces"][0]["aliasIpRanges"]
+            assert [alias["ipCidrRange"] for alias in aliases] == [pods], f"no node has {pods}: {found}"
+        self.machines[name] = found["selfLink"].partition("/compute/v1/")[2]
         self.addresses[address] = name
-        cluster.nodes[name] = {"address": address, "pods": pods}
+        cluster.nodes[name] = {"address": address, "pods": pods, "name": found["name"]}
 
     @property
     def cluster_made(self) -> Cluster:
@@ -478,7 +486,7 @@ class World(Estate):
                 "kind": "Pod",
                 "metadata": metadata,
                 "spec": {
-                    "nodeName": node,
+                    "nodeName": cluster.nodes[node]["name"],
                     "hostNetwork": end.host_network,
                     "containers": [
                         {

@@ -98,6 +98,7 @@ def test_every_end_is_understood(text: str) -> None:
         ("node gke-node-02 (10.1.0.12)", End("node", "gke-node-02", "10.1.0.12")),
         ("service plot at 10.1.163.57", End("service", "plot", "10.1.163.57")),
         ("address 172.20.0.5 behind gke-n1, not masqueraded", End("address", address="172.20.0.5", node="gke-n1")),
+        ("node gke-n1", End("node", "gke-n1")),
         ("10.1.1.7", End("address", address="10.1.1.7")),
     ],
 )
