@@ -9,21 +9,23 @@ before it begins (preset peered-project); the cluster and everything tried is ty
 
 from __future__ import annotations
 
+import json
+
 from .teller import Teller
 
 ZONE = "--zone=asia-northeast1-a"
-POD, VM, TARGET = "my-pod", "test-gce-01", "10.2.0.1"
+POD, VM, OWN, TARGET = "my-pod", "test-gce-01", "10.1.0.9", "10.2.0.1"
 NETWORK, SUBNET = "my-network", "my-subnet"
-PEERING, BACK = "my-network-to-peer", "peer-to-my-network"
+PEERING, BACK = "my-to-target", "target-to-my"
 RESYNC = 1.0
 """Seconds that are longer than a resync (60 s) and the propagation of a ConfigMap at the lab's scale."""
 
 
-def tell(story: Teller, own_vm: str) -> None:
-    """All of it. own_vm is the address of test-gce-01."""
+def tell(story: Teller) -> None:
+    """All of it."""
     cluster(story, "my-gke", "--no-enable-ip-alias --cluster-ipv4-cidr=172.16.0.0/16")
-    what_was_found(story, own_vm)
-    config_map(story, own_vm)
+    what_was_found(story)
+    config_map(story)
     without_an_agent(story)
     custom_routes(story)
     story.type(f"gcloud container clusters delete my-gke {ZONE} --quiet")
@@ -40,10 +42,10 @@ def cluster(story: Teller, name: str, ranges: str) -> None:
     story.type(f"kubectl wait --for=condition=Ready pod/{POD} --timeout=20s")
 
 
-def what_was_found(story: Teller, own_vm: str) -> None:
+def what_was_found(story: Teller) -> None:
     """(a) fails, (b) and (c) work."""
     assert not story.health(POD, TARGET), "(a) a pod does not reach the other project"
-    assert story.health(POD, own_vm), "(b) it reaches a VM of its own"
+    assert story.health(POD, OWN), "(b) it reaches a VM of its own"
     assert story.health(VM, TARGET), "(c) which reaches the other project"
 
 
@@ -52,14 +54,14 @@ def create_config(story: Teller, key: str, text: str) -> None:
     story.type("kubectl create configmap ip-masq-agent --namespace=kube-system --from-file=", (key, text))
 
 
-def config_map(story: Teller, own_vm: str) -> None:
+def config_map(story: Teller) -> None:
     good = "nonMasqueradeCIDRs:\n  - 172.16.0.0/16\n  - 10.1.0.0/16\nresyncInterval: 60s\n"
     remove = "kubectl delete configmap ip-masq-agent --namespace=kube-system"
 
     create_config(story, "config", good)
     story.becomes(True, POD, TARGET)
-    assert story.health(POD, own_vm)
-    seen = story.inside(POD, f"curl --silent --max-time 1 http://{own_vm}/").stdout
+    assert story.health(POD, OWN)
+    seen = story.inside(POD, f"curl --silent --max-time 1 http://{OWN}/").stdout
     assert '"source": "172.16.' in seen, "its own project still sees the pod"
     story.type(remove)
     story.becomes(False, POD, TARGET)
@@ -72,8 +74,9 @@ def config_map(story: Teller, own_vm: str) -> None:
     story.becomes(True, POD, TARGET)
     many = "nonMasqueradeCIDRs:\n" + "".join(f"  - 10.{number}.0.0/16\n" for number in range(65))
     for rejected in (many, "nonMasqueradeCIDRs:\n  - 10.1.0.1/16\n"):
-        story.type(remove)
-        create_config(story, "config", rejected)
+        patch = json.dumps({"data": {"config": rejected}})
+        change = "kubectl patch configmap ip-masq-agent --namespace=kube-system --type=merge --patch-file="
+        story.type(change, ("patch.json", patch))
         story.stays(True, POD, TARGET, RESYNC)
     story.type(remove)
     story.becomes(False, POD, TARGET)
@@ -89,7 +92,7 @@ def without_an_agent(story: Teller) -> None:
 def custom_routes(story: Teller) -> None:
     peerings = "gcloud compute networks peerings update"
     mine = f"{peerings} {PEERING} --network={NETWORK}"
-    theirs = f"{peerings} {BACK} --network=peer-network --project=podreach-peer"
+    theirs = f"{peerings} {BACK} --network=target-network --project=podreach-peer"
 
     story.type(f"{mine} --export-custom-routes")
     assert not story.health(POD, TARGET), "export alone does not help"

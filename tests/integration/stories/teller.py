@@ -108,7 +108,7 @@ class Typist(Teller):
     def request_of(self, item: Json) -> Json:
         """What is kept of a logged request, with names in place of values."""
         kept = {
-            name: item[name] for name in ("method", "path", "query", "status", "content_type", "body") if item[name]
+            name: item[name] for name in ("method", "path", "query", "status", "content_type", "body") if item.get(name)
         }
         if item.get("cluster"):
             kept["cluster"] = item["cluster"]
@@ -120,8 +120,9 @@ class Typist(Teller):
 
 
 def worth_repeating(item: Json) -> bool:
-    """Not waiting for operations, whose names differ in each run; not exec, which is told by `inside`."""
-    return "/operations" not in item["path"] and not item["path"].endswith(("/exec", "/log"))
+    """Not waiting: for operations, whose names differ in each run, or in a watch. Not exec, which `inside` tells."""
+    waits = "/operations" in item["path"] or "watch=" in item["query"]
+    return not waits and not item["path"].endswith(("/exec", "/log"))
 
 
 def rewritten(request: Json, changes: dict[str, str]) -> Json:

@@ -360,7 +360,7 @@ def do_preset(options: argparse.Namespace) -> int:
             print(f"{name:20} {text}")
         return 0
     answer = ask(options, "POST", "presets", {"name": options.name})
-    for path in answer["created"]:
+    for path in answer["made"]:
         print(path)
     return 0
 
