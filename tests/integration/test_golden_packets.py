@@ -15,14 +15,17 @@ from ansible_collections.podreach.gke.tests.golden.packets import judge, questio
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 
-def parameters() -> t.Iterator[t.Any]:
+def parameters() -> list[t.Any]:
     """Every vector that the lab can express; one that a source contradicts must fail."""
+    found = []
     for group in questions.GROUPS:
         for vector in load(group):
             if vector.id in questions.UNEXPRESSED:
                 continue
             wrong = questions.CONTRADICTED.get(vector.id)
-            yield pytest.param(vector, id=vector.id, marks=[pytest.mark.xfail(reason=wrong)] if wrong else [])
+            marks = [pytest.mark.xfail(reason=wrong)] if wrong else []
+            found.append(pytest.param(vector, id=vector.id, marks=marks))
+    return found
 
 
 @pytest.fixture(scope="module")

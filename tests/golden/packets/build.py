@@ -239,7 +239,7 @@ class Builder:
             self.world.agent(["--masq-chain=IP-MASQ"])
             self.world.masquerade_list(lists["nonMasqueradeCIDRs_in_force"])
         elif daemon_set:
-            self.world.agent(daemon_set["args"])
+            self.world.agent([*daemon_set["args"], "--v=2"])
         if before := present(self.given, "previous"):
             self.world.masquerade_list(before["nonMasqueradeCIDRs"])
 

@@ -183,9 +183,11 @@ def inside(cidr: str) -> str:
 
 
 def judge_list(world: World, name: str, pod: str, node: str, cidrs: t.Iterable[str]) -> None:
-    """Packets keep the pod's address to exactly these ranges: tried inside each, and in well-known ranges besides."""
+    """Packets keep the pod's address to exactly these ranges: tried inside each (of many, in some: all or none are
+    taken) and in well-known ranges besides."""
     ranges = [net(cidr) for cidr in cidrs if ":" not in cidr]
-    for address in [inside(str(one)) for one in ranges] + [inside(one) for one in PROBES]:
+    tried = ranges if len(ranges) < 16 else [*ranges[::12], ranges[-1]]
+    for address in dict.fromkeys([*(inside(str(one)) for one in tried), *map(inside, PROBES)]):
         expected = pod if any(ip(address) in one for one in ranges) else node
         assert kept(world, name, address) == expected, f"to {address}"
 
@@ -217,7 +219,7 @@ def masq_config(vector: Vector, world: World) -> None:
         judge_list(world, name, pod, node["networkIP"], cidrs)
         judge_settings(world, name, pod, node["networkIP"], expect, log)
         return
-    assert expect.get("message", "error syncing configuration") in log.replace('\\"', '"'), log
+    assert expect.get("message", "Error syncing configuration: ") in log.replace('\\"', '"'), log
     in_force = expect["in_force"]
     judge_list(
         world,
