@@ -21,12 +21,12 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 RECORDING = pathlib.Path(__file__).parent / "data" / "peered_project.http.json"
 MISSING = [name for name in ("gcloud", "kubectl", "gke-gcloud-auth-plugin") if shutil.which(name) is None]
-SCALE = "1"
+SCALE = "0.5"
 
 
 @pytest.fixture
 def fast_lab(tmp_path: pathlib.Path) -> t.Iterator[Lab]:
-    """A lab whose minute is 0.3 s, with the story's surroundings."""
+    """A lab whose minute is 0.15 s, with the story's surroundings."""
     lab = Lab.start(tmp_path / ".lab", "fast", "--scale", SCALE)
     lab.preset("peered-project")
     yield lab

@@ -22,7 +22,12 @@ from . import client, files
 from .dataplane import report
 from .dataplane.exec_client import exec_client
 
-NEEDS = {"aiohttp": "aiohttp", "cryptography": "cryptography", "googleapiclient": "google-api-python-client"}
+NEEDS = {
+    "aiohttp": "aiohttp",
+    "cryptography": "cryptography",
+    "googleapiclient": "google-api-python-client",
+    "yaml": "PyYAML",
+}
 PACKAGE_PARENT = pathlib.Path(__file__).resolve().parent.parent
 
 

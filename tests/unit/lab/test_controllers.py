@@ -722,7 +722,7 @@ def test_autopilot(cloud: Cloud) -> None:
 
 
 def test_windows(kube: Kube) -> None:
-    place_node(kube.cloud.lab, PATH, "", "win", "10.1.0.90", "10.4.9.0/24", "windows")
+    place_node(kube.cloud.lab, PATH, None, "win", "10.1.0.90", "10.4.9.0/24", system="windows")
     kube.settle()
     chains = dict(kube.facts.chains)[f"projects/podreach-lab/zones/{ZONE}/instances/win"]
     assert chains == (facts.MasqueradeChain("WINDOWS-NAT", ("10.1.0.0/24", "10.4.0.0/20", "10.5.0.0/22")),)
@@ -762,16 +762,18 @@ def test_placed_nodes(routes: Kube) -> None:
     for arguments, why in [
         (("c", "", "x", "10.1.0.21"), "cluster must be"),
         ((PATH, "none", "x", "10.1.0.21"), "pool must be one of"),
+        ((PATH, "", "Node_2", "10.1.0.21"), "name must be a match"),
         ((PATH, "", "gke-node-02", "10.1.0.21"), "already"),
         ((PATH, "", "x", "10.1.0.20"), "already being used"),
         ((PATH, "", "x", "10.2.0.20"), "outside the subnetwork"),
         ((PATH, "", "x", "10.1.0.21", "172.16.77.128/25"), "overlaps 172.16.77.0/24"),
         ((PATH, "", "x", "10.1.0.21", "172.17.0.0/24"), "not inside the pod range"),
         ((PATH, "", "x", "10.1.0.21", "172.16.255.0/24"), "overlaps 172.16.240.0/20"),
-        ((PATH, "", "x", "10.1.0.21", "172.16.80.0/24", "beos"), "os must be one of"),
     ]:
         with pytest.raises(Misplaced, match=why):
             place_node(lab, *arguments)
+    with pytest.raises(Misplaced, match="os must be one of"):
+        place_node(lab, PATH, "", "x", "10.1.0.21", system="beos")
 
 
 def test_restarted_controllers_go_on(kube: Kube) -> None:
