@@ -134,6 +134,9 @@ class Builder:
                 self.world.given_instance(instance)
         for number, route in enumerate(self.given.get("routes", [])):
             self.hops[route.get("name", f"route-{number}")] = self.world.route(route, number)
+        for instance in self.given.get("instances", []):
+            if instance.get("status") == "TERMINATED":
+                self.world.stop(instance["name"])
         self.make_firewalls()
         if clustered:
             self.make_objects()

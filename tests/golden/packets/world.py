@@ -312,8 +312,6 @@ class World(Estate):
             alias.setdefault("subnetworkRangeName", "pods")
         fields = {key: given[key] for key in ("tags", "canIpForward") if key in given}
         self.machine(given["name"], network, address, aliasIpRanges=aliases, **fields)
-        if given.get("status") == "TERMINATED":
-            self.stop(given["name"])
 
     def stop(self, name: str) -> None:
         """Stop an instance."""
