@@ -18,6 +18,7 @@ import pathlib
 import pty
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -34,7 +35,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab import podreach_lab
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import capability
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import capability, nft
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.execution import ExecServer
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.fabric import (
     ApplyError,
@@ -161,7 +162,7 @@ def test_ping_across_a_router_and_drops_counted_at_lo() -> None:
 
 def test_the_first_packet_over_a_new_link_arrives() -> None:
     async def body(fabric: Fabric) -> None:
-        for _number in range(20):
+        for _number in range(100):
             await fabric.apply(star())
             async with asyncio.timeout(5):
                 sender = await fabric.socket("a", socket.AF_INET, socket.SOCK_DGRAM)
@@ -636,9 +637,12 @@ def descendants(process: int) -> set[int]:
     return found
 
 
-def namespaces_in_use() -> set[str]:
+def namespaces_in_use(until: float = float("inf")) -> set[str]:
+    """Those of processes that started before a moment: others may have got a number that was free again."""
     found = set()
     for process in pathlib.Path("/proc").glob("[0-9]*"):
+        if not lives(int(process.name), until):
+            continue
         for kind in ("net", "pid", "mnt"):
             try:
                 found.add(os.readlink(process / "ns" / kind))
@@ -661,27 +665,33 @@ def launch_server(*command: str) -> tuple[subprocess.Popen[bytes], set[int], set
     while len(below) < 4:  # unshare, the worker and two sleepers, one of which takes a detour
         time.sleep(0.01)
         below = descendants(int(line))
-    return server, below, namespaces_in_use() - before
+    mine = {os.readlink(f"/proc/{process}/ns/{kind}") for process in below for kind in ("net", "pid", "mnt")}
+    return server, below, mine - before
 
 
-def lives(process: int) -> bool:
+def now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def lives(process: int, until: float = float("inf")) -> bool:
     """Not so a zombie: when the machine's first process collects it is not our matter."""
     try:
         status = pathlib.Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
     except OSError:
         return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    fields = status.rpartition(")")[2].split()
+    return fields[0] != "Z" and int(fields[19]) / os.sysconf("SC_CLK_TCK") < until
 
 
 def left_over(processes: set[int], namespaces: set[str]) -> str:
     """What is still there, after a moment."""
-    deadline = time.monotonic() + 5
+    began = now()
     while True:
-        alive = {process for process in processes if lives(process)}
-        used = namespaces & namespaces_in_use()
+        alive = {process for process in processes if lives(process, began)}
+        used = namespaces & namespaces_in_use(began)
         if not alive and not used:
             return ""
-        if time.monotonic() > deadline:
+        if now() > began + 5:
             return f"processes {alive}, namespaces {used}"
         time.sleep(0.01)
 
@@ -711,7 +721,7 @@ def readable_python() -> list[str] | None:
     ):
         if python:
             command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", python]
-            test = "import os, sys, pyroute2; sys.exit(sys.version_info < (3, 11) or not os.access(sys.executable, os.X_OK))"
+            test = "import os, sys, pyroute2; sys.exit(sys.version_info < (3, 11) or not os.access(sys.executable, 1))"
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
             try:
                 done = subprocess.run(
@@ -749,13 +759,31 @@ def test_reasons(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Non
         with pytest.raises(Unavailable, match="util-linux"):
             capability.check()
     with monkeypatch.context() as patch:
-        patch.setattr(capability.nft, "LIBRARY", "libnothing.so.1")
+        patch.setattr(nft, "LIBRARY", "libnothing.so.1")
         with pytest.raises(Unavailable, match="apt install nftables"):
             capability.check()
     with monkeypatch.context() as patch:
-        patch.setattr(capability.resource, "getrlimit", lambda _which: (1024, 1024))
+        patch.setattr(resource, "getrlimit", lambda _which: (1024, 1024))
         with pytest.raises(Unavailable, match="only 1024 files"):
             capability.check()
+
+
+def test_root_needs_no_user_namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """As in a container that forbids user namespaces but is privileged otherwise."""
+    if os.geteuid():
+        return
+    real = shutil.which("unshare")
+    program = tmp_path / "unshare"
+    program.write_text(f'#!/bin/sh\ncase $1 in *U*) echo no >&2; exit 1;; esac\nexec {real} "$@"\n', encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    async def body(fabric: Fabric) -> None:
+        await fabric.apply(star(keeps_ttl=True))
+        assert await ping(fabric, "a", "10.0.1.1") == "64"
+        assert fabric.could_not == []
+
+    with_fabric(body)
 
 
 def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

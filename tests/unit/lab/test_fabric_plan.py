@@ -26,6 +26,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.plan impo
 LINK = Link(End("a", "x"), End("b", "y"))
 NFT = "table ip filter {\n}\n"
 EMPTY = Namespace()
+UP = ["create link", "link up", "link running", "link running"]
 
 
 def hold(held: Held, plan: Plan) -> list[Change]:
@@ -73,7 +74,7 @@ def test_from_nothing_and_back() -> None:
         NFT,
     )
     todo = whats(hold(held, two(full)))
-    order = ["create namespace", "settings", "create link", "link up", "keep TTL", "nft", "set route", "add rule"]
+    order = ["create namespace", "settings", *dict.fromkeys(UP), "keep TTL", "nft", "set route", "add rule"]
     assert [what for what in dict.fromkeys(todo) if what in order] == order
     assert changes.changes(held, two(full)) == []
     # A link between two namespaces that go needs no deletion of its own.
@@ -97,9 +98,9 @@ def test_a_replaced_link_takes_its_routes_along() -> None:
     routes = frozenset({Route("10.1.0.0/16", (("x", 1), ("lo", 1))), Route("10.2.0.0/16", (("lo", 1),))})
     hold(held, two(Namespace(ends, routes)))
     todo = hold(held, Plan(two(Namespace(ends, routes)).namespaces, frozenset({dataclasses.replace(LINK, mtu=1500)})))
-    assert whats(todo) == ["delete link", "create link", "link up", "add address", "set route"]
-    assert todo[3].item == ("x", "10.0.0.1/32")
-    assert todo[4].item.to == "10.1.0.0/16"
+    assert whats(todo) == ["delete link", *UP, "add address", "set route"]
+    assert todo[5].item == ("x", "10.0.0.1/32")
+    assert todo[6].item.to == "10.1.0.0/16"
 
 
 def test_a_route_that_prefers_an_address_goes_with_it() -> None:
@@ -109,11 +110,27 @@ def test_a_route_that_prefers_an_address_goes_with_it() -> None:
     hold(held, two(Namespace(frozenset({address}), frozenset({route}))))
     hold(held, two(Namespace(frozenset(), frozenset())))
     assert not held.namespaces["a"].routes
+    # In another table it stays.
+    elsewhere = dataclasses.replace(route, table=7)
+    hold(held, two(Namespace(frozenset({address}), frozenset({elsewhere}))))
+    todo = hold(held, two())
+    assert whats(todo) == ["delete address", "delete route"]
     # Moved to another device: added there before it goes here, so the route stays.
     hold(held, two(Namespace(frozenset({address}), frozenset({route}))))
     todo = hold(held, two(Namespace(frozenset({("x", "10.0.0.1/32")}), frozenset({route}))))
     assert whats(todo) == ["add address", "delete address"]
     assert list(held.namespaces["a"].routes.values()) == [route]
+
+
+def test_with_the_last_address_of_a_device_go_the_routes_over_it() -> None:
+    held = Held()
+    addresses = frozenset({("x", "10.0.0.1/32"), ("x", "10.0.0.2/32")})
+    routes = frozenset({Route("10.0.0.0/8", (("x", 1),), table=7), Route("10.0.0.0/9", (("lo", 1),), table=7)})
+    hold(held, two(Namespace(addresses, routes)))
+    assert whats(hold(held, two(Namespace(frozenset({("x", "10.0.0.1/32")}), routes)))) == ["delete address"]
+    todo = hold(held, two(Namespace(frozenset(), routes)))
+    assert whats(todo) == ["delete address", "set route"]
+    assert set(held.namespaces["a"].routes.values()) == routes
 
 
 def test_numbers_of_namespaces_are_used_again() -> None:
@@ -251,7 +268,7 @@ def possible(held: Held, change: Change) -> bool:
         ends = {change.item.a, change.item.b}
         taken = {end for link in held.links for end in (link.a, link.b)}
         return {end.namespace for end in ends} <= set(held.namespaces) and not ends & taken
-    if change.what == "link up":
+    if change.what in ("link up", "link running"):
         return any(
             change.item in (link.a, link.b) and held.devices[change.item] in held.indexes[link] for link in held.links
         )

@@ -97,7 +97,7 @@ def ensure_group(call: Call, cluster: Resource, pool: Body, zone: str, size: int
 
 def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
     subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
-    name = f"{stem(cluster, pool['name'])}-{call.state.new_hex(4)}"
+    name = free_name(call, cluster, pool, zone)
     address = pod_ranges.next_address(call, subnetwork) if subnetwork else legacy_address(call, cluster)
     if address is None:
         raise exhausted(cluster, name, "")
@@ -105,6 +105,14 @@ def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
     if pods is None:
         raise exhausted(cluster, name, "" if cluster.hidden["routes"] else pool["networkConfig"]["podRange"])
     make_node(call, cluster, pool, zone, name, address, pods)
+
+
+def free_name(call: Call, cluster: Resource, pool: Body, zone: str) -> str:
+    """A node's name ends in four random digits, of which a large pool soon meets some again."""
+    while True:
+        name = f"{stem(cluster, pool['name'])}-{call.state.new_hex(4)}"
+        if call.state.get(f"projects/{cluster.project}/zones/{zone}/instances/{name}") is None:
+            return name
 
 
 def make_node(

@@ -30,6 +30,7 @@ What = t.Literal[
     "keep TTL",
     "create link",
     "link up",
+    "link running",
     "loopback up",
     "add address",
     "nft",
@@ -95,29 +96,36 @@ class HeldNamespace:
     keeps_ttl: bool = False
     loopback: bool = False
     addresses: set[tuple[str, str]] = dataclasses.field(default_factory=set)
-    routes: dict[tuple[int, str], Route] = dataclasses.field(default_factory=dict)
+    routes: dict[tuple[int, str], Route | None] = dataclasses.field(default_factory=dict)
+    """By table and prefix. None: the kernel may have deleted or lamed it together with something else."""
     rules: set[Rule] = dataclasses.field(default_factory=set)
     nft: str = ""
 
     def without(self, devices: set[str]) -> HeldNamespace:
-        """What the kernel keeps when devices disappear: addresses on them and routes over them go with them."""
+        """What is left when devices disappear: addresses on them and routes over them go with them."""
         left = dataclasses.replace(self, addresses=set(self.addresses), routes=dict(self.routes), rules=set(self.rules))
         for address in self.addresses:
             if address[0] in devices:
                 left.forget_address(address)
         for name, route in self.routes.items():
-            if any(device in devices for device, _weight in route.hops):
-                left.routes.pop(name, None)
+            if route and any(device in devices for device, _weight in route.hops):
+                left.routes[name] = None
         return left
 
     def forget_address(self, address: tuple[str, str]) -> None:
-        """Routes of the main table that prefer an address disappear with its last copy; other tables keep theirs."""
+        """What goes with an address: with its last copy, routes of the main table that prefer it (other tables keep
+        theirs); with the last address of a device, routes over the device, while those with other hops besides keep a
+        dead one."""
         self.addresses.discard(address)
-        host = address[1].partition("/")[0]
-        if not any(other.partition("/")[0] == host for _device, other in self.addresses):
-            self.routes = {
-                name: route for name, route in self.routes.items() if (route.table, route.source) != (MAIN_TABLE, host)
-            }
+        device, host = address[0], address[1].partition("/")[0]
+        last_copy = not any(other.partition("/")[0] == host for _device, other in self.addresses)
+        last_here = device != "lo" and not any(other == device for other, _address in self.addresses)
+        for name, route in list(self.routes.items()):
+            if route is None:
+                continue
+            preferred = last_copy and (route.table, route.source) == (MAIN_TABLE, host)
+            if preferred or (last_here and any(hop == device for hop, _weight in route.hops)):
+                self.routes[name] = None
 
 
 class Held:
@@ -165,15 +173,15 @@ class Held:
         item = change.item
         if change.what == "create link":
             self.links.add(item)
-            self.up.add(item.a)
             for end in (item.a, item.b):
                 self.links_of.setdefault(end.namespace, set()).add(item)
             return
         if change.what == "delete link":
             self.forget_link(item)
             return
-        if change.what == "link up":
-            self.up.add(item)
+        if change.what in ("link up", "link running"):
+            if change.what == "link running":
+                self.up.add(item)
             return
         self.record_in(self.namespaces[change.namespace], change.what, item)
 
@@ -306,11 +314,14 @@ def place(link: Link) -> str:
 
 def link_changes(held: Held, plan: Plan) -> list[Change]:
     created = sorted(plan.links - held.links, key=place)
-    down = [link.b for link in plan.links if link not in held.links or link.b not in held.up]
-    down.sort(key=lambda end: end.namespace)
+    down = [link for link in plan.links if link not in held.links or not {link.a, link.b} <= held.up]
+    # Their first ends are up since they were made. The kernel activates those later than it says, see the worker.
+    second = sorted((link.b for link in down), key=lambda end: end.namespace)
+    ends = sorted((end for link in down for end in (link.a, link.b)), key=lambda end: end.namespace)
     return [
         *(Change("create link", link.a.namespace, link) for link in created),
-        *(Change("link up", end.namespace, end) for end in down),
+        *(Change("link up", end.namespace, end) for end in second),
+        *(Change("link running", end.namespace, end) for end in ends),
     ]
 
 
@@ -318,9 +329,17 @@ def routing_changes(name: str, held: HeldNamespace, wanted: Namespace) -> list[C
     found = [] if held.loopback else [Change("loopback up", name)]
     if held.addresses != wanted.addresses:
         found += [Change("add address", name, item) for item in sorted(wanted.addresses - held.addresses)]
+        # Before the routes: the kernel deletes some along with an address.
+        doomed = sorted(held.addresses - wanted.addresses)
+        found += [Change("delete address", name, item) for item in doomed]
+        held = held.without(set())
+        held.addresses |= wanted.addresses
+        for item in doomed:
+            held.forget_address(item)
     routes = {key(route): route for route in wanted.routes}
     if held.routes != routes:
-        found += [Change("delete route", name, route) for where, route in held.routes.items() if where not in routes]
+        unwanted = [where for where in held.routes if where not in routes]
+        found += [Change("delete route", name, Route(to, (), table)) for table, to in unwanted]
         found += [
             Change("set route", name, route)
             for where, route in sorted(routes.items())
@@ -329,6 +348,4 @@ def routing_changes(name: str, held: HeldNamespace, wanted: Namespace) -> list[C
     if held.rules != wanted.rules:
         found += [Change("add rule", name, rule) for rule in wanted.rules - held.rules]
         found += [Change("delete rule", name, rule) for rule in held.rules - wanted.rules]
-    if held.addresses != wanted.addresses:
-        found += [Change("delete address", name, item) for item in sorted(held.addresses - wanted.addresses)]
     return found

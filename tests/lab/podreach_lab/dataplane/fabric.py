@@ -395,9 +395,12 @@ class Fabric:
             if way == "step":
                 yield from (self.step(number, change) for change in group)
                 continue
+            if way == "link running":
+                waited = list(group)
+                yield Step("running", number, [self.held.devices.get(change.item, 0) for change in waited], waited)
+                continue
             encoded: list[bytes] = []
             sent: list[Change] = []
-            ups: list[Change] = []
             for change in group:
                 try:
                     encoded.append(messages.message(self.held, change, len(sent)))
@@ -405,15 +408,11 @@ class Fabric:
                     failures.append(Failure(name, str(change), str(error)))
                     continue
                 sent.append(change)
-                if change.what == "link up":
-                    ups.append(change)
             if sent and way == "delete link":
                 # Numbered beyond the changes: its failure is a failure of all of them.
                 encoded.append(messages.delete_doomed_message(len(sent)))
             if sent:
                 yield Step("netlink", number, base64.b64encode(b"".join(encoded)).decode(), sent)
-            if ups:
-                yield Step("running", number, [self.held.devices[change.item] for change in ups], ups)
 
     def step(self, number: int, change: Change) -> Step:
         if change.what == "create namespace":
@@ -449,8 +448,6 @@ class Fabric:
                         f"{os.strerror(number)}: {text}" if None not in bad and text else text or os.strerror(number)
                     )
                     failures.append(Failure(change.namespace, str(change), reason))
-                    if step.kind == "running":
-                        self.held.up.discard(change.item)
                 else:
                     self.held.record(change)
 
@@ -552,7 +549,9 @@ class Fabric:
 
 def way_of(change: Change) -> str:
     """Neighbours that go the same way are sent together; deletions of links are finished before anything else."""
-    return "netlink" if change.what in BY_NETLINK else change.what if change.what == "delete link" else "step"
+    if change.what in ("delete link", "link running"):
+        return change.what
+    return "netlink" if change.what in BY_NETLINK else "step"
 
 
 def take(steps: t.Iterator[Step]) -> list[Step]:

@@ -15,7 +15,7 @@ from ..compute.effective import IMPLIED, VPC, FilterRule, Layer, Layer4
 from . import mutants
 from .routing import Balancer
 from .rules import Ruleset, ports, ranges, verdict_map
-from .view import Card, Machine
+from .view import Card, Machine, short
 
 PROTOCOLS = {"tcp": "tcp", "udp": "udp", "icmp": "icmp", "esp": "esp", "ah": "ah", "sctp": "sctp", "ipip": "4"}
 ALLOWED = "meta mark set 1 return"
@@ -31,28 +31,32 @@ def router_rules(
     sources: Sources,
     balancers: t.Sequence[Balancer],
 ) -> Ruleset:
-    """The table of one network's router. `members` are the machines that run."""
+    """The table of one network's router. `members` are the machines that run. Machines under the same rules share
+    their chains: hundreds of nodes are no longer than one."""
     table = Ruleset("vpc")
+    chains = Chains(table, sources)
     egress: dict[str, str] = {}
     ingress: dict[str, str] = {}
-    sending: dict[str, str] = {}
-    receiving: dict[str, str] = {}
+    guarded: list[str] = []
+    owned: list[str] = []
     for machine, card in members:
-        fronts = [item.address for item in balancers if item.cluster == machine.cluster and item.network == network]
         if not machine.forwards and not mutants.on("no-source-check"):
-            check_owned(table, machine, card, fronts, sending, receiving)
+            guarded.append(f'"{card.device}"')
+            fronts = [item.address for item in balancers if (item.cluster, item.network) == (machine.cluster, network)]
+            owned += [f'"{card.device}" . {item}' for item in (*card.owned, *fronts)]
         found = layers(machine, card)
-        egress[card.device] = f"egress_{card.device}"
-        ingress[card.device] = f"ingress_{card.device}"
-        if mutants.on("no-egress-rules"):
-            egress.pop(card.device)
-        else:
-            direction(table, machine, card, "EGRESS", found, sources)
-        direction(table, machine, card, "INGRESS", found, sources)
-    lines = [
-        verdict_map("iifname", sending),
-        f'oifname "lo" {table.drop("no-route", "")}',
-        verdict_map("oifname", receiving),
+        ingress[card.device] = chains.direction("INGRESS", found)
+        if not mutants.on("no-egress-rules"):
+            egress[card.device] = chains.direction("EGRESS", found)
+    lines = [f'oifname "lo" {table.drop("no-route", "")}']
+    if guarded:
+        table.set("guarded", "ifname", guarded)
+        table.set("owned", "ifname . ipv4_addr", owned, "interval")
+        spoofed = table.drop("spoofed-source", "without canIpForward an instance sends only from its own addresses")
+        foreign = table.drop("not-for-this-instance", "without canIpForward it is handed only its own addresses")
+        lines.insert(0, f"iifname @guarded iifname . ip saddr != @owned {spoofed}")
+        lines.append(f"oifname @guarded oifname . ip daddr != @owned {foreign}")
+    lines += [
         "ct state established,related accept",
         verdict_map("iifname", egress),
         verdict_map("oifname", ingress),
@@ -61,40 +65,37 @@ def router_rules(
     return table
 
 
-def check_owned(
-    table: Ruleset,
-    machine: Machine,
-    card: Card,
-    fronts: t.Sequence[str],
-    sending: dict[str, str],
-    receiving: dict[str, str],
-) -> None:
-    """Without canIpForward a machine sends from, and is handed, its own addresses only."""
-    owned = ranges([*card.owned, *fronts])
-    sending[card.device], receiving[card.device] = f"source_{card.device}", f"target_{card.device}"
-    spoofed = table.drop("spoofed-source", f"{machine.name} may not forward: it sends only from {owned}")
-    foreign = table.drop("not-for-this-instance", f"{machine.name} may not forward: it is handed only {owned}")
-    table.chain(f"source_{card.device}", [f"ip saddr != {owned} {spoofed}"])
-    table.chain(f"target_{card.device}", [f"ip daddr != {owned} {foreign}"])
+class Chains:
+    """Chains of a table, each written once."""
+
+    def __init__(self, table: Ruleset, sources: Sources) -> None:
+        self.table = table
+        self.sources = sources
+        self.known: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def direction(self, way: str, layers: Layers) -> str:
+        """The chain for one direction: each layer in turn until one decides; the implied layer always does."""
+        lines = ["meta mark set 0"]
+        last = "return" if way == "EGRESS" else "accept"
+        for layer in layers:
+            mine = [rule for rule in layer.rules if rule.direction == way]
+            if mutants.on("firewall-priority-reversed"):
+                mine = mine[::-1]
+            statements = [line for rule in mine for line in rule_lines(self.table, layer, rule, self.sources)]
+            if statements:
+                lines += [f"jump {self.chain('layer', statements)}", f"meta mark 1 {last}"]
+        return self.chain(way.lower(), lines)
+
+    def chain(self, stem: str, lines: t.Sequence[str]) -> str:
+        """The name of the chain with these lines."""
+        key = (stem, tuple(lines))
+        if key not in self.known:
+            self.known[key] = f"{stem}_{short(*lines)}"
+            self.table.chain(self.known[key], lines)
+        return self.known[key]
 
 
-def direction(table: Ruleset, machine: Machine, card: Card, way: str, layers: Layers, sources: Sources) -> None:
-    """One machine's chain for a direction: each layer in turn until one decides; the implied layer always does."""
-    side = way.lower()
-    lines = ["meta mark set 0"]
-    last = "return" if way == "EGRESS" else "accept"
-    for at, layer in enumerate(layers):
-        mine = [rule for rule in layer.rules if rule.direction == way]
-        if mutants.on("firewall-priority-reversed"):
-            mine = mine[::-1]
-        statements = [line for rule in mine for line in rule_lines(table, machine, layer, rule, sources)]
-        if statements:
-            table.chain(f"{side}_{card.device}_{at}", statements)
-            lines += [f"jump {side}_{card.device}_{at}", f"meta mark 1 {last}"]
-    table.chain(f"{side}_{card.device}", lines)
-
-
-def rule_lines(table: Ruleset, machine: Machine, layer: Layer, rule: FilterRule, sources: Sources) -> t.Iterator[str]:
+def rule_lines(table: Ruleset, layer: Layer, rule: FilterRule, sources: Sources) -> t.Iterator[str]:
     """One rule as nft statements: who, what, and then its action."""
     if rule.action == "allow":
         action = ALLOWED
@@ -102,7 +103,7 @@ def rule_lines(table: Ruleset, machine: Machine, layer: Layer, rule: FilterRule,
         side = "firewall-ingress" if rule.direction == "INGRESS" else "firewall-egress"
         reason = side if layer.kind in (VPC, IMPLIED) else "firewall-policy"
         name = f"{layer.policy}: {rule.name}" if layer.policy else rule.name
-        action = table.drop(reason, f"{name} denies it to {machine.name}")
+        action = table.drop(reason, f"denied by {name}")
     else:
         action = "return"
     for who in addresses(rule, sources):

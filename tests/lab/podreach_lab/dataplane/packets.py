@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import secrets
+import socket
 import struct
 
 ICMP, TCP, UDP = 1, 6, 17
@@ -86,6 +87,15 @@ def request(flow: Flow, token: int) -> bytes:
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), secrets.randbits(16), fragment, TTL, number, 0)
     head = head[:10] + struct.pack("!H", checksum(head + source + destination)) + source + destination
     return head + body
+
+
+def send(raw: socket.socket, flow: Flow, token: int) -> str:
+    """'' or why the sender's own kernel refused."""
+    try:
+        raw.sendto(request(flow, token), (flow.destination, 0))
+    except OSError as error:
+        return str(error.strerror)
+    return ""
 
 
 def read(packet: bytes) -> Seen | None:

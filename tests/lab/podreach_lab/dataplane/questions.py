@@ -10,17 +10,28 @@ destination, an address or a Service (`svc/plot`, `svc/default/plot`).
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import typing as t
 
 from . import packets
 from .compile import Compiled
+from .probes import probe_all
 from .reconcile import DataPlane
-from .trace import End, probe_all, trace
+from .trace import trace
 from .view import Machine, pod_namespace
 
 Json = dict[str, t.Any]
 FIELDS = {"from", "to", "protocol", "port", "source_port", "length"}
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """Where a flow begins or ends: a namespace and an address in it."""
+
+    name: str
+    namespace: str
+    address: str
 
 
 class BadQuestion(ValueError):
@@ -128,14 +139,14 @@ class Questions:
             fabric = await self.plane.settled()
             directory = Directory(self.plane)
             start, flow = flow_of(directory, question)
-            return await trace(fabric, self.plane.compiled, start, flow, directory.title)
+            return await trace(fabric, self.plane.taps, self.plane.compiled, start.namespace, flow, directory.title)
 
     async def probes(self, flows: t.Sequence[t.Mapping[str, t.Any]]) -> Json:
         async with self._one:
             fabric = await self.plane.settled()
             directory = Directory(self.plane)
-            asked = [flow_of(directory, flow) for flow in flows]
-            return {"results": await probe_all(fabric, self.plane.compiled.plan, asked)}
+            asked = [(start.namespace, flow) for start, flow in (flow_of(directory, item) for item in flows)]
+            return {"results": await probe_all(fabric, self.plane.taps, self.plane.compiled.plan, asked)}
 
     async def settle(self) -> Json:
         await self.plane.settled()

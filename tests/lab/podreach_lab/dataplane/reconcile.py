@@ -20,6 +20,7 @@ from ..state import State
 from .compile import Compiled, compile_plan
 from .fabric import ApplyError, Fabric, FabricDied, PlanError, Unavailable
 from .plan import Plan
+from .taps import Taps
 from .workloads import Workloads
 
 Json = dict[str, t.Any]
@@ -41,6 +42,7 @@ class DataPlane:
         self.changes = 0
         self.applied = -1
         self.workloads = Workloads()
+        self.taps = Taps()
         self._wake = asyncio.Event()
         self._reached = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -64,6 +66,7 @@ class DataPlane:
         if self._task:
             self._task.cancel()
         await self.workloads.close()
+        self.taps.close()
         if self.fabric:
             await self.fabric.close()
             self.fabric = None
@@ -124,6 +127,7 @@ class DataPlane:
     async def _apply(self) -> None:
         assert self.fabric is not None
         compiled = compile_plan(self.state, self.facts)
+        self.taps.forget(self.compiled.plan.namespaces.keys() - compiled.plan.namespaces.keys())
         await self.fabric.apply(compiled.plan)
         self.compiled = compiled
         await self.workloads.follow(self.fabric, compiled, self.facts)

@@ -45,6 +45,11 @@ class Ruleset:
         body += [f"  {line}" for line in lines]
         self.parts.append("\n".join([f" chain {name} {{", *body, " }"]))
 
+    def set(self, name: str, kind: str, elements: t.Iterable[str], flags: str = "") -> None:
+        body = [f"  type {kind};"] + ([f"  flags {flags};"] if flags else [])
+        body.append(f"  elements = {{ {', '.join(dict.fromkeys(elements))} }}")
+        self.parts.append("\n".join([f" set {name} {{", *body, " }"]))
+
     def text(self) -> str:
         """The whole table."""
         counters = [f" counter {name} {{ }}" for name in sorted(self.counters)]

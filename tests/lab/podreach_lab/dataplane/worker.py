@@ -290,8 +290,13 @@ class Worker:
         if kind == "new":
             check(libc.unshare(CLONE_NEWNET), "unshare")
             opened = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            self.namespaces[number] = os.dup2(opened, wire.FIRST_NAMESPACE + number, inheritable=False)
-            os.close(opened)
+            try:
+                kept = os.dup2(opened, wire.FIRST_NAMESPACE + number, inheritable=False)
+            except OSError as error:
+                raise OSError(errno.EMFILE, "too many open files: raise the hard limit (ulimit -Hn)") from error
+            finally:
+                os.close(opened)
+            self.namespaces[number] = kept
             return []
         if kind == "close":
             enter(self.home)
