@@ -48,6 +48,9 @@ class Estate:
         if path.endswith("/setTags"):
             tags = self.google.call("GET", path.removesuffix("/setTags"))["tags"]
             body = body | {"fingerprint": tags["fingerprint"]}
+        if "/updateNetworkInterface" in path:
+            card = self.google.call("GET", path.split("/updateNetworkInterface")[0])["networkInterfaces"][0]
+            body = body | {"fingerprint": card["fingerprint"]}
         self.google.call(step.method, path, body)
 
     def take_container(self, step: Step) -> None:

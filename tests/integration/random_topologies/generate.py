@@ -126,6 +126,7 @@ class Generator:
         self.firewalls: list[tuple[str, str, str]] = []
         self.policies: list[tuple[Cluster, str]] = []
         self.node_routes: list[tuple[Cluster, int]] = []
+        self.buried: list[Range] = []
         self.number = 0
 
     def run(self, changes: int) -> Topology:
@@ -134,8 +135,9 @@ class Generator:
         for index, network in enumerate(self.networks):
             for count in range(self.random.choice([1, 1, 2, 3])):
                 self.make_vm(index, count)
-            if not network.alone and len(self.clusters) < 2 and self.chance(0.65):
-                self.make_cluster(index)
+            for _count in range(2):
+                if not network.alone and len(self.clusters) < 2 and self.chance(0.45):
+                    self.make_cluster(index)
         later = [self.make_peerings, self.make_routes, self.make_firewalls]
         self.random.shuffle(later)
         for make in later:
@@ -258,8 +260,10 @@ class Generator:
     def make_cluster(self, index: int) -> None:
         network = self.networks[index]
         subnet = self.pick(network.subnets)
-        routes_based = self.chance(0.55)
+        others = [cluster.routes_based for cluster in self.clusters if cluster.network == index]
+        routes_based = not others[0] if others else self.chance(0.5)
         ranges = [
+            f"10.{120 + index}.0.0/16",
             f"10.{120 + index}.0.0/16",
             f"172.{28 + index}.0.0/16",
             f"192.168.{128 + 32 * index}.0/19",
@@ -269,7 +273,7 @@ class Generator:
         cluster = Cluster(
             network.project,
             f"{subnet.region}-a",
-            f"c{index}",
+            f"c{len(self.clusters)}",
             index,
             subnet,
             Range(self.pick(ranges)) if routes_based else subnet.secondary["pods"],
@@ -302,7 +306,7 @@ class Generator:
                     "masterIpv4CidrBlock": f"10.250.{index}.0/28",
                 }
                 body["networkConfig"] = {"defaultSnatStatus": {"disabled": True}}
-        path = cluster.path.rsplit("/", 1)[0]
+        path = cluster.path.rsplit("/", 2)[0]
         self.steps.append(Step("cluster", "container", "POST", path, {"cluster": body, "parent": path}))
         for at in range(1, cluster.nodes):
             block = str(list(cluster.cidr.subnets(new_prefix=24))[3])
@@ -318,7 +322,30 @@ class Generator:
             self.node_routes += [(cluster, at) for at in range(cluster.nodes)]
             blocks = list(cluster.cidr.subnets(new_prefix=24))
             self.taken |= {(index, str(blocks[at]), 1000) for at in (0, 3)}
+            if self.chance(0.15):
+                self.bury(cluster)
         self.set_agent(cluster)
+
+    def bury(self, cluster: Cluster) -> None:
+        """A subnet over a node's pods, whose route is deleted before: from then on the subnet route decides, and nobody
+        has those addresses, whatever broader route leads to the node."""
+        network = self.networks[cluster.network]
+        block = next(cluster.cidr.subnets(new_prefix=24))
+        self.node_routes.remove((cluster, 0))
+        self.buried.append(block)
+        path = f"projects/{cluster.project}/global/routes"
+        self.compute("node route", "DELETE", f"{path}/@noderoute:{cluster.name}:0")
+        subnet = {"name": self.new("s"), "network": network.path, "ipCidrRange": str(block)}
+        where = f"projects/{cluster.project}/regions/{cluster.zone[:-2]}/subnetworks"
+        self.compute("subnetwork over pods", "POST", where, subnet)
+        broad = {
+            "name": self.new("r"),
+            "network": network.path,
+            "destRange": str(cluster.cidr),
+            "priority": 50,
+            "nextHopInstance": f"@link:{cluster.name}:0",
+        }
+        self.compute("route", "POST", path, broad)
 
     def set_agent(self, cluster: Cluster) -> None:
         body = {"cluster": cluster.path, "agent": cluster.agent}
@@ -360,6 +387,30 @@ class Generator:
         for index in range(len(self.networks)):
             for _count in range(self.random.randint(0, 4)):
                 self.add_route(index)
+            if self.chance(0.4):
+                self.add_detour(index)
+
+    def add_detour(self, index: int) -> None:
+        """A route of some instances only, to pods that others reach directly, by a hop that may not forward."""
+        targets = [cluster.cidr for cluster in self.clusters if cluster.routes_based]
+        tags = sorted({tag for vm in self.vms if vm.network == index for tag in vm.tags})
+        hops = [vm.path for vm in self.vms if vm.network == index and vm.forwards]
+        hops += [f"@link:{cluster.name}:0" for cluster in self.clusters if cluster.network == index for _weight in "12"]
+        block = next(self.pick(targets).subnets(new_prefix=24)) if targets else None
+        if block and tags and hops and block not in self.buried:
+            network = self.networks[index]
+            body = {
+                "name": self.new("r"),
+                "network": network.path,
+                "destRange": str(block),
+                "priority": self.pick([10, 20]),
+                "tags": [self.pick(tags)],
+                "nextHopInstance": self.pick(hops),
+            }
+            if (index, str(block), body["priority"]) not in self.taken:
+                self.taken.add((index, str(block), body["priority"]))
+                self.routes.append((network.project, body["name"]))
+                self.compute("detour", "POST", f"projects/{network.project}/global/routes", body)
 
     def destinations(self) -> list[str]:
         """Where a static route may lead: what is broad, what is nowhere, and the pods of routes-based clusters."""
@@ -370,6 +421,7 @@ class Generator:
                 pods += [str(blocks[0]), str(blocks[3]), str(next(blocks[0].subnets())), str(cluster.cidr)]
         options = [*BROAD, *NOWHERE, *pods, *pods]
         inside = [found for network in self.networks for item in network.subnets for found in ranges_of(item)]
+        inside += self.buried
         return [text for text in options if not any(Range(text).subnet_of(found) for found in inside)]
 
     def add_route(self, index: int) -> None:
@@ -566,6 +618,7 @@ class Generator:
                 self.remove_side,
                 self.add_missing_side,
                 self.stop_or_start,
+                self.drop_aliases,
                 self.change_list,
                 self.change_list,
                 self.delete_list,
@@ -624,6 +677,12 @@ class Generator:
         vm = self.pick(self.vms)
         self.compute("power", "POST", f"{vm.path}/{'stop' if vm.running else 'start'}")
         vm.running = not vm.running
+
+    def drop_aliases(self) -> None:
+        """An instance without its alias ranges; a node's pods have addresses then that are nobody's."""
+        hops = [f"@link:{cluster.name}:0" for cluster in self.clusters if not cluster.routes_based]
+        path = self.pick([*[vm.path for vm in self.vms], *hops, *hops])
+        self.compute("aliases", "PATCH", f"{path}/updateNetworkInterface?networkInterface=nic0", {"aliasIpRanges": []})
 
     def change_list(self) -> None:
         if self.clusters:
