@@ -106,10 +106,13 @@ class Operations:
         `finish` when a test wants the operation to fail."""
         parts = target.split("/")
         scope = "global" if parts[2:3] == ["global"] or len(parts) < 4 else "/".join(parts[2:4])
+        root = f"projects/{parts[1]}/{scope}"
+        if parts[0] == "locations":  # the organization's
+            root = scope = "locations/global"
         now = self._clock.now()
         stamp = f"{int(now.timestamp() * 1000)}-{self._state.new_hex(13)}-{self._state.new_hex(8)}"
         name = f"operation-{stamp}-{self._state.new_hex(8)}"
-        path = f"projects/{parts[1]}/{scope}/operations/{name}"
+        path = f"{root}/operations/{name}"
         body: Body = {
             "kind": "compute#operation",
             "id": self._state.new_id(),
@@ -133,7 +136,8 @@ class Operations:
         seconds = self._clock.seconds(method_id, "compute")
         operation = Operation("compute", path, body, self._clock.monotonic(), seconds, target)
         if request_id:
-            self._by_request[parts[1], str(uuid.UUID(request_id))] = operation
+            owner = parts[1] if parts[0] == "projects" else ""
+            self._by_request[owner, str(uuid.UUID(request_id))] = operation
         return self._start(operation, finish, abort)
 
     def begin_container(

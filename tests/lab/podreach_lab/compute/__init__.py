@@ -5,6 +5,28 @@
 
 from __future__ import annotations
 
-from . import firewalls, instances, networks, operations, places, routers, routes, subnetworks
+from . import (
+    firewall_policies,
+    firewalls,
+    instances,
+    networks,
+    operations,
+    peerings,
+    places,
+    routers,
+    routes,
+    subnetworks,
+)
 
-__all__ = ["firewalls", "instances", "networks", "operations", "places", "routers", "routes", "subnetworks"]
+__all__ = [
+    "firewall_policies",
+    "firewalls",
+    "instances",
+    "networks",
+    "operations",
+    "peerings",
+    "places",
+    "routers",
+    "routes",
+    "subnetworks",
+]

@@ -11,9 +11,9 @@ from .. import cidr
 from ..core import Call, method
 from ..faults import ApiFault, invalid, required
 from ..links import resolve, self_link
-from ..state import Body
-from . import networks, subnetworks
-from .common import bodies, delete, insert, listed, need, reference
+from ..state import Body, Resource, State
+from . import exchange, networks, overlaps, peerings, quotas, ranges
+from .common import delete, insert, listed, need, reference
 
 KIND = "compute#route"
 NEXT_HOPS = ("nextHopGateway", "nextHopInstance", "nextHopIp", "nextHopVpnTunnel", "nextHopIlb")
@@ -21,6 +21,20 @@ NEXT_HOPS = ("nextHopGateway", "nextHopInstance", "nextHopIp", "nextHopVpnTunnel
 
 def path_of(project: str, name: str) -> str:
     return f"projects/{project}/global/routes/{name}"
+
+
+def hides(state: State, network: Resource, wanted: cidr.Range) -> str:
+    """Why a static route to that range is refused: what it would hide; '' if nothing. Subnetworks that allow overlap
+    (hybrid subnets) may be hidden. Wording: https://github.com/rimusz/gke-haproxy-lb/issues/4 and
+    https://github.com/SUSE/ha-sap-terraform-deployments/issues/655"""
+    end = "Cannot change the routing of packets destined for the network."
+    if networks.is_legacy(network) and wanted.subnet_of(cidr.Range(network.body["IPv4Range"])):
+        return f"hides the reserved address space for network ({network.body['IPv4Range']}). {end}"
+    for owned in ranges.ranges_in(state, network.path):
+        if wanted.subnet_of(owned.range) and not owned.subnetwork.body.get("allowSubnetCidrRoutesOverlap"):
+            return f"hides the address space of the network ({owned.range}). {end}"
+    claim = overlaps.hidden_by_peer(state, network, wanted)
+    return f"hides the address space of a peer network ({claim.range}). {end}" if claim else ""
 
 
 @method("compute.routes.insert")
@@ -39,14 +53,11 @@ def insert_route(call: Call) -> Body:
     body.setdefault("priority", 1000)
     if not 0 <= body["priority"] <= 65535:
         raise invalid("resource.priority", body["priority"], "Must be between 0 and 65535.")
-    for owned in subnetworks.ranges_in(call.state, network.path):
-        if wanted.subnet_of(owned.range):
-            raise ApiFault(
-                400,
-                f"Invalid value for field 'resource.destRange': '{wanted}'. {body['name']} hides the address space of "
-                f"the network ({owned.range}). Cannot change the routing of packets destined for the network.",
-                "invalid",
-            )
+    hidden = hides(call.state, network, wanted)
+    if hidden:
+        raise invalid("resource.destRange", wanted, f"{body['name']} {hidden}")
+    peerings.refuse_while_peering(network)
+    quotas.check_new_static_route(call.state, network)
     if "nextHopInstance" in body:
         body["nextHopInstance"] = reference(
             call, body["nextHopInstance"], "resource.nextHopInstance", "instances"
@@ -66,7 +77,8 @@ def get_route(call: Call) -> Body:
 @method("compute.routes.list")
 def list_routes(call: Call) -> Body:
     path = f"projects/{call.project}/global/routes"
-    return listed(call, "compute#routeList", path, bodies(call.state, path))
+    found = [item.body for item in call.state.within(path) if not item.hidden.get("dynamic")]
+    return listed(call, "compute#routeList", path, found)
 
 
 @method("compute.routes.delete")
@@ -74,12 +86,5 @@ def delete_route(call: Call) -> Body:
     route = call.get(path_of(call.project, call.params["route"]))
     if route.hidden.get("subnetwork"):
         raise ApiFault(400, "The local route cannot be deleted.", "badRequest")
+    peerings.refuse_while_peering(call.state.get(exchange.network_of(route)))
     return delete(call, route)
-
-
-def overlapping_route(call: Call, network: str, wanted: cidr.Range) -> str:
-    """The name of a custom route of the network that overlaps a range; '' if none does."""
-    for route in networks.members(call.state, network, KIND):
-        if not route.hidden.get("automatic") and cidr.Range(route.body["destRange"]).overlaps(wanted):
-            return route.name
-    return ""

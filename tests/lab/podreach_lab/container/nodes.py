@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .. import cidr
 from ..clock import compute_time
+from ..compute import quotas, routes
 from ..compute.common import base
 from ..core import Call
 from ..faults import ApiFault
@@ -174,7 +175,16 @@ def exhausted(cluster: Resource, node: str, range_name: str) -> ApiFault:
 
 
 def add_node_route(call: Call, cluster: Resource, node: Resource) -> None:
-    """The static route by which a routes-based cluster makes a node's pods reachable."""
+    """The static route by which a routes-based cluster makes a node's pods reachable. Where it may not be made (quota,
+    a peer's range), the node stays without it."""
+    network = call.state.get(cluster.hidden["network"])
+    assert network is not None
+    try:
+        quotas.check_new_static_route(call.state, network)
+    except ApiFault:
+        return
+    if routes.hides(call.state, network, cidr.Range(node.hidden["pods"])):
+        return
     unique = digest(node.body["id"], 32)
     suffix = "-".join((unique[:8], unique[8:12], unique[12:16], unique[16:20], unique[20:32]))
     name = f"gke-{cluster.name[:13]}-{cluster_hash(cluster)}-{suffix}"[:63]
