@@ -14,6 +14,8 @@ POST /_lab/recording               {"on": true}: the log keeps the bodies of req
 POST /_lab/trace                   {"from", "to", "protocol", "port", ...}: the way of one packet and of its answer
 POST /_lab/probes                  {"flows": [as for trace]}: what became of each, all sent at once
 POST /_lab/settle                  wait until the packets follow what has happened
+POST /_lab/nodes                   {"cluster", "pool", "name", "address", "pods", "os"}: a node exactly so
+POST /_lab/masquerade              {"cluster", "agent"}: whether GKE deployed ip-masq-agent; null: the lab's own rule
 """
 
 from __future__ import annotations
@@ -26,10 +28,13 @@ import pathlib
 import typing as t
 import urllib.parse
 
+from .container import placing
 from .core import InjectedFault, Lab, Reply, encode
+from .dataplane.capability import Unavailable
 from .dataplane.questions import Questions
-from .dataplane.reconcile import DataPlane, NoPackets
+from .dataplane.reconcile import DataPlane
 from .faults import ApiFault
+from .kubernetes.controllers import Controllers
 
 Json = dict[str, t.Any]
 
@@ -40,6 +45,8 @@ class Around:
 
     directory: pathlib.Path
     plane: DataPlane
+    controllers: dict[str, Controllers] = dataclasses.field(default_factory=dict)
+    """By cluster path."""
     port: int = 0
     instance: str = ""
 
@@ -65,7 +72,7 @@ async def answer(lab: Lab, http_method: str, target: str, raw: bytes, around: Ar
             return Reply(404, encode({"error": f"{http_method} {path} is not one of: {known}"}))
         result = handler(lab, query, body, around)
         return Reply(200, encode(await result if inspect.isawaitable(result) else result))
-    except NoPackets as error:
+    except Unavailable as error:
         return Reply(503, encode({"error": f"There are no packets: {error}"}))
     except (BadAdminRequest, ValueError, TypeError) as error:
         return Reply(400, encode({"error": str(error)}))
@@ -173,6 +180,24 @@ async def probes(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     return await around.questions.probes(flows)
 
 
+def place_node(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    needed = {name: str(body.get(name, "")) for name in ("cluster", "pool", "name", "address", "pods")}
+    node = placing.place_node(lab, *needed.values(), system=body.get("os", "linux"))
+    return {"node": node.path}
+
+
+def masquerade(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    controllers = around.controllers.get(body.get("cluster", ""))
+    if controllers is None:
+        known = ", ".join(around.controllers) or "none runs"
+        raise BadAdminRequest(f"cluster must be the path of one that runs ({known}), not {body.get('cluster')!r}")
+    agent = body.get("agent")
+    if agent not in (True, False, None):
+        raise BadAdminRequest(f"agent must be true, false or null, not {agent!r}")
+    controllers.set_agent(agent)
+    return {"agent": agent}
+
+
 async def settle(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     return await around.questions.settle()
 
@@ -190,4 +215,6 @@ ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Around], Json | t.Awa
     ("POST", "/_lab/trace"): trace,
     ("POST", "/_lab/probes"): probes,
     ("POST", "/_lab/settle"): settle,
+    ("POST", "/_lab/nodes"): place_node,
+    ("POST", "/_lab/masquerade"): masquerade,
 }

@@ -20,6 +20,7 @@ import typing as t
 
 from . import client, files
 from .dataplane import report
+from .dataplane.exec_client import exec_client
 
 NEEDS = {"aiohttp": "aiohttp", "cryptography": "cryptography", "googleapiclient": "google-api-python-client"}
 PACKAGE_PARENT = pathlib.Path(__file__).resolve().parent.parent
@@ -212,7 +213,7 @@ def start(options: argparse.Namespace, directory: pathlib.Path, seconds: float =
     if options.no_check_responses:
         command.append("--no-check-responses")
     path = os.pathsep.join(item for item in (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")) if item)
-    log_path = directory / "lab.log"
+    log_path = directory / files.LOG
     with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
@@ -339,13 +340,7 @@ def do_exec(options: argparse.Namespace) -> int:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     if not argv:
         raise Refusal("what shall it run? lab exec NAME -- COMMAND...")
-    need_running(options)
-    from .dataplane.execution import exec_client  # only this command needs it
-
-    try:
-        return exec_client(directory_of(options), options.name, argv)
-    except ValueError as error:
-        raise Refusal(str(error)) from None
+    return exec_client(directory_of(options), options.name, argv)
 
 
 def do_trace(options: argparse.Namespace) -> int:

@@ -199,7 +199,7 @@ class Lab:
         entry: Json = {"method": http_method, "path": path, "query": query, "caller": "", "method_id": ""}
         entry["mutating"] = http_method not in ("GET", "HEAD") and not _READING.search(path)
         entry |= self.recorded(headers, raw)
-        fault = self._injected(http_method, path)
+        fault = self.injected(http_method, path)
         if fault and fault.when == "before":
             reply = self._fault_reply(fault, path)
         else:
@@ -209,16 +209,20 @@ class Lab:
             self.operations.doom = None
             if fault and fault.when == "after":
                 reply = self._fault_reply(fault, path)
+        self.record(entry, reply.status, began)
+        return reply
+
+    def record(self, entry: Json, status: int, began: float) -> None:
+        """Put a request into the log; `began` is when time.perf_counter saw it come."""
         self.sequence += 1
         self.mutations += entry["mutating"]
         entry |= {
             "seq": self.sequence,
             "time": self.state.clock.now().isoformat(timespec="milliseconds"),
-            "status": reply.status,
+            "status": status,
             "ms": round((time.perf_counter() - began) * 1000, 3),
         }
         self.log.append(entry)
-        return reply
 
     async def _answer(
         self, http_method: str, path: str, query: str, headers: t.Mapping[str, str], raw: bytes, entry: Json
@@ -291,7 +295,8 @@ class Lab:
 
     # ---- faults
 
-    def _injected(self, http_method: str, path: str) -> InjectedFault | None:
+    def injected(self, http_method: str, path: str) -> InjectedFault | None:
+        """The fault that this request meets, if any; it counts as met."""
         for fault in self.faults:
             if fault.matches(http_method, path):
                 fault.count -= 1

@@ -18,7 +18,12 @@ from . import admin, batch, compute, container, files
 from .auth import Accounts, TokenRefusal
 from .clock import Clock
 from .core import Lab, Reply, encode
+from .dataplane.execution import ExecServer
+from .dataplane.pod_exec import PodExec
 from .dataplane.reconcile import DataPlane
+from .kubernetes.controllers import Controllers
+from .kubernetes.service import Kubernetes
+from .kubernetes.store import Store
 from .state import State
 
 Json = dict[str, t.Any]
@@ -93,6 +98,15 @@ class Server:
         return Reply(200, found[0].encode(), flavor, found[1])
 
 
+def follow_cluster(lab: Lab, around: admin.Around, path: str, store: Store | None) -> None:
+    """A cluster that became ready gets controllers, which tell the data plane what to know; they go with it."""
+    if store is not None:
+        around.controllers[path] = Controllers(lab, path, store, around.plane.learn)
+    elif path in around.controllers:
+        around.controllers.pop(path).stop()
+        around.plane.forget(path)
+
+
 async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, check_responses: bool) -> None:
     """Run until SIGTERM or SIGINT. Writes the directory's files once the port is open."""
     state = State(Clock(profile, scale))
@@ -108,13 +122,21 @@ async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, 
     assert runner.addresses
     around.port = int(runner.addresses[0][1])
     lab.accounts.token_uri = f"http://{HOST}:{around.port}/token"
+    kubernetes = Kubernetes(lab, PodExec(plane))
+    kubernetes.on_cluster(lambda path, store: follow_cluster(lab, around, path, store))
+    await kubernetes.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await plane.start()
+    files.private_directory(directory)
+    await plane.start(directory / files.LOG)
+    commands = ExecServer(directory, plane.settled, around.questions.namespace)
+    await commands.start()
     around.instance = files.write(directory, around.port, lab.accounts)
     await stop.wait()
     lab.operations.clear()
+    await commands.close()
+    await kubernetes.close()
     await plane.close()
     await runner.cleanup()

@@ -103,6 +103,16 @@ class Lab:
         """Wait until the packets follow all that the lab has accepted."""
         self.admin("POST", "settle")
 
+    def place_node(self, cluster: str, name: str, address: str, pods: str = "", **more: str) -> str:
+        """Add a node of that name and address, with that block of pod addresses, to a cluster's first pool (or `pool`);
+        `os` is linux or windows. Returns its path."""
+        body = {"cluster": cluster, "name": name, "address": address, "pods": pods}
+        return str(self.admin("POST", "nodes", body | more)["node"])
+
+    def masquerade_agent(self, cluster: str, deployed: bool | None) -> None:
+        """Whether GKE has deployed ip-masq-agent in a cluster; None: the lab's own rule."""
+        self.admin("POST", "masquerade", {"cluster": cluster, "agent": deployed})
+
     def exec(self, name: str, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """A command inside an instance or a pod."""
         return subprocess.run(

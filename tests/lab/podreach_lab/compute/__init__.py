@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from . import (
+    addresses,
     firewall_policies,
     firewalls,
+    forwarding_rules,
     instances,
     networks,
     operations,
@@ -19,8 +21,10 @@ from . import (
 )
 
 __all__ = [
+    "addresses",
     "firewall_policies",
     "firewalls",
+    "forwarding_rules",
     "instances",
     "networks",
     "operations",

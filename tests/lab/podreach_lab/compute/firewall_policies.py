@@ -80,12 +80,8 @@ def collection(call: Call) -> str:
 
 
 def find(call: Call) -> Resource:
-    where, name = collection(call), call.params["firewallPolicy"]
-    if call.state.get(f"{where}/{name}") is None and "project" not in call.params:
-        named = next((item for item in call.state.within(where) if item.body["shortName"] == name), None)
-        if named is not None:
-            return named
-    return t.cast(Resource, call.get(f"{where}/{name}"))
+    name = call.params["firewallPolicy"].removeprefix("firewallPolicies/")
+    return t.cast(Resource, call.get(f"{collection(call)}/{name}"))
 
 
 # ---- rules
@@ -226,7 +222,9 @@ def list_policies(call: Call) -> Body:
     if "project" not in call.params:
         parent = parent_of(call)
         found = [item for item in found if item["parent"] == parent]
-    return listed(call, "compute#firewallPolicyList", where, found)
+    answer = listed(call, "compute#firewallPolicyList", where, found)
+    del answer["selfLink"]  # not in this list's schema
+    return answer
 
 
 @method("compute.networkFirewallPolicies.aggregatedList")

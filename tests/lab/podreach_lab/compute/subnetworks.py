@@ -151,6 +151,10 @@ def user_of(state: State, subnetwork: Resource, range_name: str | None = None) -
             names = {item.get("subnetworkRangeName") for item in card.get("aliasIpRanges", [])}
             if range_name is None or range_name in names:
                 return instance.path
+    for kind in ("compute#forwardingRule", "compute#address") if range_name is None else ():
+        for item in state.of_kind(kind):
+            if item.body.get("subnetwork") == subnetwork.body["selfLink"]:
+                return item.path
     for cluster in state.of_kind("container#cluster"):
         if cluster.hidden.get("subnetwork") == subnetwork.path:
             used = cluster.hidden.get("ranges", {})

@@ -20,6 +20,8 @@ from .plan import End, Link, Namespace, Plan, Route, Rule
 FIRST_INDEX = 100
 """Interface indexes below are the kernel's own (lo, and fallback tunnels where their modules are loaded)."""
 
+MAIN_TABLE = 254
+
 What = t.Literal[
     "delete link",
     "delete namespace",
@@ -109,11 +111,13 @@ class HeldNamespace:
         return left
 
     def forget_address(self, address: tuple[str, str]) -> None:
-        """Routes that prefer an address disappear with its last copy."""
+        """Routes of the main table that prefer an address disappear with its last copy; other tables keep theirs."""
         self.addresses.discard(address)
         host = address[1].partition("/")[0]
         if not any(other.partition("/")[0] == host for _device, other in self.addresses):
-            self.routes = {name: route for name, route in self.routes.items() if route.source != host}
+            self.routes = {
+                name: route for name, route in self.routes.items() if (route.table, route.source) != (MAIN_TABLE, host)
+            }
 
 
 class Held:
@@ -125,7 +129,10 @@ class Held:
         self.links_of: dict[str, set[Link]] = {}
         """By the namespaces of their ends."""
         self.up: set[End] = set()
-        self.indexes: dict[End, int] = {}
+        self.indexes: dict[Link, tuple[int, int]] = {}
+        """Interface indexes of both ends, also of links about to be created."""
+        self.devices: dict[End, int] = {}
+        """The index by which a device is meant now: a new link may take the name of one that is about to go."""
         self.next_index = itertools.count(FIRST_INDEX)
         self.numbers: dict[str, int] = {}
         """Of namespaces, also of those about to be created. Small, for they stand for file descriptors."""
@@ -136,6 +143,13 @@ class Held:
         if namespace not in self.numbers:
             self.numbers[namespace] = self.free_numbers.pop() if self.free_numbers else len(self.numbers)
         return self.numbers[namespace]
+
+    def give_indexes(self, link: Link) -> tuple[int, int]:
+        """The indexes for a link that is to be created."""
+        if link not in self.indexes:
+            self.indexes[link] = (next(self.next_index), next(self.next_index))
+        self.devices[link.a], self.devices[link.b] = self.indexes[link]
+        return self.indexes[link]
 
     def record(self, change: Change) -> None:
         """Remember what was done."""
@@ -187,13 +201,15 @@ class Held:
 
     def forget_link(self, link: Link) -> None:
         self.links.discard(link)
+        indexes = self.indexes.pop(link, ())
         for end in (link.a, link.b):
             others = self.links_of.get(end.namespace, set())
             others.discard(link)
             if not others:
                 self.links_of.pop(end.namespace, None)
             self.up.discard(end)
-            self.indexes.pop(end, None)
+            if self.devices.get(end) in indexes:
+                del self.devices[end]
             held = self.namespaces.get(end.namespace)
             if held:
                 self.namespaces[end.namespace] = held.without({end.device})

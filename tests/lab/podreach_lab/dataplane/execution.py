@@ -59,10 +59,10 @@ class Channel:
                 if not self.incoming.read(self.link):
                     return None
             except BlockingIOError:
-                readable = loop.create_future()
-                loop.add_reader(self.link, lambda: readable.done() or readable.set_result(None))
+                readable = asyncio.Event()
+                loop.add_reader(self.link, readable.set)
                 try:
-                    await readable
+                    await readable.wait()
                 finally:
                     loop.remove_reader(self.link)
 

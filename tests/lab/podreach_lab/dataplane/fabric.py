@@ -15,6 +15,7 @@ import collections.abc
 import dataclasses
 import errno
 import fcntl
+import importlib
 import itertools
 import os
 import pathlib
@@ -178,6 +179,8 @@ class Fabric:
     async def start(cls, log: pathlib.Path | None = None) -> Fabric:
         """Start the child. What it has to complain goes to `log`. Raises Unavailable when this machine can't."""
         check()
+        # Its tenth of a second passes while the child starts.
+        loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, ".messages", __package__))
         with open(log, "ab+") if log else tempfile.TemporaryFile() as complaints:
             begin = complaints.seek(0, os.SEEK_END)
             try:
@@ -190,6 +193,7 @@ class Fabric:
                 complaints.truncate()
                 fabric = await cls.launch("-npm", complaints)
         try:
+            await loading
             await fabric.try_everything()
         except ApplyError as error:
             await fabric.close()
@@ -262,7 +266,8 @@ class Fabric:
         self.alive = False
         self.loop.remove_reader(self.link)
         self.link.close()
-        for future in (self.first, *self.waiting.values()):
+        waiting: list[asyncio.Future[t.Any]] = [self.first, *self.waiting.values()]
+        for future in waiting:
             if not future.done():
                 future.set_exception(FabricDied("the process that holds the namespaces has ended"))
         if self.first.done() and not self.first.cancelled():
@@ -383,7 +388,7 @@ class Fabric:
 
     def steps(self, todo: list[Change], failures: list[Failure]) -> t.Iterator[Step]:
         """The changes as steps for the worker: neighbours that go by netlink in one namespace are sent together."""
-        from . import messages  # pyroute2 takes a tenth of a second to import: while the child starts
+        from . import messages  # imports pyroute2, which the absent can be reported of
 
         for (way, name), group in itertools.groupby(todo, lambda change: (way_of(change), change.namespace)):
             number = self.held.number(name)
@@ -408,7 +413,7 @@ class Fabric:
             if sent:
                 yield Step("netlink", number, base64.b64encode(b"".join(encoded)).decode(), sent)
             if ups:
-                yield Step("running", number, [self.held.indexes[change.item] for change in ups], ups)
+                yield Step("running", number, [self.held.devices[change.item] for change in ups], ups)
 
     def step(self, number: int, change: Change) -> Step:
         if change.what == "create namespace":

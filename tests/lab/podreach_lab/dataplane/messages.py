@@ -55,7 +55,7 @@ def message(held: Held, change: Change, number: int) -> bytes:
     if what in ("create link", "delete link"):
         return link_message(held, change, number)
     if what in ("link up", "loopback up"):
-        index = held.indexes[item] if what == "link up" else LOOPBACK_INDEX
+        index = held.devices[item] if what == "link up" else LOOPBACK_INDEX
         flags = IFF_UP | (IFF_NOARP if what == "link up" else 0)
         return encode(ifinfmsg(), RTM_NEWLINK, 0, number, [], index=index, flags=flags, change=flags)
     if what in ("add address", "delete address"):
@@ -77,9 +77,8 @@ def delete_doomed_message(number: int) -> bytes:
 def link_message(held: Held, change: Change, number: int) -> bytes:
     link: Link = change.item
     if change.what == "delete link":
-        here = link.a if link.a.namespace == change.namespace else link.b
-        return doomed_message(held.indexes[here], number)
-    a, b = (held.indexes.setdefault(end, next(held.next_index)) for end in (link.a, link.b))
+        return doomed_message(held.indexes[link][link.a.namespace != change.namespace], number)
+    a, b = held.give_indexes(link)
     mac = "02:" + ":".join(f"{byte:02x}" for byte in a.to_bytes(5, "big"))
     common: Attributes = [("IFLA_ADDRESS", mac), ("IFLA_MTU", link.mtu)]
     peer = {
@@ -109,9 +108,9 @@ def device(held: Held, namespace: str, name: str) -> int:
     if name == "lo":
         return LOOPBACK_INDEX
     end = End(namespace, name)
-    if end not in held.indexes:
+    if end not in held.devices:
         raise LookupError(f"there is no device {name}")
-    return held.indexes[end]
+    return held.devices[end]
 
 
 def address_message(held: Held, change: Change, number: int) -> bytes:

@@ -21,7 +21,7 @@ class NftError(Exception):
 
 def complaint(said: str) -> str:
     """What libnftables said, on one line: of the source line it quotes only what it points at."""
-    found = []
+    found: list[str] = []
     lines = said.splitlines()
     for position, line in enumerate(lines):
         if position and set(line) <= set(" ^~"):

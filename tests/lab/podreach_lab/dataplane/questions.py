@@ -141,7 +141,6 @@ class Questions:
         await self.plane.settled()
         return {"revision": self.plane.applied}
 
-    async def resolve(self, name: str) -> str:
+    def namespace(self, name: str) -> str:
         """The namespace in which `lab exec NAME` runs."""
-        await self.plane.settled()
         return Directory(self.plane).find(name).namespace

@@ -28,10 +28,6 @@ RETRY = 1.0
 """Seconds until what could not be applied is tried again."""
 
 
-class NoPackets(Exception):
-    """There is no data plane, and why."""
-
-
 class DataPlane:
     """The lab's packets. Without a fabric (`unavailable` says why) the control plane works as before."""
 
@@ -92,9 +88,9 @@ class DataPlane:
         async with self._reached:
             await self._reached.wait_for(lambda: self.applied >= wanted or self.unavailable or self.failure)
         if self.unavailable or self.fabric is None:
-            raise NoPackets(self.unavailable or "The data plane has been closed.")
+            raise Unavailable(self.unavailable or "The data plane has been closed.", "")
         if self.applied < wanted:
-            raise NoPackets(f"The kernel did not take the latest change: {self.failure}")
+            raise Unavailable(f"The kernel did not take the latest change: {self.failure}", "")
         return self.fabric
 
     def status(self) -> Json:

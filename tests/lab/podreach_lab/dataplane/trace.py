@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import dataclasses
 import ipaddress
 import select
@@ -26,13 +27,25 @@ from .plan import Namespace, Plan, Route, Rule
 from .rules import Drop
 
 Json = dict[str, t.Any]
-SO_TIMESTAMPNS = 35
+SO_ATTACH_FILTER, SO_TIMESTAMPNS = 26, 35
 PACKET_OUTGOING = 4
 ETH_P_IP = 0x0800
 QUIET = 0.03
 """Seconds without a packet after which nothing more is expected; all hops are on this machine."""
 LONGEST = 2.0
 BATCH = 400
+FEWEST = 54
+"""The TTL below which a probe of many is not looked at: packets that circle until it ends would fill the taps."""
+# linux/filter.h: load the byte at 8 of the IP header (TTL), refuse less than FEWEST; load the packet's type, refuse
+# what goes out; accept.
+INCOMING = (
+    (0x30, 0, 0, 8),
+    (0x35, 0, 3, FEWEST),
+    (0x30, 0, 0, 0x100000000 - 0x1000 + 4),
+    (0x15, 1, 0, PACKET_OUTGOING),
+    (0x06, 0, 0, 0xFFFF),
+    (0x06, 0, 0, 0),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +74,10 @@ class Taps:
     def __init__(self) -> None:
         self._sockets: dict[int, tuple[str, socket.socket]] = {}
         self._poll = select.poll()
+        self._early: list[Sighting] = []
 
-    async def open(self, fabric: Fabric, namespaces: t.Iterable[str]) -> None:
+    async def open(self, fabric: Fabric, namespaces: t.Iterable[str], incoming: bool = False) -> None:
+        """`incoming`: only what comes in, and not what has been circling."""
         options = ((socket.SOL_SOCKET, SO_TIMESTAMPNS, 1), (socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20))
         names = list(namespaces)
         made = await asyncio.gather(
@@ -73,6 +88,8 @@ class Taps:
         )
         for name, tap in zip(names, made, strict=True):
             tap.setblocking(False)
+            if incoming:
+                attach(tap, INCOMING)
             self._sockets[tap.fileno()] = (name, tap)
             self._poll.register(tap, select.POLLIN)
 
@@ -83,7 +100,7 @@ class Taps:
 
     async def collect(self, done: t.Callable[[list[Sighting]], bool]) -> list[Sighting]:
         """What passes until `done` says so or all has been quiet for a moment; in order of time."""
-        found: list[Sighting] = []
+        found = self._early
         began = last = time.monotonic()
         while True:
             fresh = self._read()
@@ -95,6 +112,10 @@ class Taps:
                 break
             await asyncio.sleep(0.001)
         return sorted(found, key=lambda item: item.when)
+
+    def look(self) -> None:
+        """Take what has come so far, so that it does not fill the sockets."""
+        self._early += self._read()
 
     def _read(self) -> list[Sighting]:
         found = []
@@ -109,6 +130,13 @@ class Taps:
                     if seen is not None:
                         found.append(Sighting(moment(extra), name, address[0], address[2] == PACKET_OUTGOING, seen))
         return found
+
+
+def attach(tap: socket.socket, program: t.Sequence[tuple[int, int, int, int]]) -> None:
+    """Let the kernel judge which packets a tap sees."""
+    code = b"".join(struct.pack("HBBI", *line) for line in program)
+    buffer = ctypes.create_string_buffer(code)
+    tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(program), ctypes.addressof(buffer)))
 
 
 def moment(extra: t.Sequence[tuple[int, int, bytes]]) -> int:
@@ -155,7 +183,7 @@ async def probe_batch(
     taps = Taps()
     raws = {}
     try:
-        await taps.open(fabric, sorted(everyone))
+        await taps.open(fabric, sorted(everyone), incoming=True)
         for name in sources:
             raws[name] = await raw_socket(fabric, name)
         tokens = {}
@@ -163,6 +191,7 @@ async def probe_batch(
             token = packets.new_token()
             tokens[token] = at
             send(raws[end.namespace], flow, token)
+            taps.look()
         found = await taps.collect(lambda _found: False)
     finally:
         taps.close()
@@ -171,7 +200,7 @@ async def probe_batch(
     results: list[Json] = [{"delivered": False, "source_seen": None, "replied": False} for _flow in flows]
     for item in found:
         at = tokens.get(item.seen.token, -1)
-        if at < 0 or item.out:
+        if at < 0:
             continue
         end, flow = flows[at]
         here = item.namespace in owners.get(item.seen.destination, ())

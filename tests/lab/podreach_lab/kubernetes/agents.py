@@ -39,8 +39,7 @@ class Agent:
     anchor: float
     file: str | None = None
     log: list[str] = dataclasses.field(default_factory=list)
-    change: int = 0
-    said: tuple[str, ...] = ()
+    due: float = -1.0
 
 
 class Agents:
@@ -80,9 +79,8 @@ class Agents:
         if self.deployed:
             if found is None:
                 self.context.create("daemonsets.apps", daemon_set())
-        elif found is not None and not found["metadata"].get("deletionTimestamp"):
-            if (found["metadata"].get("labels") or {}).get(MANAGED) == "Reconcile":
-                self.context.delete("daemonsets.apps", found)
+        elif found is not None and (found["metadata"].get("labels") or {}).get(MANAGED) == "Reconcile":
+            self.context.delete("daemonsets.apps", found)
 
     # ---- agents
 
@@ -108,22 +106,18 @@ class Agents:
 
     def config_map_changed(self, namespace: str, name: str) -> None:
         clock = self.context.lab.state.clock
-        for uid, agent in list(self._agents.items()):
+        for agent in list(self._agents.values()):
             if agent.pod["metadata"]["namespace"] == namespace and name in _config_maps(agent.pod["spec"]):
-                agent.change += 1
-                clock.after(clock.seconds("kubernetes.configMap", "kubernetes"), self._later(uid, agent, self._bring))
+                clock.after(clock.seconds("kubernetes.configMap", "kubernetes"), self._later(agent, self._bring))
 
-    def _later(self, uid: str, agent: Agent, call: t.Callable[[str, Agent], None]) -> t.Callable[[], None]:
-        """Call it unless the agent is gone or a later change is on its way."""
-        change = agent.change
-
+    def _later(self, agent: Agent, call: t.Callable[[Agent], None]) -> t.Callable[[], None]:
         def run() -> None:
-            if self._agents.get(uid) is agent and agent.change == change:
-                call(uid, agent)
+            if self._agents.get(agent.pod["metadata"]["uid"]) is agent:
+                call(agent)
 
         return run
 
-    def _bring(self, uid: str, agent: Agent) -> None:
+    def _bring(self, agent: Agent) -> None:
         """The kubelet renews the file; the agent sees it at its next resync."""
         try:
             file = self._file(agent)
@@ -139,7 +133,9 @@ class Agents:
             self._sync(agent)
             return
         due = agent.anchor + math.ceil((now - agent.anchor) / interval) * interval
-        clock.after(due - now, self._later(uid, agent, lambda _uid, late: self._sync(late)))
+        if due != agent.due:
+            agent.due = due
+            clock.after(due - now, self._later(agent, self._sync))
 
     def _file(self, agent: Agent) -> str | None:
         namespace = agent.pod["metadata"]["namespace"]
@@ -148,7 +144,8 @@ class Agents:
         )
 
     def _sync(self, agent: Agent) -> None:
-        """What the agent does at each resync."""
+        """What the agent does at each resync: those at which nothing has changed are left out."""
+        agent.due = -1.0
         agent.anchor = self.context.lab.state.clock.monotonic()
         try:
             if agent.file is None:

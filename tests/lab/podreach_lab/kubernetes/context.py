@@ -176,7 +176,7 @@ class Context:
             self.wake()
 
     def wake(self) -> None:
-        """See to it that the work is done soon: as the running loop's next turn. Without a loop somebody calls settle."""
+        """Have the work done in the running loop's next turn. Without a loop somebody calls settle."""
         if self._scheduled or self._working:
             return
         try:

@@ -256,7 +256,7 @@ def service_facts(service: Object, slices: t.Iterable[Object]) -> facts.Service 
         tuple(ports),
         ingress[0].get("ip", ""),
         global_access(service),
-        tuple(spec.get("loadBalancerSourceRanges") or ()),
+        tuple(source_ranges(service)),
         spec.get("externalTrafficPolicy") == "Local",
     )
 
@@ -287,3 +287,12 @@ def is_internal(service: Object) -> bool:
 
 def global_access(service: Object) -> bool:
     return annotation(service, GLOBAL_ACCESS) == "true"
+
+
+def source_ranges(service: Object) -> list[str]:
+    """Who may use a load balancer; nothing said is everybody."""
+    given = service["spec"].get("loadBalancerSourceRanges")
+    if given:
+        return [str(item).strip() for item in given]
+    text = annotation(service, "service.beta.kubernetes.io/load-balancer-source-ranges")
+    return [item.strip() for item in text.split(",") if item.strip()]

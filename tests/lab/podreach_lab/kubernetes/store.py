@@ -33,6 +33,7 @@ Key = tuple[str, str, str]
 Keys = list[Key]
 
 HISTORY = 10_000
+LOG_LINES = 1_000
 GENERATED = "bcdfghjklmnpqrstvwxz2456789"
 """What generated names end in: https://github.com/kubernetes/apimachinery/blob/master/pkg/util/rand/rand.go"""
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
@@ -116,6 +117,8 @@ class Store:
         self._events: collections.deque[Event] = collections.deque()
         self._telling = False
         self.history: collections.deque[Event] = collections.deque(maxlen=HISTORY)
+        self.logs: dict[tuple[str, str], list[str]] = {}
+        """What containers have said, by uid of the Pod and name of the container."""
         self.admission: list[Admission] = []
         """Asked in order about every write: defaults first, then validation."""
         for item in BUILT_IN:
@@ -222,6 +225,14 @@ class Store:
                         traceback.print_exc(file=sys.stderr)
         finally:
             self._telling = False
+
+    # ---- what containers say
+
+    def say(self, uid: str, container: str, line: str) -> None:
+        """Add a line to a container's log."""
+        lines = self.logs.setdefault((uid, container), [])
+        lines.append(line)
+        del lines[:-LOG_LINES]
 
     # ---- writing
 
@@ -461,6 +472,8 @@ class Store:
         final["metadata"]["resourceVersion"] = str(self.version)
         uid = old["metadata"]["uid"]
         self._uids.pop(uid, None)
+        for spoke in [spoke for spoke in self.logs if spoke[0] == uid]:
+            del self.logs[spoke]
         self._index_owners(where, old, None)
         self._tell("DELETED", key, final, old)
         self._collect(uid, "Background")

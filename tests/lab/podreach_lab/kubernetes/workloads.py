@@ -293,7 +293,8 @@ class Workloads:
                 continue
             pods.setdefault(_meant_for(pod), []).append(pod)
         for node, found in pods.items():
-            for pod in sorted(found, key=_dispensable)[: None if node not in nodes else len(found) - 1]:
+            found.sort(key=_dispensable)
+            for pod in found if node not in nodes else found[:-1]:
                 self._drop_pod(owner, pod)
         for node in sorted(set(nodes) - set(pods)):
             self._make_pod(owner, {REVISION_HASH: revision}, _to_node(spec, node))
