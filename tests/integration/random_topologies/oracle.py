@@ -90,8 +90,8 @@ class Memory:
 
     passed: set[tuple[str, w.Address, w.Address]] = dataclasses.field(default_factory=set)
     """Instance, source and destination of requests that its firewall let through."""
-    masqueraded: dict[str, Packet] = dataclasses.field(default_factory=dict)
-    """By node: the request before its source was replaced."""
+    masqueraded: dict[str, tuple[w.Address, w.Address]] = dataclasses.field(default_factory=dict)
+    """By node: the request's source, and what it was replaced by."""
     services: dict[str, Packet] = dataclasses.field(default_factory=dict)
     """By node: the request before its destination was replaced."""
     hops: int = 0
@@ -199,7 +199,7 @@ class Oracle:
             self.tell(f"dropped: {reason}")
             return w.NOT_DELIVERED
         self.tell(f"arrived at {named(receiver)}: {seen}")
-        source = str(self.source_seen(sender, receiver, seen))
+        source = str(seen.source)
         answer = Packet(seen.destination, seen.source, seen.protocol, seen.port, reply=True)
         memory.hops = 0
         try:
@@ -222,17 +222,6 @@ class Oracle:
 
     def host(self, who: Sender) -> w.Instance:
         return who if isinstance(who, w.Instance) else self.instances[who.node]
-
-    def source_seen(self, sender: Sender, receiver: Sender, seen: Packet) -> w.Address:
-        """As the packet has it, except towards a pod from its own node, or from a pod of it that is masqueraded: there
-        the kernel takes an address of the node that faces the pod, and which one is the network plugin's affair."""
-        node = self.host(sender)
-        if node.pods is None or self.host(receiver) != node or self.is_host(receiver):
-            return seen.source
-        if not self.is_host(sender) and self.keeps(node, seen.destination) is True:
-            return seen.source
-        facing = [node.pods.network_address, node.pods[1], node.address]
-        return self.choose([seen.source, *facing], "the node's address towards its own pod")
 
     # ---- in the sender's hands
 
@@ -272,26 +261,39 @@ class Oracle:
         if packet.destination == instance.address or (instance.pods is None and instance.owns(packet.destination)):
             return instance, packet
         if instance.pods is not None and packet.destination in instance.pods:
-            return self.to_pod(instance, packet, sender)
+            return self.to_pod(instance, packet, memory, sender, arrived)
         if arrived and not instance.can_forward and instance.pods is None:
             raise Dropped(f"{instance.name} is no router")
-        return self.leave(instance, self.masquerade(instance, packet, memory, sender, arrived), memory)
+        if self.masquerades(instance, packet):
+            packet = self.replace_source(instance, packet, memory, instance.address)
+        return self.leave(instance, packet, memory)
 
-    def to_pod(self, node: w.Instance, packet: Packet, sender: w.Pod | None) -> tuple[Sender, Packet]:
+    def to_pod(
+        self, node: w.Instance, packet: Packet, memory: Memory, sender: w.Pod | None, arrived: bool
+    ) -> tuple[Sender, Packet]:
+        """Policies see the packet as it came; only then may it be masqueraded, like every packet that a node forwards
+        (https://github.com/kubernetes-sigs/ip-masq-agent/issues/65)."""
+        assert node.pods is not None
         for pod in self.world.pods:
-            if pod.node == node.path and not pod.host_network and pod.address == packet.destination:
-                local = packet.source == node.address or sender == pod
-                if not packet.reply and not local and not self.policies_allow(pod, packet, ingress=True):
-                    raise Dropped(f"a network policy of {pod.full_name} allows no ingress from {packet.source}")
-                return pod, packet
+            if pod.node != node.path or pod.host_network or pod.address != packet.destination:
+                continue
+            local = packet.source == node.address or sender == pod
+            if not packet.reply and not local and not self.policies_allow(pod, packet, ingress=True):
+                raise Dropped(f"a network policy of {pod.full_name} allows no ingress from {packet.source}")
+            own = sender is None and not arrived and not packet.reply
+            if own or self.masquerades(node, packet):
+                facing = [node.address, node.pods.network_address, node.pods[1]]
+                taken = self.choose(facing, "the node's address towards its own pod, the network plugin's affair")
+                packet = self.replace_source(node, packet, memory, taken)
+            return pod, packet
         raise Dropped(f"no pod of {node.name} has {packet.destination}")
 
     def translate_back(self, instance: w.Instance, packet: Packet, memory: Memory) -> Packet:
         if not packet.reply:
             return packet
-        before = memory.masqueraded.get(instance.path)
-        if before is not None and packet.destination == instance.address:
-            packet = dataclasses.replace(packet, destination=before.source)
+        source, taken = memory.masqueraded.get(instance.path, (None, None))
+        if source is not None and packet.destination == taken:
+            packet = dataclasses.replace(packet, destination=source)
             self.tell(f"{instance.name} undoes its masquerading: {packet}")
         before = memory.services.get(instance.path)
         if before is not None and packet.destination == before.source:
@@ -330,22 +332,17 @@ class Oracle:
             return True
         return None if any(destination in kept for kept in cluster.perhaps_kept) else False
 
-    def masquerade(
-        self, node: w.Instance, packet: Packet, memory: Memory, sender: w.Pod | None, arrived: bool
-    ) -> Packet:
-        """The packet with the node's address, where the node says so. Replies keep what the connection has."""
+    def masquerades(self, node: w.Instance, packet: Packet) -> bool:
+        """Whether a node puts its own address on a packet that it forwards. Replies keep what their connection has."""
         if node.pods is None or packet.reply or packet.source == node.address:
-            return packet
+            return False
         kept = self.keeps(node, packet.destination)
-        if kept is True:
-            return packet
-        if kept is None and self.choose([True, False], "whether reserved ranges are kept"):
-            return packet
-        if sender is None and arrived and self.choose([True, False], "whether a node masquerades others' packets"):
-            return packet
-        memory.masqueraded[node.path] = packet
-        self.tell(f"{node.name} masquerades {packet.source}")
-        return dataclasses.replace(packet, source=node.address)
+        return not (self.choose([True, False], "whether reserved ranges are kept") if kept is None else kept)
+
+    def replace_source(self, node: w.Instance, packet: Packet, memory: Memory, source: w.Address) -> Packet:
+        memory.masqueraded[node.path] = (packet.source, source)
+        self.tell(f"{node.name} puts {source} for {packet.source}")
+        return dataclasses.replace(packet, source=source)
 
     # ---- in the network's hands
 
