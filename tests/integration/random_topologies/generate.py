@@ -622,7 +622,7 @@ class Generator:
                 self.change_list,
                 self.change_list,
                 self.delete_list,
-                self.toggle_agent,
+                self.deploy_agent,
                 self.patch_firewall,
                 self.patch_firewall,
                 self.add_a_firewall,
@@ -693,10 +693,12 @@ class Generator:
             path = "/api/v1/namespaces/kube-system/configmaps/ip-masq-agent"
             self.kubernetes("list", self.pick(self.clusters), "FORGET", path)
 
-    def toggle_agent(self) -> None:
-        if self.clusters:
-            cluster = self.pick(self.clusters)
-            cluster.agent = not cluster.agent
+    def deploy_agent(self) -> None:
+        """Never the other way: an agent that goes leaves its rules, and who would clear them away is not documented."""
+        without = [cluster for cluster in self.clusters if not cluster.agent]
+        if without:
+            cluster = self.pick(without)
+            cluster.agent = True
             self.set_agent(cluster)
 
     def patch_firewall(self) -> None:
