@@ -314,7 +314,7 @@ class Generator:
                 "cluster": cluster.path,
                 "pool": "p",
                 "name": f"z-{cluster.name}-node{at}",
-                "address": str(subnet.primary[200 + at]),
+                "address": str(subnet.primary[190 + 10 * len(self.clusters) + at]),
                 "pods": block,
             }
             self.steps.append(Step("node", "lab", "POST", "nodes", node))
