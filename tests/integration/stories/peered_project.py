@@ -9,24 +9,27 @@ before it begins (preset peered-project); the cluster and everything tried is ty
 
 from __future__ import annotations
 
+import json
+import typing as t
+
 from .teller import Teller
 
 ZONE = "--zone=asia-northeast1-a"
-POD, VM, TARGET = "my-pod", "test-gce-01", "10.2.0.1"
+POD, VM, OWN, TARGET = "my-pod", "test-gce-01", "10.1.0.9", "10.2.0.1"
 NETWORK, SUBNET = "my-network", "my-subnet"
-PEERING, BACK = "my-network-to-peer", "peer-to-my-network"
-RESYNC = 1.0
+PEERING, BACK = "my-to-target", "target-to-my"
+RESYNC = 0.6
 """Seconds that are longer than a resync (60 s) and the propagation of a ConfigMap at the lab's scale."""
 
 
-def tell(story: Teller, own_vm: str) -> None:
-    """All of it. own_vm is the address of test-gce-01."""
+def tell(story: Teller) -> None:
+    """All of it."""
     cluster(story, "my-gke", "--no-enable-ip-alias --cluster-ipv4-cidr=172.16.0.0/16")
-    what_was_found(story, own_vm)
-    config_map(story, own_vm)
-    without_an_agent(story)
+    what_was_found(story)
+    config_map(story)
     custom_routes(story)
     story.type(f"gcloud container clusters delete my-gke {ZONE} --quiet")
+    without_an_agent(story)
     cluster(story, "my-native", "--enable-ip-alias --cluster-ipv4-cidr=172.16.0.0/16")
     assert story.health(POD, TARGET)
 
@@ -38,12 +41,19 @@ def cluster(story: Teller, name: str, ranges: str) -> None:
     story.type(f"gcloud container clusters get-credentials {name} {ZONE}")
     story.type(f"kubectl run {POD} --image=curlimages/curl --command -- sleep infinity")
     story.type(f"kubectl wait --for=condition=Ready pod/{POD} --timeout=20s")
+    story.until(lambda: pod(story, name)["status"]["phase"] == "Running", f"{POD} runs")
 
 
-def what_was_found(story: Teller, own_vm: str) -> None:
+def pod(story: Teller, name: str) -> dict[str, t.Any]:
+    """The pod, as the API of the cluster of that name has it."""
+    path = f"projects/podreach-lab/locations/asia-northeast1-a/clusters/{name}"
+    return story.get(f"/api/v1/namespaces/default/pods/{POD}", path)
+
+
+def what_was_found(story: Teller) -> None:
     """(a) fails, (b) and (c) work."""
     assert not story.health(POD, TARGET), "(a) a pod does not reach the other project"
-    assert story.health(POD, own_vm), "(b) it reaches a VM of its own"
+    assert story.health(POD, OWN), "(b) it reaches a VM of its own"
     assert story.health(VM, TARGET), "(c) which reaches the other project"
 
 
@@ -52,14 +62,14 @@ def create_config(story: Teller, key: str, text: str) -> None:
     story.type("kubectl create configmap ip-masq-agent --namespace=kube-system --from-file=", (key, text))
 
 
-def config_map(story: Teller, own_vm: str) -> None:
+def config_map(story: Teller) -> None:
     good = "nonMasqueradeCIDRs:\n  - 172.16.0.0/16\n  - 10.1.0.0/16\nresyncInterval: 60s\n"
     remove = "kubectl delete configmap ip-masq-agent --namespace=kube-system"
 
     create_config(story, "config", good)
     story.becomes(True, POD, TARGET)
-    assert story.health(POD, own_vm)
-    seen = story.inside(POD, f"curl --silent --max-time 1 http://{own_vm}/").stdout
+    assert story.health(POD, OWN)
+    seen = story.inside(POD, f"curl --silent --max-time 1 http://{OWN}/").stdout
     assert '"source": "172.16.' in seen, "its own project still sees the pod"
     story.type(remove)
     story.becomes(False, POD, TARGET)
@@ -72,24 +82,26 @@ def config_map(story: Teller, own_vm: str) -> None:
     story.becomes(True, POD, TARGET)
     many = "nonMasqueradeCIDRs:\n" + "".join(f"  - 10.{number}.0.0/16\n" for number in range(65))
     for rejected in (many, "nonMasqueradeCIDRs:\n  - 10.1.0.1/16\n"):
-        story.type(remove)
-        create_config(story, "config", rejected)
+        patch = json.dumps({"data": {"config": rejected}})
+        change = "kubectl patch configmap ip-masq-agent --namespace=kube-system --type=merge --patch-file="
+        story.type(change, ("patch.json", patch))
         story.stays(True, POD, TARGET, RESYNC)
     story.type(remove)
     story.becomes(False, POD, TARGET)
 
 
 def without_an_agent(story: Teller) -> None:
-    story.type("kubectl delete daemonset ip-masq-agent --namespace=kube-system")
+    """GKE deploys no agent where pods have addresses in 10.0.0.0/8."""
+    cluster(story, "no-agent", "--no-enable-ip-alias --cluster-ipv4-cidr=10.96.0.0/16")
     create_config(story, "config", "nonMasqueradeCIDRs:\n  - 172.16.0.0/16\n  - 10.1.0.0/16\n")
     story.stays(False, POD, TARGET, RESYNC)
-    story.type("kubectl delete configmap ip-masq-agent --namespace=kube-system")
+    story.type(f"gcloud container clusters delete no-agent {ZONE} --quiet")
 
 
 def custom_routes(story: Teller) -> None:
     peerings = "gcloud compute networks peerings update"
     mine = f"{peerings} {PEERING} --network={NETWORK}"
-    theirs = f"{peerings} {BACK} --network=peer-network --project=podreach-peer"
+    theirs = f"{peerings} {BACK} --network=target-network --project=podreach-peer"
 
     story.type(f"{mine} --export-custom-routes")
     assert not story.health(POD, TARGET), "export alone does not help"
@@ -106,11 +118,8 @@ def custom_routes(story: Teller) -> None:
 
 def tagged_route(story: Teller) -> None:
     """A route with a tag never crosses, whatever the peerings say: the node's route is replaced by such a one."""
-    pod = story.get(
-        f"/api/v1/namespaces/default/pods/{POD}", "projects/podreach-lab/locations/asia-northeast1-a/clusters/my-gke"
-    )
+    node = pod(story, "my-gke")["spec"]["nodeName"]
     routes = story.get("/compute/v1/projects/podreach-lab/global/routes")["items"]
-    node = pod["spec"]["nodeName"]
     route = next(item for item in routes if item.get("nextHopInstance", "").endswith(f"/{node}"))
     story.learn("node", node)
     story.learn("route", route["name"])

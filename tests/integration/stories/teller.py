@@ -59,12 +59,16 @@ class Teller:
         done = self.inside(name, f"curl --silent --max-time 0.5 http://{address}/health")
         return done.stdout.strip() == "OK"
 
-    def becomes(self, wanted: bool, name: str, address: str, seconds: float = 20) -> None:
-        """Wait until the answer is the wanted one; an agent acts at its next resync."""
+    def until(self, reached: t.Callable[[], bool], what: str, seconds: float = 20) -> None:
+        """Wait for something that comes by itself."""
         deadline = time.monotonic() + seconds
-        while self.health(name, address) is not wanted:
-            assert time.monotonic() < deadline, f"{name} -> {address}: health stays {not wanted}"
+        while not reached():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
             time.sleep(0.05)
+
+    def becomes(self, wanted: bool, name: str, address: str) -> None:
+        """Wait until the answer is the wanted one; an agent acts at its next resync."""
+        self.until(lambda: self.health(name, address) is wanted, f"{name} -> {address}: health is {wanted}")
 
     def stays(self, wanted: bool, name: str, address: str, seconds: float) -> None:
         """The answer is the wanted one now and for that long: longer than what would change it takes."""
@@ -108,7 +112,7 @@ class Typist(Teller):
     def request_of(self, item: Json) -> Json:
         """What is kept of a logged request, with names in place of values."""
         kept = {
-            name: item[name] for name in ("method", "path", "query", "status", "content_type", "body") if item[name]
+            name: item[name] for name in ("method", "path", "query", "status", "content_type", "body") if item.get(name)
         }
         if item.get("cluster"):
             kept["cluster"] = item["cluster"]
@@ -120,8 +124,9 @@ class Typist(Teller):
 
 
 def worth_repeating(item: Json) -> bool:
-    """Not waiting for operations, whose names differ in each run; not exec, which is told by `inside`."""
-    return "/operations" not in item["path"] and not item["path"].endswith(("/exec", "/log"))
+    """Not waiting: for operations, whose names differ in each run, or in a watch. Not exec, which `inside` tells."""
+    waits = "/operations" in item["path"] or "watch=" in item["query"]
+    return not waits and not item["path"].endswith(("/exec", "/log"))
 
 
 def rewritten(request: Json, changes: dict[str, str]) -> Json:
@@ -150,6 +155,20 @@ class Replayer(Teller):
             request = rewritten(item, {f"{{{name}}}": value for name, value in self.names.items()})
             status, answer = send(self.lab, request)
             assert status == item["status"], f"{line}\n{item['method']} {item['path']} -> {status}\n{answer}"
+            if not item.get("cluster") and item["method"] != "GET":
+                self.finish(json.loads(answer))
+
+    def finish(self, operation: Json) -> None:
+        """Wait for an operation, as gcloud did."""
+        deadline = time.monotonic() + 60
+        path = "/compute/v1/" + operation["selfLink"].partition("/compute/v1/")[2]
+        if "/compute/v1/" not in operation["selfLink"]:
+            path = "/v1/" + operation["selfLink"].partition("/v1/")[2].replace("/zones/", "/locations/")
+        while operation["status"] != "DONE":
+            assert time.monotonic() < deadline, operation
+            time.sleep(0.02)
+            operation = self.get(path)
+        assert "error" not in operation, operation
 
 
 def send(lab: Lab, request: Json) -> tuple[int, str]:

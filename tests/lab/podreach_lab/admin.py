@@ -14,6 +14,7 @@ POST /_lab/recording               {"on": true}: the log keeps the bodies of req
 POST /_lab/trace                   {"from", "to", "protocol", "port", ...}: the way of one packet and of its answer
 POST /_lab/probes                  {"flows": [as for trace]}: what became of each, all sent at once
 POST /_lab/settle                  wait until the packets follow what has happened
+GET  /_lab/presets                 what can be built; POST {"name", its options}: build it
 POST /_lab/nodes                   {"cluster", "pool", "name", "address", "pods", "os"}: a node exactly so
 POST /_lab/masquerade              {"cluster", "agent"}: whether GKE deployed ip-masq-agent; null: the lab's own rule
 """
@@ -28,6 +29,7 @@ import pathlib
 import typing as t
 import urllib.parse
 
+from . import presets
 from .container import placing
 from .core import InjectedFault, Lab, Reply, encode
 from .dataplane.capability import Unavailable
@@ -198,6 +200,18 @@ def masquerade(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     return {"agent": agent}
 
 
+def list_presets(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return {"presets": presets.SUMMARIES}
+
+
+async def build_preset(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    options = dict(body)
+    try:
+        return await presets.build(lab, str(options.pop("name", "")), **options)
+    except presets.PresetError as error:
+        raise BadAdminRequest(str(error)) from None
+
+
 async def settle(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     return await around.questions.settle()
 
@@ -215,6 +229,8 @@ ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Around], Json | t.Awa
     ("POST", "/_lab/trace"): trace,
     ("POST", "/_lab/probes"): probes,
     ("POST", "/_lab/settle"): settle,
+    ("GET", "/_lab/presets"): list_presets,
+    ("POST", "/_lab/presets"): build_preset,
     ("POST", "/_lab/nodes"): place_node,
     ("POST", "/_lab/masquerade"): masquerade,
 }

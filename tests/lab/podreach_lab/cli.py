@@ -22,7 +22,12 @@ from . import client, files
 from .dataplane import report
 from .dataplane.exec_client import exec_client
 
-NEEDS = {"aiohttp": "aiohttp", "cryptography": "cryptography", "googleapiclient": "google-api-python-client"}
+NEEDS = {
+    "aiohttp": "aiohttp",
+    "cryptography": "cryptography",
+    "googleapiclient": "google-api-python-client",
+    "yaml": "PyYAML",
+}
 PACKAGE_PARENT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -360,7 +365,7 @@ def do_preset(options: argparse.Namespace) -> int:
             print(f"{name:20} {text}")
         return 0
     answer = ask(options, "POST", "presets", {"name": options.name})
-    for path in answer["created"]:
+    for path in answer["made"]:
         print(path)
     return 0
 

@@ -7,10 +7,10 @@ A preset is a list of requests that one of the lab's accounts makes, each waited
 would refuse, and the request log shows how it came about.
 
 `peered-project` is what stands around the cluster in the story of pods that reach their own project but not the peered
-one, before the cluster is made: a network with 10.1.0.0/16 and test-gce-01 in podreach-lab, a network with 10.2.0.0/16 and target-gce-01 at 10.2.0.1 in podreach-peer, rules that admit
-10.0.0.0/8 and 172.16.0.0/12, and their peering without custom routes. In a primary range 10.2.0.1 would be the gateway;
-so the lower half of 10.2.0.0/16 is a secondary range, where no address is reserved, and 10.2.0.1 an alias of the
-instance, whose primary address is in the upper half.
+one, before the cluster is made: a network with 10.1.0.0/16 and test-gce-01 in podreach-lab, a network with 10.2.0.0/16
+and target-gce-01 at 10.2.0.1 in podreach-peer, rules that admit 10.0.0.0/8 and 172.16.0.0/12, and their peering without
+custom routes. In a primary range 10.2.0.1 would be the gateway; so the lower half of 10.2.0.0/16 is a secondary range,
+where no address is reserved, and 10.2.0.1 an alias of the instance, whose primary address is in the upper half.
 """
 
 from __future__ import annotations
@@ -67,6 +67,9 @@ def peered_project(*, peering: bool = True) -> list[Step]:
 
 
 PRESETS: dict[str, Preset] = {"peered-project": peered_project}
+SUMMARIES = {
+    "peered-project": "two projects that peer without custom routes, a VM in each; the cluster is yours to make"
+}
 
 
 async def build(lab: Lab, name: str, **options: t.Any) -> Json:

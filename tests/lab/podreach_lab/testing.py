@@ -113,6 +113,10 @@ class Lab:
         """Whether GKE has deployed ip-masq-agent in a cluster; None: the lab's own rule."""
         self.admin("POST", "masquerade", {"cluster": cluster, "agent": deployed})
 
+    def preset(self, name: str, **options: t.Any) -> None:
+        """Build the surroundings that a story presupposes (see presets.py)."""
+        self.admin("POST", "presets", {"name": name} | options)
+
     def exec(self, name: str, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """A command inside an instance or a pod."""
         return subprocess.run(

@@ -9,6 +9,7 @@ import typing as t
 
 from .. import cidr
 from ..compute import allocation
+from ..compute.common import NAME
 from ..core import Call, Lab
 from ..faults import ApiFault
 from ..state import Body, Resource
@@ -23,19 +24,28 @@ class Misplaced(ValueError):
 
 
 def place_node(
-    lab: Lab, cluster_path: str, pool: str, name: str, address: str, pods: str = "", system: str = "linux"
+    lab: Lab,
+    cluster_path: str,
+    pool: str | None,
+    name: str,
+    address: str,
+    pods: str | None = None,
+    *,
+    system: str = "linux",
 ) -> Resource:
-    """Add a node to a pool ('': the first one) of a cluster, with its route when the cluster is routes-based. Without
-    `pods` it gets the next free block. Raises Misplaced."""
+    """Add a node to a pool (None: the first one) of a cluster, with its route when the cluster is routes-based.
+    Without `pods` it gets the next free block. Raises Misplaced."""
     cluster = lab.state.get(cluster_path)
     if cluster is None or cluster.kind != CLUSTER:
         raise Misplaced(f"cluster must be the path of a cluster that exists, not {cluster_path!r}")
-    found = next((item for item in cluster.body["nodePools"] if pool in ("", item["name"])), None)
+    found = next((item for item in cluster.body["nodePools"] if not pool or pool == item["name"]), None)
     if found is None:
         known = ", ".join(item["name"] for item in cluster.body["nodePools"]) or "none"
         raise Misplaced(f"pool must be one of the cluster's ({known}), not {pool!r}")
     if system not in SYSTEMS:
         raise Misplaced(f"os must be one of {', '.join(SYSTEMS)}, not {system!r}")
+    if not NAME.fullmatch(name):
+        raise Misplaced(f"name must be a match of {NAME.pattern}, not {name!r}")
     call = _call(lab)
     zone = found["locations"][0]
     path = f"projects/{cluster.project}/zones/{zone}/instances/{name}"
@@ -68,7 +78,7 @@ def _space(lab: Lab, cluster: Resource) -> allocation.Space:
     return allocation.of_subnetwork(owner) if cluster.hidden["subnetwork"] else allocation.of_legacy(owner)
 
 
-def _block(call: Call, cluster: Resource, pool: Body, text: str) -> cidr.Range:
+def _block(call: Call, cluster: Resource, pool: Body, text: str | None) -> cidr.Range:
     space = pod_ranges.pod_space(cluster, pool)
     if not text:
         free = pod_ranges.next_block(call, cluster, pool)

@@ -93,7 +93,7 @@ def in_terminal(link: socket.socket, request: wire.Json) -> int:
     before = termios.tcgetattr(0)
     session = Session(link)
     try:
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what is typed ahead stays
         carry(session, master)
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -38,7 +38,6 @@ class Agent:
     config: masquerade.Config
     anchor: float
     file: str | None = None
-    log: list[str] = dataclasses.field(default_factory=list)
     due: float = -1.0
 
 
@@ -185,13 +184,8 @@ class Agents:
         if agent.flags.verbosity < verbosity:
             return
         now: datetime.datetime = self.context.lab.state.clock.now()
-        agent.log.append(f"{level}{now:%m%d %H:%M:%S.%f}       1 ip-masq-agent.go:{LINES[where]}] {text}")
-
-    def log(self, namespace: str, name: str) -> list[str] | None:
-        """What the agent in a pod has logged; None when there is no agent in it."""
-        pod = self.context.get("pods", namespace, name)
-        agent = self._agents.get(pod["metadata"]["uid"]) if pod else None
-        return None if agent is None else list(agent.log)
+        line = f"{level}{now:%m%d %H:%M:%S.%f}       1 ip-masq-agent.go:{LINES[where]}] {text}"
+        self.context.store.say(agent.pod["metadata"]["uid"], agent.container["name"], line)
 
     # ---- chains
 

@@ -57,8 +57,10 @@ class Context:
                 self._seen.setdefault(key, {})[_name(item)] = item
 
     def stop(self) -> None:
+        """From now on nothing is done, and nobody is told."""
         self._stop()
         self._dirty.clear()
+        self.idle.clear()
 
     @property
     def cluster(self) -> Resource | None:

@@ -3,36 +3,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controllers of one cluster, and what packets need to know of it.
 
-Nodes follow the cluster's compute instances; pods, workloads, endpoints, load balancers and ip-masq-agent have modules
-of their own. Whenever the work is done and something has changed, `on_facts` is told.
+The store is bootstrap's. Nodes follow the cluster's compute instances; pods, workloads, endpoints, load balancers and
+ip-masq-agent have modules of their own. Whenever the work is done and something has changed, `on_facts` is told.
 """
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import typing as t
 
 from ..container import nodes as gke_nodes
 from ..container.common import digest
 from ..core import Lab
 from ..state import Change, Resource
-from . import facts, masquerade, node_objects, policies, services
+from . import definitions, facts, masquerade, node_objects, policies, services
 from .agents import Agents
 from .balancers import Balancers
 from .context import Context
-from .endpoints import SKIP, SLICES, Endpoints
-from .kinds import Type
+from .endpoints import SLICES, Endpoints
 from .kubelet import Pods
 from .store import Event, Store
 from .workloads import OWNERS, Workloads
 
 Json = dict[str, t.Any]
 INSTANCE_ID = "container.googleapis.com/instance_id"
-ROOT_CA = "kube-root-ca.crt"
-NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 POLICIES = "egressnatpolicies.networking.gke.io"
-EGRESS_NAT_POLICY = Type("networking.gke.io", "v1", "egressnatpolicies", "EgressNATPolicy", namespaced=False)
 ALSO = {"pods": ("agents",), "services": ("balancers",)}
 FACTS_FROM = {"pods", "services", SLICES, "networkpolicies.networking.k8s.io", "namespaces", "nodes", POLICIES}
 
@@ -49,9 +43,14 @@ class Controllers:
         self.facts = facts.ClusterFacts(cluster_path)
         self._on_facts = on_facts
         self._stale = True
+        self._has_policies = POLICIES in store.types and bool(store.stored(POLICIES))
+        self._by_name = {
+            item.name: item
+            for item in lab.state.of_kind("compute#instance")
+            if item.hidden.get("cluster") == cluster_path
+        }
         self._pod_facts: dict[str, tuple[str, facts.Pod]] = {}
         self.context = context = Context(lab, cluster_path, store)
-        context.stage("namespaces", self._namespace)
         context.stage("nodes", self._node)
         context.stage("addons", self._addons)
         self.workloads = Workloads(context)
@@ -62,8 +61,6 @@ class Controllers:
         context.listeners.append(self._saw)
         context.idle.append(self._deliver)
         self._stop = lab.state.watch(self._state_changed)
-        for name in NAMESPACES:
-            context.enqueue("namespaces", "", name)
         for instance in self._instances():
             context.enqueue("nodes", "", instance.name)
         context.enqueue("addons")
@@ -91,10 +88,6 @@ class Controllers:
         self.agents.setting = deployed
         self._renew()
 
-    def log(self, namespace: str, pod: str, container: str = "") -> list[str] | None:
-        """The lines that a pod's container has logged; None where the lab knows of no program that writes any."""
-        return self.agents.log(namespace, pod)
-
     def _renew(self) -> None:
         self._stale = True
         for instance in self._instances():
@@ -104,12 +97,16 @@ class Controllers:
     # ---- what makes work
 
     def _instances(self) -> list[Resource]:
-        return [item for item in self.lab.state.of_kind("compute#instance") if item.hidden.get("cluster") == self.path]
+        return list(self._by_name.values())
 
     def _state_changed(self, change: Change) -> None:
         resource = change.resource
         if resource.kind == "compute#instance":
             if resource.hidden.get("cluster") == self.path:
+                if change.verb == "removed":
+                    self._by_name.pop(resource.name, None)
+                else:
+                    self._by_name[resource.name] = resource
                 self._stale = True
                 self.context.enqueue("nodes", "", resource.name)
         elif resource.path == self.path and change.verb != "removed":
@@ -122,100 +119,16 @@ class Controllers:
     def _saw(self, event: Event) -> None:
         if event.key in FACTS_FROM:
             self._mark()
-        metadata = event.stored["metadata"]
-        if event.key == "namespaces":
-            self.context.enqueue("namespaces", "", metadata["name"])
-        elif event.key == "nodes" and event.type == "DELETED":
-            self.context.enqueue("nodes", "", metadata["name"])
-        elif event.type == "DELETED" and (
-            (event.key == "serviceaccounts" and metadata["name"] == "default")
-            or (event.key == "configmaps" and metadata["name"] == ROOT_CA)
-        ):
-            self.context.enqueue("namespaces", "", metadata["namespace"])
+        if event.key == "nodes" and event.type == "DELETED":
+            self.context.enqueue("nodes", "", event.stored["metadata"]["name"])
 
     def _mark(self) -> None:
         self._stale = True
         self.context.wake()
 
-    # ---- namespaces and what every cluster has
-
-    def _namespace(self, _none: str, name: str) -> None:
-        context = self.context
-        found = context.get("namespaces", "", name)
-        if found is None:
-            if name in NAMESPACES:
-                labels = {policies.NAMESPACE_LABEL: name}
-                body = {"metadata": {"name": name, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}}
-                found = context.create("namespaces", body)
-            if found is None:
-                return
-        if found["metadata"].get("deletionTimestamp"):
-            return
-        if not found.get("status", {}).get("phase"):
-            context.set_status("namespaces", found, {"phase": "Active"})
-        if context.get("serviceaccounts", name, "default") is None:
-            context.create("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
-        if context.get("configmaps", name, ROOT_CA) is None:
-            certificate = base64.b64decode(self.lab.authority.certificate_base64()).decode()
-            described = {
-                "kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver"
-            }
-            context.create(
-                "configmaps",
-                {
-                    "metadata": {"name": ROOT_CA, "namespace": name, "annotations": described},
-                    "data": {"ca.crt": certificate},
-                },
-            )
-        if name == "default":
-            self._api_service()
-
-    def _api_service(self) -> None:
-        """The Service named kubernetes: it leads to the control plane, which is outside the lab's packets."""
-        body = self.context.body
-        if self.context.get("services", "default", "kubernetes") is not None or not body.get("servicesIpv4Cidr"):
-            return
-        address = str(ipaddress.IPv4Network(body["servicesIpv4Cidr"])[1])
-        plane = body.get("privateClusterConfig", {}).get("privateEndpoint") or body.get("endpoint", "")
-        where = {"name": "kubernetes", "namespace": "default"}
-        port: Json = {"name": "https", "port": 443, "protocol": "TCP"}
-        self.context.create(
-            "services",
-            {
-                "metadata": {**where, "labels": {"component": "apiserver", "provider": "kubernetes"}},
-                "spec": {
-                    "clusterIP": address,
-                    "clusterIPs": [address],
-                    "internalTrafficPolicy": "Cluster",
-                    "ipFamilies": ["IPv4"],
-                    "ipFamilyPolicy": "SingleStack",
-                    "ports": [{**port, "targetPort": 443}],
-                    "sessionAffinity": "None",
-                    "type": "ClusterIP",
-                },
-            },
-        )
-        if not plane:
-            return
-        self.context.create(
-            "endpoints",
-            {
-                "metadata": {**where, "labels": {SKIP: "true"}},
-                "subsets": [{"addresses": [{"ip": plane}], "ports": [port]}],
-            },
-        )
-        self.context.create(
-            SLICES,
-            {
-                "metadata": {**where, "labels": {services.SLICE_SERVICE: "kubernetes"}},
-                "addressType": "IPv4",
-                "endpoints": [{"addresses": [plane], "conditions": {"ready": True}}],
-                "ports": [port],
-            },
-        )
+    # ---- what GKE keeps in a cluster
 
     def _addons(self, _namespace: str, _name: str) -> None:
-        """What GKE itself keeps in the cluster."""
         if self.context.cluster is None:
             return
         self.agents.deploy()
@@ -223,21 +136,22 @@ class Controllers:
             self._egress_policies()
 
     def _egress_policies(self) -> None:
-        crds = "customresourcedefinitions.apiextensions.k8s.io"
-        if self.context.get(crds, "", POLICIES) is not None:
-            return
-        self.context.create(crds, egress_policy_definition())
+        """Autopilot's two policies, once; their owner may edit or delete the one named default."""
         if POLICIES not in self.store.types:
-            self.store.register(EGRESS_NAT_POLICY)
-        self.context.create(POLICIES, masquerade.default_policy())
-        name = digest(self.context.body["id"], 20)
-        self.context.create(POLICIES, masquerade.managed_policy(name, self.ranges()))
+            self.context.create(definitions.KEY, definitions.GKE_EGRESS_NAT_POLICY)
+        if POLICIES not in self.store.types:  # a store that serves no definitions
+            self.store.register(definitions.type_of(definitions.GKE_EGRESS_NAT_POLICY))
+        if not self._has_policies:
+            self._has_policies = True
+            self.context.create(POLICIES, masquerade.default_policy())
+            name = digest(self.context.body["id"], 20)
+            self.context.create(POLICIES, masquerade.managed_policy(name, self.ranges()))
 
     # ---- nodes
 
     def _node(self, _namespace: str, name: str) -> None:
         context = self.context
-        instance = next((item for item in self._instances() if item.name == name), None)
+        instance = self._by_name.get(name)
         node = context.get("nodes", "", name)
         known = (node["metadata"].get("annotations") or {}).get(INSTANCE_ID, "") if node else ""
         if node is not None and (instance is None or known != instance.body["id"]):
@@ -305,7 +219,7 @@ class Controllers:
         context = self.context
         if context.cluster is None:
             return facts.ClusterFacts(self.path)
-        instances = {instance.name: instance for instance in self._instances()}
+        instances = self._by_name
         pods, running = [], []
         kept: dict[str, tuple[str, facts.Pod]] = {}
         for pod in sorted(context.all("pods"), key=_by_name):
@@ -358,31 +272,3 @@ def _pod_facts(pod: Json, instance: Resource) -> facts.Pod:
         bool(pod["spec"].get("hostNetwork")),
         services.listens(pod),
     )
-
-
-def egress_policy_definition() -> Json:
-    """The CustomResourceDefinition of EgressNATPolicy, as far as Google documents its fields."""
-    destination = {"type": "object", "required": ["cidr"], "properties": {"cidr": {"type": "string"}}}
-    spec = {
-        "type": "object",
-        "required": ["action"],
-        "properties": {
-            "action": {"type": "string", "enum": ["NoSNAT"]},
-            "destinations": {"type": "array", "items": destination},
-        },
-    }
-    schema = {"type": "object", "required": ["spec"], "properties": {"spec": spec}}
-    return {
-        "metadata": {"name": POLICIES},
-        "spec": {
-            "group": "networking.gke.io",
-            "names": {
-                "kind": "EgressNATPolicy",
-                "listKind": "EgressNATPolicyList",
-                "plural": "egressnatpolicies",
-                "singular": "egressnatpolicy",
-            },
-            "scope": "Cluster",
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }

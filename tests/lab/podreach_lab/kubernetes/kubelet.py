@@ -129,7 +129,7 @@ class Pods:
         where = (metadata["namespace"], metadata["name"])
         host = next(item["address"] for item in node["status"]["addresses"] if item["type"] == "InternalIP")
         now = self.context.store.timestamp()
-        crash = _crash(pod)
+        crashing, crash = _crash(pod)
         if metadata["uid"] in self._held:
             address = self._held[metadata["uid"]][1] or host
             self.context.set_status("pods", pod, pod_status.running(pod, host, address, now, crash))
@@ -150,6 +150,7 @@ class Pods:
         for container in pod["spec"]["containers"]:
             self.context.event(pod, "Normal", "Started", f"Started container {container['name']}", "kubelet")
         if crash:
+            self.context.store.say(metadata["uid"], crashing, crash)
             self.context.event(pod, "Warning", "BackOff", f"Back-off restarting failed container: {crash}", "kubelet")
 
     def _prepare(self, pod: Json, node: Json) -> tuple[str, Problem | None]:
@@ -250,12 +251,12 @@ def _schedules(node: Json) -> t.Any:
     )
 
 
-def _crash(pod: Json) -> str:
-    """Why a pod's process exits at once: only the agent's command line is read."""
+def _crash(pod: Json) -> tuple[str, str]:
+    """The container whose process exits at once, and what it says: only the agent's command line is read."""
     for container in pod["spec"]["containers"]:
         if masquerade.is_agent(container):
             try:
                 masquerade.flags_of(masquerade.arguments_of(container))
             except masquerade.Rejected as error:
-                return str(error)
-    return ""
+                return container["name"], str(error)
+    return "", ""

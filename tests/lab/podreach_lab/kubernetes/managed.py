@@ -21,6 +21,8 @@ Json = dict[str, t.Any]
 Path = tuple[str, ...]
 Fields = set[Path]
 
+BEFORE = "before-first-apply"
+"""Owns the fields of an object that nobody's writes were recorded of."""
 STRIPPED: tuple[Path, ...] = (
     ("f:apiVersion",),
     ("f:kind",),
@@ -68,9 +70,7 @@ class Manager:
         text = json.dumps(self.name)
         if self.subresource:
             text += f" with subresource {json.dumps(self.subresource)}"
-        if self.operation != "Update":
-            return text
-        return f"{text} using {self.api_version}" + (f" at {self.time}" if self.time else "")
+        return f"{text} using {self.api_version}" if self.operation == "Update" else text
 
 
 # ---- fieldsV1
@@ -243,6 +243,9 @@ def apply(
     """What the object becomes when `manager` applies `config`, and who owns what then; 409 for a conflict."""
     wanted = _relevant(set(leaves(config, schema)), manager.subresource, has_status)
     managers = read_managers(live)
+    if live and not managers:
+        everything = _relevant(set(leaves(live, schema)), manager.subresource, has_status)
+        managers = [Manager(BEFORE, "Update", manager.api_version, everything, manager.time)]
     mine = next((item for item in managers if item.identity == manager.identity), None)
     others = [item for item in managers if item is not mine]
     base: Json = clone(live) if live else {"metadata": {}}

@@ -130,9 +130,14 @@ MESSAGES: dict[str, dict[int, Field]] = {
         9: ("serviceAccount", "str"),
         10: ("nodeName", "str"),
         11: ("hostNetwork", "bool"),
+        12: ("hostPID", "bool"),
+        13: ("hostIPC", "bool"),
         14: ("securityContext", "Empty"),
         15: ("imagePullSecrets", "[LocalObjectReference]"),
+        16: ("hostname", "str"),
+        17: ("subdomain", "str"),
         19: ("schedulerName", "str"),
+        24: ("priorityClassName", "str"),
     },
     "Container": {
         1: ("name", "str"),
@@ -143,6 +148,7 @@ MESSAGES: dict[str, dict[int, Field]] = {
         6: ("ports", "[ContainerPort]"),
         7: ("env", "[EnvVar]"),
         8: ("resources", "ResourceRequirements"),
+        13: ("terminationMessagePath", "str"),
         14: ("imagePullPolicy", "str"),
         16: ("stdin", "bool"),
         17: ("stdinOnce", "bool"),
@@ -168,6 +174,8 @@ MESSAGES: dict[str, dict[int, Field]] = {
         6: ("template", "PodTemplateSpec"),
         7: ("backoffLimit", "int"),
         8: ("ttlSecondsAfterFinished", "int"),
+        9: ("completionMode", "str"),
+        10: ("suspend", "bool"),
     },
     "Role": {1: ("metadata", "ObjectMeta"), 2: ("rules", "[PolicyRule]")},
     "ClusterRole": {1: ("metadata", "ObjectMeta"), 2: ("rules", "[PolicyRule]")},
@@ -313,8 +321,13 @@ POINTERS = {
     ("JobSpec", "completions"),
     ("JobSpec", "backoffLimit"),
     ("JobSpec", "ttlSecondsAfterFinished"),
+    ("ServiceAccount", "automountServiceAccountToken"),
+    ("ServiceSpec", "allocateLoadBalancerNodePorts"),
+    ("OwnerReference", "controller"),
+    ("OwnerReference", "blockOwnerDeletion"),
+    ("DeleteOptions", "orphanDependents"),
 }
-"""Numbers for which zero is not the same as nothing. Go writes the zero of all others, too."""
+"""Where zero or false is not the same as nothing. Go writes the zero of all others, too."""
 
 
 def _pointer(message: str, field: str) -> bool:

@@ -208,6 +208,7 @@ class Kubernetes:
             return Api.refuse(errors.unauthorized())
         entry["caller"] = caller.email
         raw = await incoming.read()
+        entry |= self.lab.recorded(incoming.headers, raw)
         if len(raw) > REQUEST_LIMIT:
             return Api.refuse(ApiError(413, "RequestEntityTooLarge", f"limit is {REQUEST_LIMIT}"))
         request = Request.of(incoming.method, incoming.raw_path, incoming.headers, raw, caller.email)

@@ -245,6 +245,7 @@ def service_facts(service: Object, slices: t.Iterable[Object]) -> facts.Service 
             for endpoint in item.get("endpoints") or []
             if (endpoint.get("conditions") or {}).get("ready") is not False
             for address in endpoint["addresses"]
+            if not address.startswith("127.")  # the control plane, which no packet of a node reaches
         }
         shown_port = facts.Port(protocol.lower(), port["port"])
         ports.append(facts.ServicePort(shown_port, tuple(sorted(behind)), port.get("nodePort") or 0))

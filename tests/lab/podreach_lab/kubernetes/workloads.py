@@ -51,6 +51,8 @@ class Workloads:
             owner = controller_of(event.stored)
             if owner.get("kind") in OWNERS:
                 self.context.enqueue(OWNERS[owner["kind"]], metadata["namespace"], owner["name"])
+                if event.key == "pods" and event.type == "DELETED" and owner["kind"] == "ReplicaSet":
+                    self._pod_gone(metadata["namespace"], owner["name"])
             elif event.type == "ADDED":  # perhaps somebody adopts it
                 for key in (REPLICA_SETS, DAEMON_SETS, STATEFUL_SETS) if event.key == "pods" else (DEPLOYMENTS,):
                     for item in self.context.all(key, metadata["namespace"]):
@@ -58,6 +60,13 @@ class Workloads:
         if event.key == "nodes" and (event.before is None or event.type == "DELETED" or _differs(event)):
             for item in self.context.all(DAEMON_SETS):
                 self.context.enqueue(DAEMON_SETS, item["metadata"]["namespace"], item["metadata"]["name"])
+
+    def _pod_gone(self, namespace: str, replica_set: str) -> None:
+        """Deployments that recreate wait for this."""
+        item = self.context.get(REPLICA_SETS, namespace, replica_set)
+        owner = controller_of(item) if item else {}
+        if owner.get("kind") == "Deployment":
+            self.context.enqueue(DEPLOYMENTS, namespace, owner["name"])
 
     # ---- what all of them do
 
@@ -208,13 +217,21 @@ class Workloads:
             self._scale(owner, current, min(wanted, have + max(0, wanted + surge - have - left)))
         if not left:
             return
-        available = sum(item.get("status", {}).get("availableReplicas", 0) for item in [*old, current])
-        spare = available - (wanted - unavailable)
+        current = (
+            self.context.get(REPLICA_SETS, current["metadata"]["namespace"], current["metadata"]["name"]) or current
+        )
+        everything = [*old, current]
+        least = wanted - unavailable
+        coming = current["spec"].get("replicas", 0) - _available(current)
+        most = sum(item["spec"].get("replicas", 0) for item in everything) - least - coming
+        spare = sum(_available(item) for item in everything) - least
         for item in sorted(old, key=_revision):
             replicas = item["spec"].get("replicas", 0)
-            broken = replicas - item.get("status", {}).get("availableReplicas", 0)
-            drop = min(replicas, max(0, broken) + max(0, spare))
-            spare -= max(0, drop - max(0, broken))
+            broken = min(most, replicas - _available(item))  # what does not work goes first
+            healthy = min(most - max(0, broken), max(0, spare), _available(item))
+            drop = max(0, broken) + max(0, healthy)
+            most -= drop
+            spare -= max(0, healthy)
             if drop:
                 self._scale(owner, item, replicas - drop)
 
@@ -384,6 +401,11 @@ class Workloads:
         counts = {"readyReplicas": ready, "updatedReplicas": updated, "currentReplicas": current}
         status |= {key: value for key, value in counts.items() if value}
         self.context.set_status(STATEFUL_SETS, owner, status)
+
+
+def _available(item: Json) -> int:
+    """Pods of a set that work; one that has been scaled down will have no more than it wants."""
+    return min(int(item.get("status", {}).get("availableReplicas", 0)), int(item["spec"].get("replicas", 0)))
 
 
 def _adopt(item: Json, owner: Json) -> None:
