@@ -62,8 +62,17 @@ class Api:
         body = {"name": name, "autoCreateSubnetworks": False}
         self.post(f"{COMPUTE}/global/networks", {**body, **_mark(marked), **fields})
 
-    def subnetwork(self, name: str = "s1", cidr: str = "10.1.0.0/24", *, network: str = "n1", region: str = REGION,
-                   marked: bool = True, ranges: t.Mapping[str, str] | None = None, **fields: t.Any) -> None:
+    def subnetwork(
+        self,
+        name: str = "s1",
+        cidr: str = "10.1.0.0/24",
+        *,
+        network: str = "n1",
+        region: str = REGION,
+        marked: bool = True,
+        ranges: t.Mapping[str, str] | None = None,
+        **fields: t.Any,
+    ) -> None:
         extra = [{"rangeName": key, "ipCidrRange": value} for key, value in (ranges or {}).items()]
         body = {"name": name, "network": f"{NETWORK}/{network}", "ipCidrRange": cidr, "secondaryIpRanges": extra}
         self.post(f"{COMPUTE}/regions/{region}/subnetworks", {**body, **_mark(marked), **fields})
@@ -73,12 +82,24 @@ class Api:
         self.post(ROUTERS, {**body, **_mark(marked), **fields})
 
     def firewall(self, name: str = "f1", *, network: str = "n1", marked: bool = True, **fields: t.Any) -> None:
-        body = {"name": name, "network": f"{NETWORK}/{network}", "allowed": [{"IPProtocol": "icmp"}],
-                "sourceRanges": ["10.0.0.0/16"]}
+        body = {
+            "name": name,
+            "network": f"{NETWORK}/{network}",
+            "allowed": [{"IPProtocol": "icmp"}],
+            "sourceRanges": ["10.0.0.0/16"],
+        }
         self.post(FIREWALLS, {**body, **_mark(marked), **fields})
 
-    def cluster(self, name: str = "c1", *, network: str = "n1", subnetwork: str = "s1", marked: bool = True,
-                pools: int = 1, **fields: t.Any) -> None:
+    def cluster(
+        self,
+        name: str = "c1",
+        *,
+        network: str = "n1",
+        subnetwork: str = "s1",
+        marked: bool = True,
+        pools: int = 1,
+        **fields: t.Any,
+    ) -> None:
         """A zonal cluster; VPC-native by the ranges pod and svc unless told otherwise."""
         labels = LABELS if marked else {}
         node_pools = [

@@ -91,9 +91,16 @@ class Playbooks:
         """Run plays on host ``here``; see :meth:`start` for the keywords."""
         return self.finish(self.start(*plays, path=path, **keywords))
 
-    def start(self, *plays: Json, path: str = "in-process", hosts: t.Mapping[str, Json] | None = None,
-              env: t.Mapping[str, str | None] | None = None, arguments: t.Sequence[str] = (), config: str = "",
-              inventory: str | None = None) -> Started:
+    def start(
+        self,
+        *plays: Json,
+        path: str = "in-process",
+        hosts: t.Mapping[str, Json] | None = None,
+        env: t.Mapping[str, str | None] | None = None,
+        arguments: t.Sequence[str] = (),
+        config: str = "",
+        inventory: str | None = None,
+    ) -> Started:
         """Begin a run. ``hosts`` maps names to variables; in ``env`` None takes a variable away; ``config`` is added to
         ansible.cfg's section defaults; ``inventory`` replaces the generated one."""
         self.number += 1

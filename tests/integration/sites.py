@@ -35,11 +35,13 @@ BEFORE = EXAMPLES / "pods-to-aws-before.podreach.yml"
 FLEET = EXAMPLES / "fleet.podreach.yml"
 PROJECTS = ("podreach-lab", "podreach-peer")
 #: Fields that say when or in which order things were made, or where the lab listens; and what Google fills in.
-PASSING = frozenset({
-    *("id", "creationTimestamp", "createTime", "fingerprint", "labelFingerprint", "etag", "selfLinkWithId"),
-    *("endpoint", "privateEndpoint", "publicEndpoint", "controlPlaneEndpointsConfig", "masterAuth"),
-    "instanceGroupUrls",
-})
+PASSING = frozenset(
+    {
+        *("id", "creationTimestamp", "createTime", "fingerprint", "labelFingerprint", "etag", "selfLinkWithId"),
+        *("endpoint", "privateEndpoint", "publicEndpoint", "controlPlaneEndpointsConfig", "masterAuth"),
+        "instanceGroupUrls",
+    }
+)
 LISTS = {
     "networks": "/compute/v1/projects/{}/global/networks",
     "subnetworks": "/compute/v1/projects/{}/aggregated/subnetworks",
@@ -57,8 +59,13 @@ class Sites:
     directory: pathlib.Path
     number: int = 0
 
-    def start(self, playbook: pathlib.Path | str, *arguments: str, env: t.Mapping[str, str | None] | None = None,
-              program: str = "ansible-playbook") -> Started:
+    def start(
+        self,
+        playbook: pathlib.Path | str,
+        *arguments: str,
+        env: t.Mapping[str, str | None] | None = None,
+        program: str = "ansible-playbook",
+    ) -> Started:
         """Begin ``ansible-playbook PLAYBOOK ARGUMENTS``; in ``env`` None takes a variable away."""
         self.number += 1
         where = self.directory / f"site-{self.number}"

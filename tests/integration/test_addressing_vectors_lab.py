@@ -147,8 +147,11 @@ def cluster_options(estate: Estate, **options: t.Any) -> dict[str, t.Any]:
     return {"name": "c", "location": ZONE, **estate.place(), **options}
 
 
-@COLLECTION.to("validate container.clusters.create", reads=["clusters", "networks", "usableSubnetworks"],
-               judges=["error", "causes"])
+@COLLECTION.to(
+    "validate container.clusters.create",
+    reads=["clusters", "networks", "usableSubnetworks"],
+    judges=["error", "causes"],
+)
 def clusters_create(vector: Vector, estate: Estate) -> None:
     """The cluster is in the question's body, or in the estate when the question has none."""
     body = vector.ask["validate"].get("body")
@@ -261,8 +264,10 @@ def use_of_a_legacy_network(vector: Vector, estate: Estate) -> None:
     """The cause shows when something is asked of the network that only a VPC can have."""
     body = vector.ask["validate"]["body"]
     estate.make("global/networks", {**body, "description": MARKER})
-    result = estate.quietly("cluster", {"name": "c", "location": ZONE, "network": body["name"],
-                                        "ip_allocation_policy": {"use_ip_aliases": True}})
+    result = estate.quietly(
+        "cluster",
+        {"name": "c", "location": ZONE, "network": body["name"], "ip_allocation_policy": {"use_ip_aliases": True}},
+    )
     collection_names(vector, result)
 
 

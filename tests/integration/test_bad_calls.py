@@ -36,8 +36,13 @@ def secondary(*pairs: tuple[str, str]) -> list[Json]:
 
 
 def firewall(**more: t.Any) -> Json:
-    return {"name": "new", "network": "n1", "allowed": [{"ip_protocol": "tcp", "ports": ["80"]}],
-            "source_ranges": ["10.0.0.0/16"], **more}
+    return {
+        "name": "new",
+        "network": "n1",
+        "allowed": [{"ip_protocol": "tcp", "ports": ["80"]}],
+        "source_ranges": ["10.0.0.0/16"],
+        **more,
+    }
 
 
 def router(**more: t.Any) -> Json:
@@ -46,8 +51,15 @@ def router(**more: t.Any) -> Json:
 
 def cluster(policy: Json | None = None, **more: t.Any) -> Json:
     named = {"cluster_secondary_range_name": "pod", "services_secondary_range_name": "svc"}
-    return {"name": "new", "location": ZONE, "network": "n1", "subnetwork": "s1",
-            "ip_allocation_policy": named if policy is None else policy, "node_pools": [{"name": "p"}], **more}
+    return {
+        "name": "new",
+        "location": ZONE,
+        "network": "n1",
+        "subnetwork": "s1",
+        "ip_allocation_policy": named if policy is None else policy,
+        "node_pools": [{"name": "p"}],
+        **more,
+    }
 
 
 def pool(**more: t.Any) -> Json:
@@ -81,50 +93,90 @@ BAD: dict[str, Bad] = {
     "cluster-name-long": ("cluster", {**cluster(), "name": "c" * 41}, ["name", "c" * 41, "40"]),
     "cluster-location": ("cluster", {**cluster(), "location": "Tokyo!"}, ["location", "'Tokyo!'"]),
     "subnetwork-network-name": ("subnetwork", subnetwork(network="no_such"), ["network", "no_such"]),
-    "range-name": ("subnetwork", subnetwork(secondary_ip_ranges=secondary(("Pod", "10.10.0.0/20"))),
-                   ["secondary_ip_ranges[0].range_name", "'Pod'"]),
-    "range-name-twice": ("subnetwork", subnetwork(secondary_ip_ranges=secondary(
-        ("pod", "10.10.0.0/20"), ("pod", "10.11.0.0/20"))), ["secondary_ip_ranges[1].range_name", "'pod'", "twice"]),
+    "range-name": (
+        "subnetwork",
+        subnetwork(secondary_ip_ranges=secondary(("Pod", "10.10.0.0/20"))),
+        ["secondary_ip_ranges[0].range_name", "'Pod'"],
+    ),
+    "range-name-twice": (
+        "subnetwork",
+        subnetwork(secondary_ip_ranges=secondary(("pod", "10.10.0.0/20"), ("pod", "10.11.0.0/20"))),
+        ["secondary_ip_ranges[1].range_name", "'pod'", "twice"],
+    ),
     # ---- ranges
-    "host-bits": ("subnetwork", subnetwork(ip_cidr_range="10.9.0.1/24"),
-                  ["ip_cidr_range", "10.9.0.1/24", "host bits", "10.9.0.0/24"]),
-    "host-bits-secondary": ("subnetwork", subnetwork(secondary_ip_ranges=secondary(("pod", "10.10.1.0/20"))),
-                            ["secondary_ip_ranges[0].ip_cidr_range", "10.10.1.0/20", "10.10.0.0/20"]),
+    "host-bits": (
+        "subnetwork",
+        subnetwork(ip_cidr_range="10.9.0.1/24"),
+        ["ip_cidr_range", "10.9.0.1/24", "host bits", "10.9.0.0/24"],
+    ),
+    "host-bits-secondary": (
+        "subnetwork",
+        subnetwork(secondary_ip_ranges=secondary(("pod", "10.10.1.0/20"))),
+        ["secondary_ip_ranges[0].ip_cidr_range", "10.10.1.0/20", "10.10.0.0/20"],
+    ),
     "no-mask": ("subnetwork", subnetwork(ip_cidr_range="10.9.0.0"), ["ip_cidr_range", "10.9.0.0"]),
     "wrong-mask": ("subnetwork", subnetwork(ip_cidr_range="10.9.0.0/33"), ["ip_cidr_range", "10.9.0.0/33"]),
     "not-an-address": ("subnetwork", subnetwork(ip_cidr_range="ten/8"), ["ip_cidr_range", "ten/8"]),
     "ipv6": ("subnetwork", subnetwork(ip_cidr_range="fd00::/64"), ["ip_cidr_range", "fd00::/64", "IPv6"]),
     "empty-range": ("subnetwork", subnetwork(ip_cidr_range=""), ["ip_cidr_range", "''"]),
     "prohibited": ("subnetwork", subnetwork(ip_cidr_range="169.254.0.0/24"), ["ip_cidr_range", "169.254.0.0/24"]),
-    "overlap-in-itself": ("subnetwork", subnetwork(secondary_ip_ranges=secondary(("pod", "10.9.0.0/20"))),
-                          ["secondary_ip_ranges[0]", "10.9.0.0/20", "overlaps", "10.9.0.0/24"]),
-    "overlap-with-another": ("subnetwork", subnetwork(ip_cidr_range="10.1.130.0/24"),
-                             ["10.1.130.0/24", "overlaps", "10.1.128.0/19", "s1"]),
+    "overlap-in-itself": (
+        "subnetwork",
+        subnetwork(secondary_ip_ranges=secondary(("pod", "10.9.0.0/20"))),
+        ["secondary_ip_ranges[0]", "10.9.0.0/20", "overlaps", "10.9.0.0/24"],
+    ),
+    "overlap-with-another": (
+        "subnetwork",
+        subnetwork(ip_cidr_range="10.1.130.0/24"),
+        ["10.1.130.0/24", "overlaps", "10.1.128.0/19", "s1"],
+    ),
     "too-small-primary": ("subnetwork", subnetwork(ip_cidr_range="10.9.0.0/30"), ["ip_cidr_range", "10.9.0.0/30"]),
-    "range-shrunk": ("subnetwork", {"name": "s1", "region": REGION, "ip_cidr_range": "10.1.0.0/25"},
-                     ["ip_cidr_range", "10.1.0.0/24", "10.1.0.0/25", "only grow"]),
-    "range-changed": ("subnetwork", {"name": "s1", "region": REGION,
-                                     "secondary_ip_ranges": secondary(("pod", "10.1.128.0/18"))},
-                      ["secondary_ip_ranges", "pod", "10.1.128.0/19", "10.1.128.0/18"]),
-    "control-plane-mask": ("cluster", cluster(private_cluster_config={
-        "enable_private_nodes": True, "master_ipv4_cidr_block": "172.16.0.0/24"}),
-        ["private_cluster_config.master_ipv4_cidr_block", "172.16.0.0/24", "/28"]),
-    "authorised-host-bits": ("cluster", cluster(master_authorized_networks_config={
-        "cidr_blocks": [{"cidr_block": "10.0.0.1/8"}]}), ["cidr_blocks[0].cidr_block", "10.0.0.1/8", "10.0.0.0/8"]),
-    "cluster-ranges-overlap": ("cluster", cluster({
-        "cluster_ipv4_cidr_block": "10.64.0.0/14", "services_ipv4_cidr_block": "10.65.0.0/20"}),
-        ["services_ipv4_cidr_block", "10.65.0.0/20", "overlaps", "10.64.0.0/14"]),
+    "range-shrunk": (
+        "subnetwork",
+        {"name": "s1", "region": REGION, "ip_cidr_range": "10.1.0.0/25"},
+        ["ip_cidr_range", "10.1.0.0/24", "10.1.0.0/25", "only grow"],
+    ),
+    "range-changed": (
+        "subnetwork",
+        {"name": "s1", "region": REGION, "secondary_ip_ranges": secondary(("pod", "10.1.128.0/18"))},
+        ["secondary_ip_ranges", "pod", "10.1.128.0/19", "10.1.128.0/18"],
+    ),
+    "control-plane-mask": (
+        "cluster",
+        cluster(private_cluster_config={"enable_private_nodes": True, "master_ipv4_cidr_block": "172.16.0.0/24"}),
+        ["private_cluster_config.master_ipv4_cidr_block", "172.16.0.0/24", "/28"],
+    ),
+    "authorised-host-bits": (
+        "cluster",
+        cluster(master_authorized_networks_config={"cidr_blocks": [{"cidr_block": "10.0.0.1/8"}]}),
+        ["cidr_blocks[0].cidr_block", "10.0.0.1/8", "10.0.0.0/8"],
+    ),
+    "cluster-ranges-overlap": (
+        "cluster",
+        cluster({"cluster_ipv4_cidr_block": "10.64.0.0/14", "services_ipv4_cidr_block": "10.65.0.0/20"}),
+        ["services_ipv4_cidr_block", "10.65.0.0/20", "overlaps", "10.64.0.0/14"],
+    ),
     "pods-mask-words": ("cluster", cluster({"cluster_ipv4_cidr_block": "/big"}), ["cluster_ipv4_cidr_block", "/big"]),
-    "firewall-host-bits": ("firewall_rule", firewall(source_ranges=["10.0.0.1/16"]),
-                           ["source_ranges[0]", "10.0.0.1/16", "10.0.0.0/16"]),
-    "advertised-host-bits": ("router", router(advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"],
-                                              advertised_ip_ranges=[{"range": "10.0.0.1/16"}]),
-                             ["bgp.advertised_ip_ranges[0].range", "10.0.0.1/16", "10.0.0.0/16"]),
+    "firewall-host-bits": (
+        "firewall_rule",
+        firewall(source_ranges=["10.0.0.1/16"]),
+        ["source_ranges[0]", "10.0.0.1/16", "10.0.0.0/16"],
+    ),
+    "advertised-host-bits": (
+        "router",
+        router(
+            advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"], advertised_ip_ranges=[{"range": "10.0.0.1/16"}]
+        ),
+        ["bgp.advertised_ip_ranges[0].range", "10.0.0.1/16", "10.0.0.0/16"],
+    ),
     # ---- values
     "mtu": ("network", {"name": "new", "mtu": 9000}, ["mtu", "9000", "1300 to 8896"]),
     "mtu-text": ("network", {"name": "new", "mtu": "big"}, ["mtu", "convert to int"]),
-    "routing-mode": ("network", {"name": "new", "routing_config": {"routing_mode": "global"}},
-                     ["routing_mode", "REGIONAL, GLOBAL", "global"]),
+    "routing-mode": (
+        "network",
+        {"name": "new", "routing_config": {"routing_mode": "global"}},
+        ["routing_mode", "REGIONAL, GLOBAL", "global"],
+    ),
     "state": ("network", {"name": "new", "state": "gone"}, ["state", "present, absent", "gone"]),
     "environment": ("network", {"name": "new", "environment": "moon"}, ["environment", "lab, cloud", "moon"]),
     "unknown-option": ("network", {"name": "new", "subnet_mode": "custom"}, ["subnet_mode", "Unsupported"]),
@@ -132,62 +184,119 @@ BAD: dict[str, Bad] = {
     "asn-text": ("router", router(asn="AS65010"), ["asn", "convert to int"]),
     "keepalive": ("router", router(keepalive_interval=5), ["bgp.keepalive_interval", "5", "20 to 60"]),
     "advertise-mode": ("router", router(advertise_mode="SOME"), ["advertise_mode", "DEFAULT, CUSTOM", "SOME"]),
-    "groups-without-custom": ("router", router(advertised_groups=["ALL_SUBNETS"]),
-                              ["bgp.advertised_groups", "ALL_SUBNETS", "CUSTOM"]),
+    "groups-without-custom": (
+        "router",
+        router(advertised_groups=["ALL_SUBNETS"]),
+        ["bgp.advertised_groups", "ALL_SUBNETS", "CUSTOM"],
+    ),
     "priority": ("firewall_rule", firewall(priority=70000), ["priority", "70000", "65535"]),
-    "port": ("firewall_rule", firewall(allowed=[{"ip_protocol": "tcp", "ports": ["http"]}]),
-             ["allowed[0].ports", "'http'"]),
-    "port-range": ("firewall_rule", firewall(allowed=[{"ip_protocol": "tcp", "ports": ["90-80"]}]),
-                   ["allowed[0].ports", "'90-80'"]),
+    "port": (
+        "firewall_rule",
+        firewall(allowed=[{"ip_protocol": "tcp", "ports": ["http"]}]),
+        ["allowed[0].ports", "'http'"],
+    ),
+    "port-range": (
+        "firewall_rule",
+        firewall(allowed=[{"ip_protocol": "tcp", "ports": ["90-80"]}]),
+        ["allowed[0].ports", "'90-80'"],
+    ),
     "protocol-empty": ("firewall_rule", firewall(allowed=[{"ip_protocol": ""}]), ["allowed[0].ip_protocol", "''"]),
-    "allowed-and-denied": ("firewall_rule", firewall(denied=[{"ip_protocol": "udp"}]),
-                           ["mutually exclusive", "allowed", "denied"]),
+    "allowed-and-denied": (
+        "firewall_rule",
+        firewall(denied=[{"ip_protocol": "udp"}]),
+        ["mutually exclusive", "allowed", "denied"],
+    ),
     "egress-with-sources": ("firewall_rule", firewall(direction="EGRESS"), ["source_ranges", "10.0.0.0/16", "EGRESS"]),
-    "tags-and-accounts": ("firewall_rule", firewall(source_tags=["a"], target_service_accounts=["x@y.iam"]),
-                          ["source_tags", "'a'", "service accounts"]),
-    "no-sources": ("firewall_rule", {key: value for key, value in firewall().items() if key != "source_ranges"},
-                   ["source_ranges", "0.0.0.0/0"]),
-    "max-pods": ("cluster", cluster(default_max_pods_constraint={"max_pods_per_node": 0}),
-                 ["max_pods_constraint.max_pods_per_node", "0"]),
-    "max-pods-pool": ("node_pool", pool(max_pods_constraint={"max_pods_per_node": -1}),
-                      ["max_pods_constraint.max_pods_per_node", "-1"]),
+    "tags-and-accounts": (
+        "firewall_rule",
+        firewall(source_tags=["a"], target_service_accounts=["x@y.iam"]),
+        ["source_tags", "'a'", "service accounts"],
+    ),
+    "no-sources": (
+        "firewall_rule",
+        {key: value for key, value in firewall().items() if key != "source_ranges"},
+        ["source_ranges", "0.0.0.0/0"],
+    ),
+    "max-pods": (
+        "cluster",
+        cluster(default_max_pods_constraint={"max_pods_per_node": 0}),
+        ["max_pods_constraint.max_pods_per_node", "0"],
+    ),
+    "max-pods-pool": (
+        "node_pool",
+        pool(max_pods_constraint={"max_pods_per_node": -1}),
+        ["max_pods_constraint.max_pods_per_node", "-1"],
+    ),
     "negative-nodes": ("node_pool", pool(node_count=-1), ["node_count", "-1"]),
     "two-counts": ("node_pool", pool(node_count=1, initial_node_count=1), ["mutually exclusive", "node_count"]),
-    "count-with-autoscaling": ("node_pool", pool(node_count=1, autoscaling={"max_node_count": 3}),
-                               ["node_count", "autoscaling"]),
-    "least-above-most": ("node_pool", pool(autoscaling={"min_node_count": 4, "max_node_count": 3}),
-                         ["autoscaling.min_node_count", "4", "3"]),
+    "count-with-autoscaling": (
+        "node_pool",
+        pool(node_count=1, autoscaling={"max_node_count": 3}),
+        ["node_count", "autoscaling"],
+    ),
+    "least-above-most": (
+        "node_pool",
+        pool(autoscaling={"min_node_count": 4, "max_node_count": 3}),
+        ["autoscaling.min_node_count", "4", "3"],
+    ),
     "release-channel": ("cluster", cluster(release_channel={"channel": "FAST"}), ["channel", "RAPID", "FAST"]),
     "datapath": ("cluster", cluster(network_config={"datapath_provider": "V2"}), ["datapath_provider", "V2"]),
     # ---- what contradicts itself
-    "routes-with-range-names": ("cluster", cluster({"use_routes": True, "cluster_secondary_range_name": "pod"}),
-                                ["cluster_secondary_range_name", "'pod'", "routes-based"]),
-    "routes-and-aliases": ("cluster", cluster({"use_routes": True, "use_ip_aliases": True}),
-                           ["ip_allocation_policy.use_routes", "VPC-native"]),
-    "routes-with-max-pods": ("cluster", cluster({"use_routes": True}, default_max_pods_constraint={
-        "max_pods_per_node": 32}), ["default_max_pods_constraint", "32", "VPC-native"]),
-    "one-range-for-both": ("cluster", cluster({"cluster_secondary_range_name": "pod",
-                                               "services_secondary_range_name": "pod"}),
-                           ["services_secondary_range_name", "'pod'"]),
-    "name-and-size": ("cluster", cluster({"cluster_secondary_range_name": "pod", "cluster_ipv4_cidr_block": "/14"}),
-                      ["cluster_ipv4_cidr_block", "/14", "cluster_secondary_range_name"]),
+    "routes-with-range-names": (
+        "cluster",
+        cluster({"use_routes": True, "cluster_secondary_range_name": "pod"}),
+        ["cluster_secondary_range_name", "'pod'", "routes-based"],
+    ),
+    "routes-and-aliases": (
+        "cluster",
+        cluster({"use_routes": True, "use_ip_aliases": True}),
+        ["ip_allocation_policy.use_routes", "VPC-native"],
+    ),
+    "routes-with-max-pods": (
+        "cluster",
+        cluster({"use_routes": True}, default_max_pods_constraint={"max_pods_per_node": 32}),
+        ["default_max_pods_constraint", "32", "VPC-native"],
+    ),
+    "one-range-for-both": (
+        "cluster",
+        cluster({"cluster_secondary_range_name": "pod", "services_secondary_range_name": "pod"}),
+        ["services_secondary_range_name", "'pod'"],
+    ),
+    "name-and-size": (
+        "cluster",
+        cluster({"cluster_secondary_range_name": "pod", "cluster_ipv4_cidr_block": "/14"}),
+        ["cluster_ipv4_cidr_block", "/14", "cluster_secondary_range_name"],
+    ),
     "autopilot-with-pools": ("cluster", cluster(autopilot={"enabled": True}), ["node_pools", "'p'", "Autopilot"]),
-    "private-endpoint": ("cluster", cluster(private_cluster_config={
-        "enable_private_nodes": False, "enable_private_endpoint": True}),
-        ["enable_private_endpoint", "enable_private_nodes"]),
-    "snat-of-routes": ("cluster", cluster({"use_routes": True}, network_config={
-        "default_snat_status": {"disabled": True}}), ["default_snat_status.disabled", "VPC-native"]),
+    "private-endpoint": (
+        "cluster",
+        cluster(private_cluster_config={"enable_private_nodes": False, "enable_private_endpoint": True}),
+        ["enable_private_endpoint", "enable_private_nodes"],
+    ),
+    "snat-of-routes": (
+        "cluster",
+        cluster({"use_routes": True}, network_config={"default_snat_status": {"disabled": True}}),
+        ["default_snat_status.disabled", "VPC-native"],
+    ),
     # ---- what is not there
     "subnetwork-of-no-network": ("subnetwork", subnetwork(network="nowhere"), ["nowhere", "does not exist"]),
     "cluster-of-no-subnetwork": ("cluster", cluster(subnetwork="nowhere"), ["nowhere", "does not exist"]),
-    "cluster-of-no-range": ("cluster", cluster({"cluster_secondary_range_name": "pods"}),
-                            ["pods", "s1", "pod, svc, tiny"]),
+    "cluster-of-no-range": (
+        "cluster",
+        cluster({"cluster_secondary_range_name": "pods"}),
+        ["pods", "s1", "pod, svc, tiny"],
+    ),
     "pool-of-no-cluster": ("node_pool", pool(cluster="nowhere"), ["nowhere", "does not exist"]),
     "router-of-no-network": ("router", {**router(), "network": "nowhere"}, ["nowhere", "does not exist"]),
     "firewall-of-no-network": ("firewall_rule", firewall(network="nowhere"), ["nowhere", "does not exist"]),
-    "nodes-without-room": ("cluster", cluster({"cluster_secondary_range_name": "tiny",
-                                               "services_secondary_range_name": "svc"},
-                                              node_pools=[{"name": "p", "node_count": 2}]), ["10.3.0.0/24", "2"]),
+    "nodes-without-room": (
+        "cluster",
+        cluster(
+            {"cluster_secondary_range_name": "tiny", "services_secondary_range_name": "svc"},
+            node_pools=[{"name": "p", "node_count": 2}],
+        ),
+        ["10.3.0.0/24", "2"],
+    ),
     "subnetwork-incomplete": ("subnetwork", {"name": "new", "region": REGION}, ["network", "ip_cidr_range", "missing"]),
     "router-incomplete": ("router", {"name": "new", "region": REGION}, ["network", "missing"]),
     "firewall-incomplete": ("firewall_rule", {"name": "new"}, ["network", "missing"]),
@@ -202,79 +311,153 @@ BAD: dict[str, Bad] = {
     "firewall-moved": ("firewall_rule", {"name": "f1", "network": "n2"}, ["network", "n1", "n2"]),
     "direction-changed": ("firewall_rule", {"name": "f1", "direction": "EGRESS"}, ["direction", "INGRESS", "EGRESS"]),
     "allowed-to-denied": ("firewall_rule", {"name": "f1", "denied": [{"ip_protocol": "udp"}]}, ["allowed", "denied"]),
-    "routes-to-aliases": ("cluster", {"name": "routes", "location": ZONE,
-                                      "ip_allocation_policy": {"use_ip_aliases": True}},
-                          ["ip_allocation_policy", "routes-based and cannot become VPC-native", "new cluster"]),
-    "aliases-to-routes": ("cluster", {"name": "c1", "location": ZONE, "ip_allocation_policy": {"use_routes": True}},
-                          ["ip_allocation_policy", "VPC-native and cannot become routes-based", "new cluster"]),
-    "pods-moved": ("cluster", {"name": "c1", "location": ZONE,
-                               "ip_allocation_policy": {"cluster_secondary_range_name": "tiny"}},
-                   ["cluster_secondary_range_name", '"pod"', '"tiny"']),
+    "routes-to-aliases": (
+        "cluster",
+        {"name": "routes", "location": ZONE, "ip_allocation_policy": {"use_ip_aliases": True}},
+        ["ip_allocation_policy", "routes-based and cannot become VPC-native", "new cluster"],
+    ),
+    "aliases-to-routes": (
+        "cluster",
+        {"name": "c1", "location": ZONE, "ip_allocation_policy": {"use_routes": True}},
+        ["ip_allocation_policy", "VPC-native and cannot become routes-based", "new cluster"],
+    ),
+    "pods-moved": (
+        "cluster",
+        {"name": "c1", "location": ZONE, "ip_allocation_policy": {"cluster_secondary_range_name": "tiny"}},
+        ["cluster_secondary_range_name", '"pod"', '"tiny"'],
+    ),
     "cluster-moved": ("cluster", {"name": "c1", "location": ZONE, "subnetwork": "theirs"}, ["subnetwork", "theirs"]),
     "to-autopilot": ("cluster", {"name": "c1", "location": ZONE, "autopilot": {"enabled": True}}, ["autopilot"]),
-    "datapath-changed": ("cluster", {"name": "c1", "location": ZONE,
-                                     "network_config": {"datapath_provider": "ADVANCED_DATAPATH"}},
-                         ["datapath_provider", "ADVANCED_DATAPATH"]),
-    "pool-max-pods-changed": ("node_pool", {"name": "p1", "cluster": "c1", "location": ZONE,
-                                            "max_pods_constraint": {"max_pods_per_node": 32}},
-                              ["max_pods_constraint.max_pods_per_node", "110", "32"]),
-    "pool-disk-changed": ("node_pool", {"name": "p1", "cluster": "c1", "location": ZONE,
-                                        "config": {"disk_size_gb": 33}}, ["config.disk_size_gb", "33"]),
-    "pool-range-changed": ("node_pool", {"name": "p1", "cluster": "c1", "location": ZONE,
-                                         "network_config": {"pod_range": "tiny"}},
-                           ["network_config.pod_range", "tiny"]),
+    "datapath-changed": (
+        "cluster",
+        {"name": "c1", "location": ZONE, "network_config": {"datapath_provider": "ADVANCED_DATAPATH"}},
+        ["datapath_provider", "ADVANCED_DATAPATH"],
+    ),
+    "pool-max-pods-changed": (
+        "node_pool",
+        {"name": "p1", "cluster": "c1", "location": ZONE, "max_pods_constraint": {"max_pods_per_node": 32}},
+        ["max_pods_constraint.max_pods_per_node", "110", "32"],
+    ),
+    "pool-disk-changed": (
+        "node_pool",
+        {"name": "p1", "cluster": "c1", "location": ZONE, "config": {"disk_size_gb": 33}},
+        ["config.disk_size_gb", "33"],
+    ),
+    "pool-range-changed": (
+        "node_pool",
+        {"name": "p1", "cluster": "c1", "location": ZONE, "network_config": {"pod_range": "tiny"}},
+        ["network_config.pod_range", "tiny"],
+    ),
     # ---- what may not be done
     **{
         f"not-ours-{module}": (module, {"name": "theirs", "state": "absent", **more}, ["theirs", "did not create it"])
         for module, more in (
-            ("network", {}), ("subnetwork", {"region": REGION}), ("router", {"region": REGION}), ("firewall_rule", {}),
+            ("network", {}),
+            ("subnetwork", {"region": REGION}),
+            ("router", {"region": REGION}),
+            ("firewall_rule", {}),
             ("cluster", {"location": ZONE, "deletion_protection": False}),
         )
     },
-    "not-ours-node_pool": ("node_pool", {"name": "p1", "cluster": "theirs", "location": ZONE, "state": "absent"},
-                           ["p1", "did not create it"]),
+    "not-ours-node_pool": (
+        "node_pool",
+        {"name": "p1", "cluster": "theirs", "location": ZONE, "state": "absent"},
+        ["p1", "did not create it"],
+    ),
     "network-in-use": ("network", {"name": "n1", "state": "absent"}, ["still holds", "subnetworks/s1"]),
     "protected": ("cluster", {"name": "c1", "location": ZONE, "state": "absent"}, ["deletion_protection", "c1"]),
-    "replacement-unnamed": ("cluster", {"name": "c1", "location": ZONE, "deletion_protection": False,
-                                        "ip_allocation_policy": {"use_routes": True}}, ["c1", "confirm_replace"]),
-    "replacement-misnamed": ("cluster", {"name": "c1", "location": ZONE, "ip_allocation_policy": {"use_routes": True},
-                                         "deletion_protection": False, "confirm_replace": "c2"},
-                             ["c1", "confirm_replace: c1"]),
-    "replacement-protected": ("cluster", {"name": "c1", "location": ZONE, "ip_allocation_policy": {"use_routes": True},
-                                          "confirm_replace": "c1"}, ["deletion_protection"]),
-    "disruption": ("subnetwork", {"name": "s1", "region": REGION, "purge_secondary_ranges": True,
-                                  "secondary_ip_ranges": secondary(("pod", "10.1.128.0/19"), ("svc", "10.1.160.0/22"))},
-                   ["tiny (10.3.0.0/24)", "allow_disruption: true"]),
-    "withdraws-subnets": ("router", {"name": "r1", "region": REGION, "bgp": {
-        "advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.64.0.0/16"}]}},
-        ["advertise_mode", "ALL_SUBNETS", "confirm_withdraw_subnets: r1"]),
+    "replacement-unnamed": (
+        "cluster",
+        {"name": "c1", "location": ZONE, "deletion_protection": False, "ip_allocation_policy": {"use_routes": True}},
+        ["c1", "confirm_replace"],
+    ),
+    "replacement-misnamed": (
+        "cluster",
+        {
+            "name": "c1",
+            "location": ZONE,
+            "ip_allocation_policy": {"use_routes": True},
+            "deletion_protection": False,
+            "confirm_replace": "c2",
+        },
+        ["c1", "confirm_replace: c1"],
+    ),
+    "replacement-protected": (
+        "cluster",
+        {"name": "c1", "location": ZONE, "ip_allocation_policy": {"use_routes": True}, "confirm_replace": "c1"},
+        ["deletion_protection"],
+    ),
+    "disruption": (
+        "subnetwork",
+        {
+            "name": "s1",
+            "region": REGION,
+            "purge_secondary_ranges": True,
+            "secondary_ip_ranges": secondary(("pod", "10.1.128.0/19"), ("svc", "10.1.160.0/22")),
+        },
+        ["tiny (10.3.0.0/24)", "allow_disruption: true"],
+    ),
+    "withdraws-subnets": (
+        "router",
+        {
+            "name": "r1",
+            "region": REGION,
+            "bgp": {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.64.0.0/16"}]},
+        },
+        ["advertise_mode", "ALL_SUBNETS", "confirm_withdraw_subnets: r1"],
+    ),
     # ---- where it may not be done
-    "project-not-listed": ("network", {"name": "new", "projects": ["podreach-peer"]},
-                           [PROJECT, "podreach-peer", "projects"]),
+    "project-not-listed": (
+        "network",
+        {"name": "new", "projects": ["podreach-peer"]},
+        [PROJECT, "podreach-peer", "projects"],
+    ),
     "project-forbidden": ("network", {"name": "new", "project": "podreach-forbidden"}, ["podreach-forbidden", "403"]),
-    "lab-at-google": ("network", {"name": "new", "compute_endpoint": "https://compute.googleapis.com/compute/v1/"},
-                      ["environment is lab", "https://compute.googleapis.com"]),
+    "lab-at-google": (
+        "network",
+        {"name": "new", "compute_endpoint": "https://compute.googleapis.com/compute/v1/"},
+        ["environment is lab", "https://compute.googleapis.com"],
+    ),
     "cloud-at-the-lab": ("network", {"name": "new", "environment": "cloud"}, ["environment is cloud", "127.0.0.1"]),
     "no-url": ("network", {"name": "new", "compute_endpoint": "the lab"}, ["compute_endpoint", "the lab"]),
     "kind-of-credentials": ("network", {"name": "new", "auth_kind": "password"}, ["auth_kind", "password"]),
-    "no-key-file": ("network", {"name": "new", "auth_kind": "serviceaccount", "service_account_file": "/no/such.json"},
-                    ["service_account_file", "/no/such.json"]),
+    "no-key-file": (
+        "network",
+        {"name": "new", "auth_kind": "serviceaccount", "service_account_file": "/no/such.json"},
+        ["service_account_file", "/no/such.json"],
+    ),
     "no-token": ("network", {"name": "new", "auth_kind": "accesstoken"}, ["auth_kind accesstoken", "access_token"]),
     # ---- several at once
-    "set-with-several": ("resource_set", {
-        "networks": [{"name": "n1", "mtu": 1500}],
-        "subnetworks": [{"name": "s1", "region": REGION, "ip_cidr_range": "10.1.0.0/25"}],
-        "firewall_rules": [firewall()]}, ["mtu", "1500", "10.1.0.0/25"]),
-    "set-with-bad-items": ("resource_set", {
-        "networks": [{"name": "New"}], "subnetworks": [{"name": "x"}], "firewall_rules": [{"nam": "y"}]},
-        ["'New'", "subnetworks[0] (x)", "region", "firewall_rules[0]", "nam"]),
-    "set-of-theirs": ("resource_set", {"networks": [{"name": "theirs"}], "firewall_rules": [{"name": "f1"}],
-                                       "state": "absent"}, ["theirs", "did not create it"]),
+    "set-with-several": (
+        "resource_set",
+        {
+            "networks": [{"name": "n1", "mtu": 1500}],
+            "subnetworks": [{"name": "s1", "region": REGION, "ip_cidr_range": "10.1.0.0/25"}],
+            "firewall_rules": [firewall()],
+        },
+        ["mtu", "1500", "10.1.0.0/25"],
+    ),
+    "set-with-bad-items": (
+        "resource_set",
+        {"networks": [{"name": "New"}], "subnetworks": [{"name": "x"}], "firewall_rules": [{"nam": "y"}]},
+        ["'New'", "subnetworks[0] (x)", "region", "firewall_rules[0]", "nam"],
+    ),
+    "set-of-theirs": (
+        "resource_set",
+        {"networks": [{"name": "theirs"}], "firewall_rules": [{"name": "f1"}], "state": "absent"},
+        ["theirs", "did not create it"],
+    ),
     "set-unknown-kind": ("resource_set", {"vpns": []}, ["vpns", "Unsupported"]),
 }
 #: what is read only so that it may be judged costs a request; these must not even be sent one
 UNASKED = {
-    "environment", "lab-at-google", "cloud-at-the-lab", "no-url", "kind-of-credentials", "no-key-file", "no-token",
+    "environment",
+    "lab-at-google",
+    "cloud-at-the-lab",
+    "no-url",
+    "kind-of-credentials",
+    "no-key-file",
+    "no-token",
 }
 
 
@@ -283,9 +466,7 @@ def answers(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """All of them, one after the other."""
     lab_process.reset()
     estate(Api(lab_process))
-    tasks = [
-        task(name, module, {"environment": "lab", **options}) for name, (module, options, _words) in BAD.items()
-    ]
+    tasks = [task(name, module, {"environment": "lab", **options}) for name, (module, options, _words) in BAD.items()]
     return Playbooks(lab_process, tmp_path_factory.mktemp("bad")).run(play(tasks))
 
 

@@ -79,7 +79,9 @@ def test_gcloud_describes_lists_and_deletes_what_site_made(sites: Sites) -> None
     assert {item["name"] for item in listed} == {SUBNET_1, SUBNET_2}
     subnetwork = gcloud.json(f"compute networks subnets describe {SUBNET_2} --region={REGION}")
     assert {item["rangeName"]: item["ipCidrRange"] for item in subnetwork["secondaryIpRanges"]} == {
-        "subnet-2-pod": "10.1.128.0/19", "subnet-2-svc": "10.1.160.0/22"}
+        "subnet-2-pod": "10.1.128.0/19",
+        "subnet-2-svc": "10.1.160.0/22",
+    }
     assert gcloud.json(f"compute routers describe {ROUTER} --region={REGION}")["bgp"]["asn"] == 65010
     (cluster,) = gcloud.json("container clusters list")
     assert (cluster["name"], cluster["status"], cluster["clusterIpv4Cidr"]) == (CLUSTER, "RUNNING", "10.1.128.0/19")

@@ -84,30 +84,55 @@ def traps(lab: Lab) -> list[Json]:
         "a_key": key,
     }
     probes = [
-        probe("types", {"text": "{{ a_name }}", "strings": "{{ a_list }}", "inner": "{{ a_dict }}",
-                        "free": "{{ {'x': a_dict, 'y': [a_list, 2]} }}"}),
+        probe(
+            "types",
+            {
+                "text": "{{ a_name }}",
+                "strings": "{{ a_list }}",
+                "inner": "{{ a_dict }}",
+                "free": "{{ {'x': a_dict, 'y': [a_list, 2]} }}",
+            },
+        ),
         probe("types of a loop", {"text": "{{ item }}", "strings": "{{ a_list | map('upper') }}"}, loop=["x"]),
-        probe("vault", {"text": "{{ vaulted_name }}", "secret": "{{ vaulted_secret }}",
-                        "free": {"in": ["{{ vaulted_name }}"]}}),
+        probe(
+            "vault",
+            {"text": "{{ vaulted_name }}", "secret": "{{ vaulted_secret }}", "free": {"in": ["{{ vaulted_name }}"]}},
+        ),
         probe("vault directly", {"text": Vaulted("from-the-vault"), "secret": Vaulted(SECRET)}),
-        network("vaulted token", {"name": "{{ vaulted_name }}", "auth_kind": "accesstoken",
-                                  "access_token": "{{ vaulted_token }}"}),
-        probe("omit", {
-            "text": "{{ omit }}",
-            "number": 5,
-            "inner": {"one": "{{ omit }}", "many": [{"keep": 1, "drop": "{{ omit }}"}]},
-            "free": {"list": ["a", "{{ omit }}"], "deep": {"x": {"y": "{{ omit }}", "z": 1}}},
-        }),
-        probe("environment", {"variables": ["PROBE_A", "PROBE_B", "PROBE_C", "HOME", "PROBE_PLAY"]},
-              environment={"PROBE_A": "{{ a_name }}", "PROBE_B": 5, "PROBE_C": "", "HOME": "/nowhere"}),
+        network(
+            "vaulted token",
+            {"name": "{{ vaulted_name }}", "auth_kind": "accesstoken", "access_token": "{{ vaulted_token }}"},
+        ),
+        probe(
+            "omit",
+            {
+                "text": "{{ omit }}",
+                "number": 5,
+                "inner": {"one": "{{ omit }}", "many": [{"keep": 1, "drop": "{{ omit }}"}]},
+                "free": {"list": ["a", "{{ omit }}"], "deep": {"x": {"y": "{{ omit }}", "z": 1}}},
+            },
+        ),
+        probe(
+            "environment",
+            {"variables": ["PROBE_A", "PROBE_B", "PROBE_C", "HOME", "PROBE_PLAY"]},
+            environment={"PROBE_A": "{{ a_name }}", "PROBE_B": 5, "PROBE_C": "", "HOME": "/nowhere"},
+        ),
         probe("environment of the next", {"variables": ["PROBE_A", "PROBE_B", "PROBE_C", "PROBE_PLAY"]}),
         probe("fallback", environment={"PROBE_FALLBACK": "from the environment"}),
         probe("fallback to nothing", environment={"PROBE_FALLBACK": ""}),
         probe("empty is unset", {"kind": ""}),
         probe("defaults", module_defaults={PROBE: {"text": "by default", "secret": SECRET}}),
-        network("group defaults", module_defaults={
-            "group/podreach.gke.google": {"project": "podreach-peer", "auth_kind": "accesstoken",
-                                          "access_token": lab.token()}}, environment=no_credentials),
+        network(
+            "group defaults",
+            module_defaults={
+                "group/podreach.gke.google": {
+                    "project": "podreach-peer",
+                    "auth_kind": "accesstoken",
+                    "access_token": lab.token(),
+                }
+            },
+            environment=no_credentials,
+        ),
         probe("deprecated", {"old": "x", "former": "y"}),
         probe("warned", {"learn": LEARNED[::-1]}),
         probe("checked", check_mode=True, diff=True),
@@ -124,12 +149,21 @@ def traps(lab: Lab) -> list[Json]:
         probe("secret in a refusal", {"secret": SECRET, "fail": "refused"}),
         probe("secret in an exception", {"secret": SECRET, "fail": "unexpected"}),
         probe("secret in a wrong number", {"secret": SECRET, "number": SECRET}),
-        network("key as a dict", {"auth_kind": "serviceaccount", "service_account_contents": "{{ a_key }}"},
-                environment=no_credentials),
-        network("key as text", {"auth_kind": "serviceaccount", "service_account_contents": "{{ a_key | to_json }}"},
-                environment=no_credentials),
-        network("key is none", {"auth_kind": "serviceaccount", "service_account_contents": {"private_key": SECRET}},
-                environment=no_credentials),
+        network(
+            "key as a dict",
+            {"auth_kind": "serviceaccount", "service_account_contents": "{{ a_key }}"},
+            environment=no_credentials,
+        ),
+        network(
+            "key as text",
+            {"auth_kind": "serviceaccount", "service_account_contents": "{{ a_key | to_json }}"},
+            environment=no_credentials,
+        ),
+        network(
+            "key is none",
+            {"auth_kind": "serviceaccount", "service_account_contents": {"private_key": SECRET}},
+            environment=no_credentials,
+        ),
         network("token is none", {"auth_kind": "accesstoken", "access_token": SECRET}),
         task("module's choice", "network", {"name": "n1", "environment": "moon", "access_token": SECRET}),
         task("module's unknown", "network", {"name": "n1", "subnetwork": "x", "access_token": SECRET}),
@@ -171,13 +205,28 @@ def test_where_it_runs(path: str, trapped: Runs) -> None:
 def test_arguments_are_plain_types(path: str, trapped: Runs) -> None:
     run = trapped(path)
     given = run["types"].result["types"]["of"]
-    inner = {"is": "dict", "of": {"str one": "str", "str many": {"is": "list", "of": [{"is": "dict", "of": {
-        "str k": "int", "str l": {"is": "list", "of": ["str", "bool", "NoneType", "float"]}}}]}}}
+    inner = {
+        "is": "dict",
+        "of": {
+            "str one": "str",
+            "str many": {
+                "is": "list",
+                "of": [
+                    {
+                        "is": "dict",
+                        "of": {"str k": "int", "str l": {"is": "list", "of": ["str", "bool", "NoneType", "float"]}},
+                    }
+                ],
+            },
+        },
+    }
     assert given["str text"] == "str"
     assert given["str strings"] == {"is": "list", "of": ["str", "str"]}
     assert given["str inner"] == inner
-    assert given["str free"] == {"is": "dict", "of": {
-        "str x": inner, "str y": {"is": "list", "of": [{"is": "list", "of": ["str", "str"]}, "int"]}}}
+    assert given["str free"] == {
+        "is": "dict",
+        "of": {"str x": inner, "str y": {"is": "list", "of": [{"is": "list", "of": ["str", "str"]}, "int"]}},
+    }
     looped = run["types of a loop"].result["results"][0]["types"]["of"]
     assert (looped["str text"], looped["str strings"]["of"]) == ("str", ["str", "str"])
 
@@ -365,23 +414,48 @@ HOSTS_BY_WHAT: dict[str, tuple[Json, Json, str]] = {
     "this_interpreter_by_template": ({"ansible_python_interpreter": "{{ ansible_playbook_python }}"}, {}, "controller"),
     "auto": ({"ansible_python_interpreter": "auto_silent"}, {}, "controller"),
     "another_spelling": ({"ansible_python_interpreter": OTHER_SPELLING}, {}, "process"),
-    "not_local": ({"ansible_python_interpreter": sys.executable,
-                   "ansible_connection": "podreach_test.probe.fake_remote"}, {}, "process"),
-    "become": ({"ansible_python_interpreter": sys.executable},
-               {"become": True, "become_method": "podreach_test.probe.itself"}, "process"),
-    "become_by_variable": ({"ansible_python_interpreter": sys.executable, "ansible_become": True,
-                            "ansible_become_method": "podreach_test.probe.itself"}, {}, "process"),
+    "not_local": (
+        {"ansible_python_interpreter": sys.executable, "ansible_connection": "podreach_test.probe.fake_remote"},
+        {},
+        "process",
+    ),
+    "become": (
+        {"ansible_python_interpreter": sys.executable},
+        {"become": True, "become_method": "podreach_test.probe.itself"},
+        "process",
+    ),
+    "become_by_variable": (
+        {
+            "ansible_python_interpreter": sys.executable,
+            "ansible_become": True,
+            "ansible_become_method": "podreach_test.probe.itself",
+        },
+        {},
+        "process",
+    ),
     "async": ({"ansible_python_interpreter": sys.executable}, {"async": 30, "poll": 1}, "process"),
-    "delegated_to_this": ({"ansible_connection": "podreach_test.probe.fake_remote"},
-                          {"delegate_to": "plain"}, "controller"),
+    "delegated_to_this": (
+        {"ansible_connection": "podreach_test.probe.fake_remote"},
+        {"delegate_to": "plain"},
+        "controller",
+    ),
     "delegated_to_another_spelling": ({}, {"delegate_to": "another_spelling"}, "process"),
     "delegated_to_a_remote": ({"ansible_python_interpreter": sys.executable}, {"delegate_to": "not_local"}, "process"),
-    "delegated_to_localhost": ({"ansible_connection": "podreach_test.probe.fake_remote"},
-                               {"delegate_to": "localhost"}, "controller"),
-    "delegated_to_localhost_from_another": ({"ansible_python_interpreter": OTHER_SPELLING},
-                                            {"delegate_to": "localhost"}, "controller"),
-    "local_connection_of_the_task": ({"ansible_python_interpreter": sys.executable},
-                                     {"connection": "ansible.builtin.local"}, "controller"),
+    "delegated_to_localhost": (
+        {"ansible_connection": "podreach_test.probe.fake_remote"},
+        {"delegate_to": "localhost"},
+        "controller",
+    ),
+    "delegated_to_localhost_from_another": (
+        {"ansible_python_interpreter": OTHER_SPELLING},
+        {"delegate_to": "localhost"},
+        "controller",
+    ),
+    "local_connection_of_the_task": (
+        {"ansible_python_interpreter": sys.executable},
+        {"connection": "ansible.builtin.local"},
+        "controller",
+    ),
 }
 
 
@@ -390,8 +464,11 @@ def routed(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """What each of those hosts gave, all of them in one run with strategy free."""
     hosts = {name: variables for name, (variables, _keywords, _where) in HOSTS_BY_WHAT.items()}
     plays = [
-        play([probe(name, {"variables": ["PROBE_A"]}, environment={"PROBE_A": "applied"}, **keywords)],
-             hosts=name, strategy="free")
+        play(
+            [probe(name, {"variables": ["PROBE_A"]}, environment={"PROBE_A": "applied"}, **keywords)],
+            hosts=name,
+            strategy="free",
+        )
         for name, (_variables, keywords, _where) in HOSTS_BY_WHAT.items()
     ]
     run = Playbooks(lab_process, tmp_path_factory.mktemp("routed")).run(*plays, hosts=hosts, arguments=["-f", "4"])
@@ -423,8 +500,14 @@ def test_implicit_localhost(playbooks: Playbooks) -> None:
 def test_async_without_polling(playbooks: Playbooks) -> None:
     tasks = [
         {**network("begin", {"state": "present"}), "async": 30, "poll": 0, "register": "begun", "check_mode": False},
-        {"name": "wait", "ansible.builtin.async_status": {"jid": "{{ begun.ansible_job_id }}"}, "register": "job",
-         "until": "job is finished", "retries": 50, "delay": 0.2},
+        {
+            "name": "wait",
+            "ansible.builtin.async_status": {"jid": "{{ begun.ansible_job_id }}"},
+            "register": "job",
+            "until": "job is finished",
+            "retries": 50,
+            "delay": 0.2,
+        },
     ]
     run = playbooks.run(play(tasks), hosts={"here": {"ansible_python_interpreter": sys.executable}})
     assert run["begin"].result["started"]
@@ -439,11 +522,15 @@ def test_the_task_s_timeout_fires(playbooks: Playbooks) -> None:
     """Also while the engine waits for an operation; the next task goes on."""
     playbooks.lab.admin("POST", "latency", {"profile": "realistic"})
     try:
-        run = playbooks.run(play([
-            probe("slow", {"sleep": 30}, timeout=1),
-            {**network("waits"), "check_mode": False, "timeout": 1},
-            probe("next"),
-        ]))
+        run = playbooks.run(
+            play(
+                [
+                    probe("slow", {"sleep": 30}, timeout=1),
+                    {**network("waits"), "check_mode": False, "timeout": 1},
+                    probe("next"),
+                ]
+            )
+        )
     finally:
         playbooks.lab.admin("POST", "latency", {"profile": "zero"})
     for name in ("slow", "waits"):
@@ -523,12 +610,16 @@ def test_many_hosts_fetch_one_token(
 def test_tokens_of_two_identities_are_not_mixed(playbooks: Playbooks) -> None:
     """A token is shared by those with the same credentials only."""
     peer = str(playbooks.lab.key_file("peer"))
-    run = playbooks.run(play([
-        network("ours"),
-        network("theirs", {"service_account_file": peer}),
-        network("theirs, there", {"service_account_file": peer, "project": "podreach-peer"}),
-        network("ours again"),
-    ]))
+    run = playbooks.run(
+        play(
+            [
+                network("ours"),
+                network("theirs", {"service_account_file": peer}),
+                network("theirs, there", {"service_account_file": peer, "project": "podreach-peer"}),
+                network("ours again"),
+            ]
+        )
+    )
     assert [record.status for record in run.records] == ["ok", "failed", "ok", "ok"]
     assert "403" in run["theirs"].result["msg"]
     callers = {item["caller"].split("@")[0] for item in playbooks.lab.requests() if item["caller"]}
@@ -537,9 +628,7 @@ def test_tokens_of_two_identities_are_not_mixed(playbooks: Playbooks) -> None:
 
 def test_what_is_shared_is_private(playbooks: Playbooks) -> None:
     """The shared token lies in Ansible's directory of the run, readable by its owner only, and goes with it."""
-    look = (
-        "{{ lookup('ansible.builtin.pipe', 'find $HOME/.ansible/tmp -name podreach-token-* -printf \"%m \"') }}"
-    )
+    look = "{{ lookup('ansible.builtin.pipe', 'find $HOME/.ansible/tmp -name podreach-token-* -printf \"%m \"') }}"
     run = playbooks.run(play([network("a"), {"name": "look", "ansible.builtin.debug": {"msg": look}}]))
     assert run["look"].result["msg"].strip() == "600"
     assert not list(playbooks.directory.glob("run-1/home/.ansible/tmp/*"))

@@ -36,15 +36,36 @@ class Installed:
         }
         snapshot = directory / "clone"
         self.call([str(ROOT / "tests" / "tools" / "snapshot"), str(snapshot)])
-        self.call([sys.executable, str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(directory)],
-                  cwd=snapshot)
+        self.call(
+            [sys.executable, str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(directory)],
+            cwd=snapshot,
+        )
         (tarball,) = directory.glob("podreach-gke-*.tar.gz")
-        self.call([sys.executable, str(BIN / "ansible-galaxy"), "collection", "install", "--offline", "--no-deps",
-                   "-p", str(self.place), str(tarball)])
+        self.call(
+            [
+                sys.executable,
+                str(BIN / "ansible-galaxy"),
+                "collection",
+                "install",
+                "--offline",
+                "--no-deps",
+                "-p",
+                str(self.place),
+                str(tarball),
+            ]
+        )
 
     def call(self, command: list[str], cwd: pathlib.Path | None = None) -> None:
-        done = subprocess.run(command, cwd=cwd or self.directory, env=self.environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            cwd=cwd or self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
     def run(self, playbook: str, *arguments: str) -> Run:
@@ -52,9 +73,17 @@ class Installed:
         return self.finish([sys.executable, str(BIN / "ansible-playbook"), playbook, *arguments])
 
     def finish(self, command: list[str], **environment: str) -> Run:
-        done = subprocess.run(command, cwd=self.directory, env={**self.environment, **environment},
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            cwd=self.directory,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
         return Run(done.returncode, done.stdout, [], [])
 
 

@@ -54,9 +54,7 @@ def all_ok(*runs: Run) -> None:
 # ---- several writers
 
 
-def test_writers_of_one_subnetwork_lose_nothing(
-    playbooks: Playbooks, slow: t.Callable[[str, float], None]
-) -> None:
+def test_writers_of_one_subnetwork_lose_nothing(playbooks: Playbooks, slow: t.Callable[[str, float], None]) -> None:
     """Two plays by both paths, each of four hosts, add a range each."""
     api = Api(playbooks.lab)
     api.network()
@@ -87,8 +85,14 @@ def test_writers_of_one_router_lose_nothing(playbooks: Playbooks, slow: t.Callab
     """A router has no fingerprint: writers take turns."""
     api = Api(playbooks.lab)
     api.network()
-    api.router(bgp={"asn": 65010, "advertiseMode": "CUSTOM", "advertisedGroups": ["ALL_SUBNETS"],
-                    "advertisedIpRanges": [{"range": "10.64.0.0/16"}]})
+    api.router(
+        bgp={
+            "asn": 65010,
+            "advertiseMode": "CUSTOM",
+            "advertisedGroups": ["ALL_SUBNETS"],
+            "advertisedIpRanges": [{"range": "10.64.0.0/16"}],
+        }
+    )
     slow("fast", 2)
     bgp = {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "{{ cidr }}"}]}
     add = lab_task("add", "router", {"name": "r1", "region": REGION, "bgp": bgp})
@@ -147,9 +151,16 @@ CREATIONS: dict[str, tuple[Json, str]] = {
     "network": ({"name": "n2"}, f"{COMPUTE}/global/networks"),
     "subnetwork": ({"name": "s2", "region": REGION, "network": "n1", "ip_cidr_range": "10.9.0.0/24"}, SUBNETWORKS),
     "router": ({"name": "r1", "region": REGION, "network": "n1", "bgp": {"asn": 65010}}, ROUTERS),
-    "cluster": ({"name": "c2", "location": ZONE, "network": "n1", "subnetwork": "s1",
-                 "ip_allocation_policy": {"cluster_secondary_range_name": "pod",
-                                          "services_secondary_range_name": "svc2"}}, CLUSTERS),
+    "cluster": (
+        {
+            "name": "c2",
+            "location": ZONE,
+            "network": "n1",
+            "subnetwork": "s1",
+            "ip_allocation_policy": {"cluster_secondary_range_name": "pod", "services_secondary_range_name": "svc2"},
+        },
+        CLUSTERS,
+    ),
     "node_pool": ({"name": "p2", "cluster": "c1", "location": ZONE}, f"{CLUSTERS}/c1/nodePools"),
 }
 

@@ -63,75 +63,162 @@ def estate(api: Api) -> None:
     api.network("n1", routingConfig={"routingMode": "GLOBAL"})
     api.subnetwork("s1", ranges=RANGES)
     api.subnetwork("s2", "10.5.0.0/24", ranges={"a": "10.6.0.0/20", "b": "10.7.0.0/20"}, privateIpGoogleAccess=True)
-    custom = {"advertiseMode": "CUSTOM", "advertisedGroups": ["ALL_SUBNETS"],
-              "advertisedIpRanges": [{"range": "10.64.0.0/16"}, {"range": "10.65.0.0/16"}]}
+    custom = {
+        "advertiseMode": "CUSTOM",
+        "advertisedGroups": ["ALL_SUBNETS"],
+        "advertisedIpRanges": [{"range": "10.64.0.0/16"}, {"range": "10.65.0.0/16"}],
+    }
     for name in ("r-default", "r-range", "r-keepalive"):
         api.router(name, bgp={"asn": 65010, **custom})
     api.router("r-custom", bgp={"asn": 65010})
     for name in ("f-range", "f-port", "f-protocol", "f-priority", "f-disabled"):
-        api.firewall(name, sourceRanges=["10.0.0.0/16", "10.8.0.0/16"],
-                     allowed=[{"IPProtocol": "tcp", "ports": ["80", "443"]}, {"IPProtocol": "icmp"}])
+        api.firewall(
+            name,
+            sourceRanges=["10.0.0.0/16", "10.8.0.0/16"],
+            allowed=[{"IPProtocol": "tcp", "ports": ["80", "443"]}, {"IPProtocol": "icmp"}],
+        )
     api.firewall("f-tags", sourceTags=["web"])
-    body = {"name": "f-denied", "denied": [{"IPProtocol": "tcp", "ports": ["22"]}], "network": f"{NETWORK}/n1",
-            "sourceRanges": ["10.0.0.0/16"], "description": "[podreach.gke]"}
+    body = {
+        "name": "f-denied",
+        "denied": [{"IPProtocol": "tcp", "ports": ["22"]}],
+        "network": f"{NETWORK}/n1",
+        "sourceRanges": ["10.0.0.0/16"],
+        "description": "[podreach.gke]",
+    }
     api.post(FIREWALLS, body)
     api.cluster("c1", pools=3, locations=[ZONE, f"{REGION}-b"])
 
 
 CHANGES: dict[str, Change] = {
-    "secondary range": ("subnetwork", f"{SUBNETWORKS}/s2", subnetwork(
-        secondary_ip_ranges=[{"range_name": "a", "ip_cidr_range": "10.6.0.0/20"}], purge_secondary_ranges=True),
-        lambda now: [item["rangeName"] for item in now["secondaryIpRanges"]] == ["a"]),
-    "private google access": ("subnetwork", f"{SUBNETWORKS}/s2", subnetwork(private_ip_google_access=False),
-                              lambda now: not now["privateIpGoogleAccess"]),
-    "routing mode": ("network", f"{COMPUTE}/global/networks/n1",
-                     {"name": "n1", "routing_config": {"routing_mode": "REGIONAL"}},
-                     lambda now: now["routingConfig"]["routingMode"] == "REGIONAL"),
-    "best path": ("network", f"{COMPUTE}/global/networks/n1",
-                  {"name": "n1", "routing_config": {"bgp_best_path_selection_mode": "STANDARD"}},
-                  lambda now: now["routingConfig"]["bgpBestPathSelectionMode"] == "STANDARD"),
-    "back to default": ("router", f"{ROUTERS}/r-default", router("r-default", advertise_mode="DEFAULT"),
-                        lambda now: now["bgp"].get("advertisedIpRanges", "DEFAULT") == now["bgp"]["advertiseMode"]),
-    "advertised range": ("router", f"{ROUTERS}/r-range", {**router(
-        "r-range", advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"],
-        advertised_ip_ranges=[{"range": "10.64.0.0/16"}]), "purge_advertisement": True},
-        lambda now: now["bgp"]["advertisedIpRanges"] == [{"range": "10.64.0.0/16"}]),
-    "keepalive": ("router", f"{ROUTERS}/r-keepalive", router("r-keepalive", keepalive_interval=40),
-                  lambda now: now["bgp"]["keepaliveInterval"] == 40),
-    "withdrawn subnets": ("router", f"{ROUTERS}/r-custom", {**router(
-        "r-custom", advertise_mode="CUSTOM", advertised_ip_ranges=[{"range": "10.64.0.0/16"}]),
-        "confirm_withdraw_subnets": "r-custom"},
-        lambda now: now["bgp"]["advertiseMode"] == "CUSTOM" and "advertisedGroups" not in now["bgp"]),
-    "source range": ("firewall_rule", f"{FIREWALLS}/f-range",
-                     {"name": "f-range", "source_ranges": ["10.0.0.0/16"], "purge_ranges": True},
-                     lambda now: now["sourceRanges"] == ["10.0.0.0/16"]),
-    "port": ("firewall_rule", f"{FIREWALLS}/f-port",
-             {"name": "f-port", "allowed": [{"ip_protocol": "tcp", "ports": ["443"]}]},
-             lambda now: {"IPProtocol": "tcp", "ports": ["443"]} in now["allowed"] and len(now["allowed"]) == 2),
-    "protocol": ("firewall_rule", f"{FIREWALLS}/f-protocol",
-                 {"name": "f-protocol", "allowed": [{"ip_protocol": "icmp"}], "purge_rules": True},
-                 lambda now: now["allowed"] == [{"IPProtocol": "icmp"}]),
-    "priority": ("firewall_rule", f"{FIREWALLS}/f-priority", {"name": "f-priority", "priority": 900},
-                 lambda now: now["priority"] == 900),
-    "disabled": ("firewall_rule", f"{FIREWALLS}/f-disabled", {"name": "f-disabled", "disabled": True},
-                 lambda now: bool(now["disabled"])),
-    "tags": ("firewall_rule", f"{FIREWALLS}/f-tags", {"name": "f-tags", "source_tags": ["db"]},
-             lambda now: sorted(now["sourceTags"]) == ["db", "web"]),
-    "denied more": ("firewall_rule", f"{FIREWALLS}/f-denied",
-                    {"name": "f-denied", "denied": [{"ip_protocol": "udp"}]},
-                    lambda now: {"IPProtocol": "udp"} in now["denied"]),
-    "default snat": ("cluster", f"{CLUSTERS}/c1",
-                     cluster(network_config={"default_snat_status": {"disabled": True}}),
-                     lambda now: now["networkConfig"]["defaultSnatStatus"]["disabled"]),
-    "authorised networks": ("cluster", f"{CLUSTERS}/c1", cluster(
-        master_authorized_networks_config={"cidr_blocks": [{"cidr_block": "10.0.0.0/8"}]}),
-        lambda now: now["masterAuthorizedNetworksConfig"]["enabled"]),
+    "secondary range": (
+        "subnetwork",
+        f"{SUBNETWORKS}/s2",
+        subnetwork(
+            secondary_ip_ranges=[{"range_name": "a", "ip_cidr_range": "10.6.0.0/20"}], purge_secondary_ranges=True
+        ),
+        lambda now: [item["rangeName"] for item in now["secondaryIpRanges"]] == ["a"],
+    ),
+    "private google access": (
+        "subnetwork",
+        f"{SUBNETWORKS}/s2",
+        subnetwork(private_ip_google_access=False),
+        lambda now: not now["privateIpGoogleAccess"],
+    ),
+    "routing mode": (
+        "network",
+        f"{COMPUTE}/global/networks/n1",
+        {"name": "n1", "routing_config": {"routing_mode": "REGIONAL"}},
+        lambda now: now["routingConfig"]["routingMode"] == "REGIONAL",
+    ),
+    "best path": (
+        "network",
+        f"{COMPUTE}/global/networks/n1",
+        {"name": "n1", "routing_config": {"bgp_best_path_selection_mode": "STANDARD"}},
+        lambda now: now["routingConfig"]["bgpBestPathSelectionMode"] == "STANDARD",
+    ),
+    "back to default": (
+        "router",
+        f"{ROUTERS}/r-default",
+        router("r-default", advertise_mode="DEFAULT"),
+        lambda now: now["bgp"].get("advertisedIpRanges", "DEFAULT") == now["bgp"]["advertiseMode"],
+    ),
+    "advertised range": (
+        "router",
+        f"{ROUTERS}/r-range",
+        {
+            **router(
+                "r-range",
+                advertise_mode="CUSTOM",
+                advertised_groups=["ALL_SUBNETS"],
+                advertised_ip_ranges=[{"range": "10.64.0.0/16"}],
+            ),
+            "purge_advertisement": True,
+        },
+        lambda now: now["bgp"]["advertisedIpRanges"] == [{"range": "10.64.0.0/16"}],
+    ),
+    "keepalive": (
+        "router",
+        f"{ROUTERS}/r-keepalive",
+        router("r-keepalive", keepalive_interval=40),
+        lambda now: now["bgp"]["keepaliveInterval"] == 40,
+    ),
+    "withdrawn subnets": (
+        "router",
+        f"{ROUTERS}/r-custom",
+        {
+            **router("r-custom", advertise_mode="CUSTOM", advertised_ip_ranges=[{"range": "10.64.0.0/16"}]),
+            "confirm_withdraw_subnets": "r-custom",
+        },
+        lambda now: now["bgp"]["advertiseMode"] == "CUSTOM" and "advertisedGroups" not in now["bgp"],
+    ),
+    "source range": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-range",
+        {"name": "f-range", "source_ranges": ["10.0.0.0/16"], "purge_ranges": True},
+        lambda now: now["sourceRanges"] == ["10.0.0.0/16"],
+    ),
+    "port": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-port",
+        {"name": "f-port", "allowed": [{"ip_protocol": "tcp", "ports": ["443"]}]},
+        lambda now: {"IPProtocol": "tcp", "ports": ["443"]} in now["allowed"] and len(now["allowed"]) == 2,
+    ),
+    "protocol": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-protocol",
+        {"name": "f-protocol", "allowed": [{"ip_protocol": "icmp"}], "purge_rules": True},
+        lambda now: now["allowed"] == [{"IPProtocol": "icmp"}],
+    ),
+    "priority": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-priority",
+        {"name": "f-priority", "priority": 900},
+        lambda now: now["priority"] == 900,
+    ),
+    "disabled": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-disabled",
+        {"name": "f-disabled", "disabled": True},
+        lambda now: bool(now["disabled"]),
+    ),
+    "tags": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-tags",
+        {"name": "f-tags", "source_tags": ["db"]},
+        lambda now: sorted(now["sourceTags"]) == ["db", "web"],
+    ),
+    "denied more": (
+        "firewall_rule",
+        f"{FIREWALLS}/f-denied",
+        {"name": "f-denied", "denied": [{"ip_protocol": "udp"}]},
+        lambda now: {"IPProtocol": "udp"} in now["denied"],
+    ),
+    "default snat": (
+        "cluster",
+        f"{CLUSTERS}/c1",
+        cluster(network_config={"default_snat_status": {"disabled": True}}),
+        lambda now: now["networkConfig"]["defaultSnatStatus"]["disabled"],
+    ),
+    "authorised networks": (
+        "cluster",
+        f"{CLUSTERS}/c1",
+        cluster(master_authorized_networks_config={"cidr_blocks": [{"cidr_block": "10.0.0.0/8"}]}),
+        lambda now: now["masterAuthorizedNetworksConfig"]["enabled"],
+    ),
     "zones": ("cluster", f"{CLUSTERS}/c1", cluster(locations=[ZONE]), lambda now: now["locations"] == [ZONE]),
     "fewer nodes": ("node_pool", f"{CLUSTERS}/c1/nodePools/p1", pool("p1", node_count=0), lambda now: True),
-    "machine type": ("node_pool", f"{CLUSTERS}/c1/nodePools/p2", pool("p2", config={"machine_type": "e2-standard-4"}),
-                     lambda now: now["config"]["machineType"] == "e2-standard-4"),
-    "image type": ("node_pool", f"{CLUSTERS}/c1/nodePools/p3", pool("p3", config={"image_type": "ubuntu_containerd"}),
-                   lambda now: now["config"]["imageType"] == "UBUNTU_CONTAINERD"),
+    "machine type": (
+        "node_pool",
+        f"{CLUSTERS}/c1/nodePools/p2",
+        pool("p2", config={"machine_type": "e2-standard-4"}),
+        lambda now: now["config"]["machineType"] == "e2-standard-4",
+    ),
+    "image type": (
+        "node_pool",
+        f"{CLUSTERS}/c1/nodePools/p3",
+        pool("p3", config={"image_type": "ubuntu_containerd"}),
+        lambda now: now["config"]["imageType"] == "UBUNTU_CONTAINERD",
+    ),
 }
 
 
@@ -191,12 +278,16 @@ def test_nodes_were_taken_away(playbooks: Playbooks) -> None:
     api.cluster("c1")
     args = pool("p1", node_count=3)
     less = {**args, "node_count": 1}
-    run = playbooks.run(play([
-        lab_task("more", "node_pool", args),
-        lab_task("less, refused", "node_pool", less),
-        lab_task("less", "node_pool", {**less, "allow_disruption": True}),
-        lab_task("same", "node_pool", less),
-    ]))
+    run = playbooks.run(
+        play(
+            [
+                lab_task("more", "node_pool", args),
+                lab_task("less, refused", "node_pool", less),
+                lab_task("less", "node_pool", {**less, "allow_disruption": True}),
+                lab_task("same", "node_pool", less),
+            ]
+        )
+    )
     assert [record.status for record in run.records] == ["ok", "failed", "ok", "ok"]
     assert [bool(record.result["changed"]) for record in run.records] == [True, False, True, False]
 
@@ -215,20 +306,30 @@ def test_unmarked_things_survive(playbooks: Playbooks) -> None:
     where = [f"{CLUSTERS}/c1", f"{FIREWALLS}/f1", f"{ROUTERS}/r1", f"{SUBNETWORKS}/s1", f"{COMPUTE}/global/networks/n1"]
     before = [api.get(path) for path in where]
     sent = len(playbooks.lab.mutating())
-    names = {"networks": [{"name": "n1"}], "subnetworks": [{"name": "s1"}], "routers": [{"name": "r1"}],
-             "firewall_rules": [{"name": "f1"}], "clusters": [{"name": "c1", "deletion_protection": False}],
-             "node_pools": [{"name": "p1", "cluster": "c1"}], "defaults": {"region": REGION, "location": ZONE},
-             "state": "absent"}
-    run = playbooks.run(play([
-        lab_task("network", "network", {"name": "n1", "state": "absent"}),
-        lab_task("subnetwork", "subnetwork", {"name": "s1", "region": REGION, "state": "absent"}),
-        lab_task("router", "router", {"name": "r1", "region": REGION, "state": "absent"}),
-        lab_task("firewall_rule", "firewall_rule", {"name": "f1", "state": "absent"}),
-        lab_task("cluster", "cluster", cluster(state="absent", deletion_protection=False)),
-        lab_task("node_pool", "node_pool", pool("p1", state="absent")),
-        lab_task("all, refused", "resource_set", names),
-        lab_task("all, kept", "resource_set", {**names, "unmarked": "keep"}),
-    ]))
+    names = {
+        "networks": [{"name": "n1"}],
+        "subnetworks": [{"name": "s1"}],
+        "routers": [{"name": "r1"}],
+        "firewall_rules": [{"name": "f1"}],
+        "clusters": [{"name": "c1", "deletion_protection": False}],
+        "node_pools": [{"name": "p1", "cluster": "c1"}],
+        "defaults": {"region": REGION, "location": ZONE},
+        "state": "absent",
+    }
+    run = playbooks.run(
+        play(
+            [
+                lab_task("network", "network", {"name": "n1", "state": "absent"}),
+                lab_task("subnetwork", "subnetwork", {"name": "s1", "region": REGION, "state": "absent"}),
+                lab_task("router", "router", {"name": "r1", "region": REGION, "state": "absent"}),
+                lab_task("firewall_rule", "firewall_rule", {"name": "f1", "state": "absent"}),
+                lab_task("cluster", "cluster", cluster(state="absent", deletion_protection=False)),
+                lab_task("node_pool", "node_pool", pool("p1", state="absent")),
+                lab_task("all, refused", "resource_set", names),
+                lab_task("all, kept", "resource_set", {**names, "unmarked": "keep"}),
+            ]
+        )
+    )
     *refused, kept = run.records
     assert all(record.failed for record in refused)
     assert {record.result["error"]["code"] for record in refused} == {"not-ours"}
@@ -247,17 +348,28 @@ def test_ours_go_and_theirs_stay(playbooks: Playbooks) -> None:
     api.subnetwork("theirs", "10.2.0.0/24", marked=False)
     api.firewall("ours")
     api.firewall("theirs", marked=False)
-    names = {"networks": [{"name": "n1"}], "subnetworks": [{"name": "ours"}], "firewall_rules": [
-        {"name": "ours"}, {"name": "theirs"}], "defaults": {"region": REGION}, "state": "absent"}
-    run = playbooks.run(play([
-        lab_task("refused", "resource_set", names),
-        lab_task("kept", "resource_set", {**names, "unmarked": "keep"}),
-    ]))
+    names = {
+        "networks": [{"name": "n1"}],
+        "subnetworks": [{"name": "ours"}],
+        "firewall_rules": [{"name": "ours"}, {"name": "theirs"}],
+        "defaults": {"region": REGION},
+        "state": "absent",
+    }
+    run = playbooks.run(
+        play(
+            [
+                lab_task("refused", "resource_set", names),
+                lab_task("kept", "resource_set", {**names, "unmarked": "keep"}),
+            ]
+        )
+    )
     assert run["refused"].failed
     assert run["refused"].mutations == 5
     assert run["kept"].status == "ok", run["kept"].result["msg"]
     assert [step["summary"] for step in run["kept"].result["plan"]] == [
-        "delete firewall_rule ours", "delete subnetwork ours"]
+        "delete firewall_rule ours",
+        "delete subnetwork ours",
+    ]
     for gone in (f"{FIREWALLS}/ours", f"{SUBNETWORKS}/ours"):
         assert api.get(gone) is None
     for kept in (f"{FIREWALLS}/theirs", f"{SUBNETWORKS}/theirs", f"{COMPUTE}/global/networks/n1"):
@@ -289,29 +401,42 @@ def test_a_cluster_is_replaced_only_by_name(playbooks: Playbooks) -> None:
     before = api.get(f"{CLUSTERS}/c1")
     assert before
     wanted = cluster(
-        network="n1", subnetwork="s1", node_pools=[{"name": "p1", "node_count": 1}],
-        ip_allocation_policy={"use_ip_aliases": True, "cluster_secondary_range_name": "pod",
-                              "services_secondary_range_name": "svc"},
+        network="n1",
+        subnetwork="s1",
+        node_pools=[{"name": "p1", "node_count": 1}],
+        ip_allocation_policy={
+            "use_ip_aliases": True,
+            "cluster_secondary_range_name": "pod",
+            "services_secondary_range_name": "svc",
+        },
     )
     named = {**wanted, "confirm_replace": "c1"}
     disruptive = {**wanted, "allow_disruption": True, "deletion_protection": False}
-    run = playbooks.run(play([
-        lab_task("refused", "cluster", wanted),
-        lab_task("allowing disruption is not enough", "cluster", disruptive),
-        lab_task("protected", "cluster", named),
-        lab_task("misnamed", "cluster", {**named, "deletion_protection": False, "confirm_replace": "c2"}),
-        lab_task("in a set, not named", "resource_set", {"clusters": [{**wanted, "deletion_protection": False}]}),
-        lab_task("shown", "cluster", {**named, "deletion_protection": False}, check_mode=True),
-        lab_task("replaced", "cluster", {**named, "deletion_protection": False}),
-        lab_task("again", "cluster", wanted),
-    ]))
+    run = playbooks.run(
+        play(
+            [
+                lab_task("refused", "cluster", wanted),
+                lab_task("allowing disruption is not enough", "cluster", disruptive),
+                lab_task("protected", "cluster", named),
+                lab_task("misnamed", "cluster", {**named, "deletion_protection": False, "confirm_replace": "c2"}),
+                lab_task(
+                    "in a set, not named", "resource_set", {"clusters": [{**wanted, "deletion_protection": False}]}
+                ),
+                lab_task("shown", "cluster", {**named, "deletion_protection": False}, check_mode=True),
+                lab_task("replaced", "cluster", {**named, "deletion_protection": False}),
+                lab_task("again", "cluster", wanted),
+            ]
+        )
+    )
     *refused, shown, replaced, again = run.records
     assert [record.status for record in refused] == ["failed"] * 5
     assert refused[0].result["error"]["code"] == "cluster-type-fixed"
     assert "confirm_replace: c1" in refused[0].result["msg"]
     assert len({record.mutations for record in (*refused, shown)}) == 1
     assert [(step["action"], step["grade"]) for step in shown.result["plan"]] == [
-        ("replace", "destructive"), ("create", "safe")]
+        ("replace", "destructive"),
+        ("create", "safe"),
+    ]
     assert replaced.status == "ok", replaced.result["msg"]
     after = api.get(f"{CLUSTERS}/c1")
     assert after and after["id"] != before["id"]
@@ -329,26 +454,60 @@ def test_prefix_budget(playbooks: Playbooks) -> None:
     api.subnetwork("s1", "10.1.0.0/24", ranges={"a": "10.6.0.0/20"})
     peer = {"name": "aws-1", "interfaceName": "if-1", "peerAsn": 64512, "peerIpAddress": "169.254.10.1"}
     api.router("r1", interfaces=[{"name": "if-1", "ipRange": "169.254.10.2/30"}], bgpPeers=[peer])
-    routes = [{"kind": "compute#route", "name": f"x{number}", "destRange": f"10.{number}.0.0/16", "priority": 100,
-               "network": f"https://www.googleapis.com/compute/v1/{NETWORK}/n1"} for number in range(99)]
+    routes = [
+        {
+            "kind": "compute#route",
+            "name": f"x{number}",
+            "destRange": f"10.{number}.0.0/16",
+            "priority": 100,
+            "network": f"https://www.googleapis.com/compute/v1/{NETWORK}/n1",
+        }
+        for number in range(99)
+    ]
     status = {"name": "aws-1", "advertisedRoutes": routes, "status": "UP", "state": "Established"}
     lab.router_status(ROUTERS.removeprefix("/compute/v1/") + "/r1", {"bgpPeerStatus": [status]})
 
     def adding(*names: str) -> Json:
-        return {"name": "s1", "region": REGION, "secondary_ip_ranges": [
-            {"range_name": name, "ip_cidr_range": f"10.{100 + ord(name)}.0.0/20"} for name in names]}
+        return {
+            "name": "s1",
+            "region": REGION,
+            "secondary_ip_ranges": [
+                {"range_name": name, "ip_cidr_range": f"10.{100 + ord(name)}.0.0/20"} for name in names
+            ],
+        }
 
-    run = playbooks.run(play([
-        lab_task("two", "subnetwork", adding("b", "c")),
-        lab_task("two in check mode", "subnetwork", adding("b", "c"), check_mode=True),
-        lab_task("two with consent", "subnetwork", {**adding("b", "c"), "allow_disruption": True}),
-        lab_task("new subnetwork", "subnetwork", {"name": "s2", "region": REGION, "network": "n1",
-                 "ip_cidr_range": "10.240.0.0/24", "secondary_ip_ranges": adding("b")["secondary_ip_ranges"]}),
-        lab_task("custom ranges", "router", router("r1", advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"],
-                 advertised_ip_ranges=[{"range": "10.250.0.0/16"}, {"range": "10.251.0.0/16"}])),
-        lab_task("one", "subnetwork", adding("b")),
-        lab_task("a limit of 200", "subnetwork", {**adding("b", "c", "d"), "advertised_prefix_limit": 200}),
-    ]))
+    run = playbooks.run(
+        play(
+            [
+                lab_task("two", "subnetwork", adding("b", "c")),
+                lab_task("two in check mode", "subnetwork", adding("b", "c"), check_mode=True),
+                lab_task("two with consent", "subnetwork", {**adding("b", "c"), "allow_disruption": True}),
+                lab_task(
+                    "new subnetwork",
+                    "subnetwork",
+                    {
+                        "name": "s2",
+                        "region": REGION,
+                        "network": "n1",
+                        "ip_cidr_range": "10.240.0.0/24",
+                        "secondary_ip_ranges": adding("b")["secondary_ip_ranges"],
+                    },
+                ),
+                lab_task(
+                    "custom ranges",
+                    "router",
+                    router(
+                        "r1",
+                        advertise_mode="CUSTOM",
+                        advertised_groups=["ALL_SUBNETS"],
+                        advertised_ip_ranges=[{"range": "10.250.0.0/16"}, {"range": "10.251.0.0/16"}],
+                    ),
+                ),
+                lab_task("one", "subnetwork", adding("b")),
+                lab_task("a limit of 200", "subnetwork", {**adding("b", "c", "d"), "advertised_prefix_limit": 200}),
+            ]
+        )
+    )
     *refused, one, more = run.records
     assert [record.status for record in refused] == ["failed"] * 5
     for record in refused:
@@ -368,10 +527,14 @@ def test_prefix_budget_of_a_routing_mode(playbooks: Playbooks) -> None:
     peer = {"name": "aws-1", "interfaceName": "if-1", "peerAsn": 64512, "peerIpAddress": "169.254.10.1"}
     api.router("r1", interfaces=[{"name": "if-1", "ipRange": "169.254.10.2/30"}], bgpPeers=[peer])
     args = {"name": "n1", "routing_config": {"routing_mode": "GLOBAL"}}
-    run = playbooks.run(play([
-        lab_task("refused", "network", {**args, "advertised_prefix_limit": 2}),
-        lab_task("done", "network", {**args, "advertised_prefix_limit": 3}),
-    ]))
+    run = playbooks.run(
+        play(
+            [
+                lab_task("refused", "network", {**args, "advertised_prefix_limit": 2}),
+                lab_task("done", "network", {**args, "advertised_prefix_limit": 3}),
+            ]
+        )
+    )
     assert run["refused"].failed
     assert "r1/aws-1: 0 now, 3 then" in run["refused"].result["msg"]
     assert run["done"].status == "ok", run["done"].result
@@ -400,8 +563,12 @@ def mismatches(lab: Lab, tmp_path: pathlib.Path) -> dict[str, Json]:
     lab_key = key_file(lab, tmp_path / "lab.json", f"{lab.url}/token")
     impersonated = {"impersonate_service_account": "someone@podreach-lab.iam.gserviceaccount.com"}
     at_google = {**GOOGLE, "service_account_file": google_key}
-    at_the_lab = {"compute_endpoint": f"{lab.url}/compute/v1/", "container_endpoint": f"{lab.url}/v1/",
-                  "iam_credentials_endpoint": f"{lab.url}/v1/", "service_account_file": lab_key}
+    at_the_lab = {
+        "compute_endpoint": f"{lab.url}/compute/v1/",
+        "container_endpoint": f"{lab.url}/v1/",
+        "iam_credentials_endpoint": f"{lab.url}/v1/",
+        "service_account_file": lab_key,
+    }
     application = {"auth_kind": "application", "service_account_file": ""}
     found: dict[str, Json] = {}
     for environment, right, wrong in (("lab", at_the_lab, at_google), ("cloud", at_google, at_the_lab)):
@@ -411,14 +578,18 @@ def mismatches(lab: Lab, tmp_path: pathlib.Path) -> dict[str, Json]:
             found[f"{environment}: {what}"] = network(environment, args)
         wrong_key = wrong["service_account_file"]
         found[f"{environment}: application default"] = network(
-            environment, {**right, **application}, environment={"GOOGLE_APPLICATION_CREDENTIALS": wrong_key,
-                                                                "GCP_SERVICE_ACCOUNT_FILE": ""})
+            environment,
+            {**right, **application},
+            environment={"GOOGLE_APPLICATION_CREDENTIALS": wrong_key, "GCP_SERVICE_ACCOUNT_FILE": ""},
+        )
     machine = {"auth_kind": "machineaccount"}
     for environment, right, host in (
-        ("lab", at_the_lab, "metadata.google.internal"), ("cloud", at_google, f"127.0.0.1:{lab.port}")
+        ("lab", at_the_lab, "metadata.google.internal"),
+        ("cloud", at_google, f"127.0.0.1:{lab.port}"),
     ):
         found[f"{environment}: metadata server"] = network(
-            environment, {**right, **machine}, environment={"GCE_METADATA_HOST": host})
+            environment, {**right, **machine}, environment={"GCE_METADATA_HOST": host}
+        )
     return {name: {"name": name, **item} for name, item in found.items()}
 
 
@@ -437,10 +608,24 @@ def test_lab_and_cloud_never_meet(playbooks: Playbooks, mismatches: dict[str, Js
     assert playbooks.lab.requests() == []
 
 
-LOOPBACK = ["http://localhost", "http://LOCALHOST.", "http://127.0.0.2", "http://[::1]", "http://0.0.0.0",
-            "http://2130706433", "http://127.1", "http://[::ffff:127.0.0.1]"]
-ELSEWHERE = ["http://127.0.0.1.example.org", "http://localhost.example.org", "http://user@example.org",
-             "http://127.0.0.1@example.org", "http://10.0.0.1", "http://[2001:db8::1]"]
+LOOPBACK = [
+    "http://localhost",
+    "http://LOCALHOST.",
+    "http://127.0.0.2",
+    "http://[::1]",
+    "http://0.0.0.0",
+    "http://2130706433",
+    "http://127.1",
+    "http://[::ffff:127.0.0.1]",
+]
+ELSEWHERE = [
+    "http://127.0.0.1.example.org",
+    "http://localhost.example.org",
+    "http://user@example.org",
+    "http://127.0.0.1@example.org",
+    "http://10.0.0.1",
+    "http://[2001:db8::1]",
+]
 
 
 def test_this_machine_by_any_name(playbooks: Playbooks) -> None:

@@ -79,13 +79,15 @@ def test_the_plan_names_everything_that_will_be_there(sites: Sites) -> None:
     """Nothing exists, yet the whole plan shows, as steps and as a diff."""
     run = sites.site(AFTER, "--check", "--diff")
     summaries = [step["summary"] for record in run.records for step in record.result.get("plan", [])]
-    assert sorted(summaries) == sorted([
-        f"create network {NETWORK}",
-        f"create subnetwork {NETWORK}-subnet-1",
-        f"create subnetwork {NETWORK}-subnet-2",
-        f"create router {NETWORK}-router",
-        f"create cluster {CLUSTER}",
-    ])
+    assert sorted(summaries) == sorted(
+        [
+            f"create network {NETWORK}",
+            f"create subnetwork {NETWORK}-subnet-1",
+            f"create subnetwork {NETWORK}-subnet-2",
+            f"create router {NETWORK}-router",
+            f"create cluster {CLUSTER}",
+        ]
+    )
     for text in ("10.1.128.0/19", "10.1.160.0/22", "subnet-2-pod", "65010", "create cluster test-cluster (safe)"):
         assert text in run.output
     assert "counted as planned" in run.output
@@ -98,7 +100,9 @@ def test_what_site_makes_is_what_the_topology_says(sites: Sites) -> None:
     assert made[f"podreach-lab/global/networks/{NETWORK}"]["description"] == MARKER
     pods = made[f"{regional}/subnetworks/{NETWORK}-subnet-2"]["secondaryIpRanges"]
     assert {item["rangeName"]: item["ipCidrRange"] for item in pods} == {
-        "subnet-2-pod": "10.1.128.0/19", "subnet-2-svc": "10.1.160.0/22"}
+        "subnet-2-pod": "10.1.128.0/19",
+        "subnet-2-svc": "10.1.160.0/22",
+    }
     assert made[f"{regional}/routers/{NETWORK}-router"]["bgp"]["asn"] == 65010
     cluster = made[CLUSTER_PATH]
     assert cluster["clusterIpv4Cidr"] == "10.1.128.0/19"
@@ -142,8 +146,14 @@ def test_a_cluster_is_replaced_by_its_name_with_protection_off(sites: Sites, tmp
 
 
 def test_a_bad_topology_ends_the_run_with_all_its_mistakes(sites: Sites, tmp_path: pathlib.Path) -> None:
-    bad = edited(AFTER, tmp_path, ("10.1.0.0/24", "10.1.0.7/24"), ("asn: 65010", "asn: 15169"),
-                 ("    subnetwork: aws-internal-connect-subnet-2", "    subnetwork: nowhere"), ("node_count", "nodes"))
+    bad = edited(
+        AFTER,
+        tmp_path,
+        ("10.1.0.0/24", "10.1.0.7/24"),
+        ("asn: 65010", "asn: 15169"),
+        ("    subnetwork: aws-internal-connect-subnet-2", "    subnetwork: nowhere"),
+        ("node_count", "nodes"),
+    )
     run = sites.site(bad)
     assert run.rc != 0
     assert run.records == []
@@ -155,12 +165,19 @@ def test_a_bad_topology_ends_the_run_with_all_its_mistakes(sites: Sites, tmp_pat
 AWAY = "https://far.example.com/"
 
 
-@pytest.mark.parametrize("variables", [
-    {"GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{AWAY}compute/v1/"},
-    {"GOOGLE_CONTAINER_CUSTOM_ENDPOINT": f"{AWAY}v1/"},
-    {"GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT": f"{AWAY}v1/", "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": "lab@podreach-lab"},
-    {"GCP_SERVICE_ACCOUNT_FILE": "far.json"},
-], ids=["compute", "container", "iamcredentials", "token"])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{AWAY}compute/v1/"},
+        {"GOOGLE_CONTAINER_CUSTOM_ENDPOINT": f"{AWAY}v1/"},
+        {
+            "GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT": f"{AWAY}v1/",
+            "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": "lab@podreach-lab",
+        },
+        {"GCP_SERVICE_ACCOUNT_FILE": "far.json"},
+    ],
+    ids=["compute", "container", "iamcredentials", "token"],
+)
 def test_a_lab_topology_does_not_leave_this_machine(
     variables: dict[str, str], sites: Sites, tmp_path: pathlib.Path
 ) -> None:
@@ -258,14 +275,26 @@ def unmarked_estate(api: Api) -> None:
     """What somebody made by hand, with the names that the example has."""
     api.network(NETWORK, marked=False)
     api.subnetwork(f"{NETWORK}-subnet-1", "10.1.0.0/24", network=NETWORK, marked=False)
-    api.subnetwork(f"{NETWORK}-subnet-2", "10.1.1.0/24", network=NETWORK, marked=False,
-                   ranges={"subnet-2-pod": "10.1.128.0/19", "subnet-2-svc": "10.1.160.0/22"})
+    api.subnetwork(
+        f"{NETWORK}-subnet-2",
+        "10.1.1.0/24",
+        network=NETWORK,
+        marked=False,
+        ranges={"subnet-2-pod": "10.1.128.0/19", "subnet-2-svc": "10.1.160.0/22"},
+    )
     api.router(f"{NETWORK}-router", network=NETWORK, marked=False)
-    policy = {"useIpAliases": True, "clusterSecondaryRangeName": "subnet-2-pod",
-              "servicesSecondaryRangeName": "subnet-2-svc"}
-    cluster = {"name": CLUSTER, "network": f"projects/podreach-lab/global/networks/{NETWORK}",
-               "subnetwork": f"projects/podreach-lab/regions/{REGION}/subnetworks/{NETWORK}-subnet-2",
-               "nodePools": [{"name": "default-pool", "initialNodeCount": 1}], "ipAllocationPolicy": policy}
+    policy = {
+        "useIpAliases": True,
+        "clusterSecondaryRangeName": "subnet-2-pod",
+        "servicesSecondaryRangeName": "subnet-2-svc",
+    }
+    cluster = {
+        "name": CLUSTER,
+        "network": f"projects/podreach-lab/global/networks/{NETWORK}",
+        "subnetwork": f"projects/podreach-lab/regions/{REGION}/subnetworks/{NETWORK}-subnet-2",
+        "nodePools": [{"name": "default-pool", "initialNodeCount": 1}],
+        "ipAllocationPolicy": policy,
+    }
     parent = f"projects/podreach-lab/locations/{REGION}"
     api.post(f"{CONTAINER}/locations/{REGION}/clusters", {"parent": parent, "cluster": cluster})
 
@@ -289,8 +318,10 @@ def test_teardown_leaves_a_network_that_holds_something_of_others(sites: Sites) 
     run = sites.teardown(AFTER)
     assert changed(run)
     left = estate(sites.lab)
-    assert set(left) == {f"podreach-lab/global/networks/{NETWORK}",
-                         f"podreach-lab/regions/{REGION}/subnetworks/of-another-team"}
+    assert set(left) == {
+        f"podreach-lab/global/networks/{NETWORK}",
+        f"podreach-lab/regions/{REGION}/subnetworks/of-another-team",
+    }
     assert any("of-another-team" in line and "Left alone" in line for line in unwrapped(run.output))
 
 
@@ -334,11 +365,15 @@ def test_disruption_is_refused_then_done(sites: Sites, tmp_path: pathlib.Path) -
 #: calls that only tests of changes cause, beside those that every run on an example does
 CHANGES = (
     ("routing_mode: GLOBAL", "routing_mode: REGIONAL"),
-    ("ip_cidr_range: 10.16.4.0/22, private_ip_google_access: true", "ip_cidr_range: 10.16.4.0/22, "
-     "private_ip_google_access: false"),
+    (
+        "ip_cidr_range: 10.16.4.0/22, private_ip_google_access: true",
+        "ip_cidr_range: 10.16.4.0/22, private_ip_google_access: false",
+    ),
     ("ip_cidr_range: 10.17.0.0/24}", "ip_cidr_range: 10.17.0.0/23}"),
-    ("ip_cidr_range: 10.18.0.0/22, private_ip_google_access: true}",
-     "ip_cidr_range: 10.18.0.0/22, secondary_ip_ranges: [{range_name: new, ip_cidr_range: 10.50.0.0/20}]}"),
+    (
+        "ip_cidr_range: 10.18.0.0/22, private_ip_google_access: true}",
+        "ip_cidr_range: 10.18.0.0/22, secondary_ip_ranges: [{range_name: new, ip_cidr_range: 10.50.0.0/20}]}",
+    ),
     ("asn: 65010", "asn: 65010, keepalive_interval: 30"),
     ('ports: ["8080-8089"]', 'ports: ["8080-8099"]'),
     ("total_max_node_count: 6", "total_max_node_count: 7"),
@@ -353,8 +388,10 @@ def test_the_readmes_name_every_call(sites: Sites, tmp_path: pathlib.Path) -> No
     words = ("-e", "network_allow_disruption=true", "-e", "cluster_allow_disruption=true")
     assert changed(sites.site(edited(FLEET, tmp_path, *CHANGES), *words))
     changed(sites.teardown(FLEET))
-    told = {role: set(re.findall(r"`([A-Za-z.]+)`", (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")))
-            for role in ("network", "cluster")}
+    told = {
+        role: set(re.findall(r"`([A-Za-z.]+)`", (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")))
+        for role in ("network", "cluster")
+    }
     calls = {item["method_id"] for item in sites.lab.requests() if item["method_id"]}
     assert len(calls) >= 30
     for call in sorted(calls):

@@ -55,7 +55,7 @@ def inventory(topology: pathlib.Path, sites: Sites) -> Json:
     started = sites.start("--list", "-i", str(topology), "--export", program="ansible-inventory")
     output, _nothing = started.process.communicate(timeout=SECONDS)
     assert started.process.returncode == 0, output
-    listed: Json = json.loads(output[output.index("{"):])
+    listed: Json = json.loads(output[output.index("{") :])
     return listed
 
 
@@ -68,7 +68,8 @@ def slices(listed: Json, count: int) -> list[Json]:
         mine = hosts[number::count]
         children = {
             name: {"hosts": {host: {} for host in group["hosts"] if host in mine}, "vars": group.get("vars", {})}
-            for name, group in listed.items() if name not in ("_meta", "all") and "hosts" in group
+            for name, group in listed.items()
+            if name not in ("_meta", "all") and "hosts" in group
         }
         common = listed["all"].get("vars", {})
         cut.append({"all": {"hosts": {host: variables[host] for host in mine}, "children": children, "vars": common}})
@@ -100,8 +101,12 @@ def test_slices_hold_every_host_once(sites: Sites) -> None:
     assert set().union(*parts) == set(listed["_meta"]["hostvars"])
     assert sum(map(len, parts)) == len(listed["_meta"]["hostvars"]) == 8
     declared = yaml.safe_load(FLEET.read_text(encoding="utf-8"))
-    apart = [name for name, cluster in declared["clusters"].items()
-             for part in parts if name in part and cluster["network"] not in part]
+    apart = [
+        name
+        for name, cluster in declared["clusters"].items()
+        for part in parts
+        if name in part and cluster["network"] not in part
+    ]
     assert apart, "no slice has a cluster without its network: this example shows nothing"
 
 
