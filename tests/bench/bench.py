@@ -111,8 +111,9 @@ def run(rounds: int, warm_up: int, directory: pathlib.Path) -> dict[str, list[fl
     inventory = {"all": {"hosts": {"bench": variables}}}
     (directory / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
     command = [str(BIN / "ansible-playbook"), "-i", str(directory / "hosts.yml"), str(directory / "bench.yml")]
-    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True,
-                          timeout=SECONDS, check=False)
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     if done.returncode:
         sys.exit(f"The benchmark's playbook ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     found: dict[str, list[float]] = {subject.name: [] for subject in SUBJECTS}
@@ -138,16 +139,18 @@ def report(times: dict[str, list[float]]) -> dict[str, t.Any]:
     for subject in SUBJECTS:
         milliseconds = sorted(value * 1000 for value in times[subject.name])
         median = medians[subject.name]
-        rows.append({
-            "name": subject.name,
-            "group": subject.group,
-            "runs": len(milliseconds),
-            "median_ms": median,
-            "fastest_ms": round(milliseconds[0], 2),
-            "slowest_ms": round(milliseconds[-1], 2),
-            "of_empty": round(median / empty, 2),
-            "of_ping": round(median / ping, 3),
-        })
+        rows.append(
+            {
+                "name": subject.name,
+                "group": subject.group,
+                "runs": len(milliseconds),
+                "median_ms": median,
+                "fastest_ms": round(milliseconds[0], 2),
+                "slowest_ms": round(milliseconds[-1], 2),
+                "of_empty": round(median / empty, 2),
+                "of_ping": round(median / ping, 3),
+            }
+        )
     missed = []
     for row in rows:
         if row["group"] == "in-process":
@@ -169,8 +172,10 @@ def report(times: dict[str, list[float]]) -> dict[str, t.Any]:
 def table(figures: dict[str, t.Any]) -> str:
     lines = [f"{'task':26} {'median':>10} {'fastest':>10} {'slowest':>10} {'of empty':>9} {'of ping':>8}"]
     for row in figures["tasks"]:
-        lines.append(f"{row['name']:26} {row['median_ms']:7.1f} ms {row['fastest_ms']:7.1f} ms "
-                     f"{row['slowest_ms']:7.1f} ms {row['of_empty']:9.2f} {row['of_ping']:8.3f}")
+        lines.append(
+            f"{row['name']:26} {row['median_ms']:7.1f} ms {row['fastest_ms']:7.1f} ms "
+            f"{row['slowest_ms']:7.1f} ms {row['of_empty']:9.2f} {row['of_ping']:8.3f}"
+        )
     return "\n".join(lines)
 
 

@@ -93,9 +93,16 @@ class Estate:
 
     def subnetwork(self, name: str, network: str, cidr: str, region: str = REGION, **fields: t.Any) -> None:
         """Make a subnetwork in a network that is there."""
-        self.make(f"regions/{region}/subnetworks", {
-            "name": name, "network": f"projects/{self.project}/global/networks/{network}", "ipCidrRange": cidr,
-            "description": MARKER, **fields})
+        self.make(
+            f"regions/{region}/subnetworks",
+            {
+                "name": name,
+                "network": f"projects/{self.project}/global/networks/{network}",
+                "ipCidrRange": cidr,
+                "description": MARKER,
+                **fields,
+            },
+        )
 
     def networks_and_subnetworks(self, given: dict[str, t.Any]) -> None:
         """Make the vector's networks, those that only its subnetworks or its body name too, then the subnetworks."""
@@ -113,8 +120,10 @@ class Estate:
         if not {"nodePools", "initialNodeCount"} & set(fields):
             fields["initialNodeCount"] = 1
         parent = f"locations/{ZONE}"
-        body = {"parent": f"projects/{self.project}/{parent}",
-                "cluster": {"name": name, **self.place(), "resourceLabels": LABELS, **fields}}
+        body = {
+            "parent": f"projects/{self.project}/{parent}",
+            "cluster": {"name": name, **self.place(), "resourceLabels": LABELS, **fields},
+        }
 
         def read(operation: dict[str, t.Any]) -> requests.Response:
             return self.container("GET", f"{parent}/operations/{operation['name']}")
@@ -127,8 +136,10 @@ class Estate:
 
     def place(self) -> dict[str, str]:
         """Where the clusters are, in the API's spelling."""
-        return {"network": f"projects/{self.project}/global/networks/n1",
-                "subnetwork": f"projects/{self.project}/regions/{REGION}/subnetworks/s1"}
+        return {
+            "network": f"projects/{self.project}/global/networks/n1",
+            "subnetwork": f"projects/{self.project}/regions/{REGION}/subnetworks/s1",
+        }
 
     # ---- modules
 
@@ -136,13 +147,35 @@ class Estate:
         """Run ``podreach.gke.NAME`` on localhost as a user would; give back its result, failed or not."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(("GCP_", "GOOGLE_", "ANSIBLE_"))}
         env |= self.env
-        env |= {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_HOME": str(self.scratch),
-                "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
-        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"podreach.gke.{name}",
-                   "-a", json.dumps({"environment": "lab", **options}),
-                   "-e", json.dumps({"ansible_python_interpreter": sys.executable})]
-        done = subprocess.run(command + ["--check"] * check, env=env, cwd=self.scratch, capture_output=True, text=True,
-                              timeout=DEADLINE, check=False)
+        env |= {
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_HOME": str(self.scratch),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "ansible",
+            "adhoc",
+            "localhost",
+            "-m",
+            f"podreach.gke.{name}",
+            "-a",
+            json.dumps({"environment": "lab", **options}),
+            "-e",
+            json.dumps({"ansible_python_interpreter": sys.executable}),
+        ]
+        done = subprocess.run(
+            command + ["--check"] * check,
+            env=env,
+            cwd=self.scratch,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
         host, arrow, result = done.stdout.partition(" => ")
         assert arrow and result.startswith("{"), f"no result of {name}: {done.stdout}\n{done.stderr}"
         outcome: dict[str, t.Any] = json.loads(result)

@@ -39,7 +39,9 @@ class Vector:
 
     @property
     def kind(self) -> str:
-        """What is asked, less its particulars: ``max_nodes``, ``change nodeCount``, ``validate METHOD``."""
+        """What is asked, less its particulars: ``flow``, ``max_nodes``, ``change nodeCount``, ``validate METHOD``."""
+        if "from" in self.ask:
+            return "flow"
         (question,) = self.ask
         inner = self.ask[question]
         if question == "validate" and "method" in inner:

@@ -33,16 +33,23 @@ def options(names: list[str]) -> dict[str, set[str]]:
     """Each module's options, those of its documentation fragments included."""
     if not names:
         return {}
-    shown = subprocess.run(["ansible-doc", "-t", "module", "--json", *(f"podreach.gke.{name}" for name in names)],
-                           check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    shown = subprocess.run(
+        ["ansible-doc", "-t", "module", "--json", *(f"podreach.gke.{name}" for name in names)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    ).stdout
     documents: dict[str, t.Any] = json.loads(shown)
     return {full.rpartition(".")[2]: set(entry["doc"].get("options", {})) for full, entry in documents.items()}
 
 
 def wanted_groups(module_options: dict[str, set[str]]) -> dict[str, list[str]]:
     """The groups and their modules, both in order; empty groups are left out."""
-    groups = {group: sorted(name for name, known in module_options.items() if option in known)
-              for group, option in GROUPS.items()}
+    groups = {
+        group: sorted(name for name, known in module_options.items() if option in known)
+        for group, option in GROUPS.items()
+    }
     return {group: members for group, members in groups.items() if members}
 
 
@@ -51,13 +58,17 @@ def faults(root: pathlib.Path, names: list[str], wanted: dict[str, list[str]], p
     found = []
     for group in sorted(wanted.keys() | present.keys()):
         if wanted.get(group, []) != present.get(group, []):
-            found.append(f"meta/runtime.yml: action_groups.{group} is {present.get(group)}, and should be "
-                         f"{wanted.get(group)}: run `make action-groups-write`")
+            found.append(
+                f"meta/runtime.yml: action_groups.{group} is {present.get(group)}, and should be "
+                f"{wanted.get(group)}: run `make action-groups-write`"
+            )
     grouped = {name for members in wanted.values() for name in members}
     for name in names:
         if name not in grouped:
-            found.append(f"plugins/modules/{name}.py: in no action group, it has none of the options "
-                         f"{', '.join(GROUPS.values())}")
+            found.append(
+                f"plugins/modules/{name}.py: in no action group, it has none of the options "
+                f"{', '.join(GROUPS.values())}"
+            )
         if not (root / "plugins/action" / f"{name}.py").is_file():
             found.append(f"plugins/action/{name}.py is missing: every module has its in-process path")
     return found

@@ -40,8 +40,13 @@ class Runner:
         began = time.monotonic()
         log = LOGS / f"{target}.log"
         with log.open("wb") as output:
-            code = subprocess.run([os.environ.get("MAKE", "make"), "--no-print-directory", target], check=False,
-                                  stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT).returncode
+            code = subprocess.run(
+                [os.environ.get("MAKE", "make"), "--no-print-directory", target],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            ).returncode
         seconds = time.monotonic() - began
         with self.lock:
             self.results.append((target, code, seconds))

@@ -21,8 +21,11 @@ def main() -> None:
     # Not ensurepip.bootstrap(): in this process that would hide the machine's pip settings from what follows.
     subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
     # Before Python 3.12 ensurepip brings setuptools too, which ansible-test asks to leave out.
-    subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"], check=True,
-                   stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     sys.argv[1:] = ["install", *(argument for argument in sys.argv[1:] if argument not in ONLY_GET_PIP_KNOWS)]
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 

@@ -30,8 +30,12 @@ def needs_header(path: pathlib.Path, text: str) -> bool:
 
 def repository_files() -> list[pathlib.Path]:
     """Tracked files and new ones that are not ignored, relative to the working directory."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     return [path for path in map(pathlib.Path, filter(None, listed.split("\0"))) if path.is_file()]
 
 

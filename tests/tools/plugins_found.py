@@ -37,8 +37,9 @@ def declared(source: pathlib.Path, kind: str) -> set[str]:
 
 def found(kind: str) -> set[str]:
     """Full names of what ansible-doc lists of this kind."""
-    listed = subprocess.run(["ansible-doc", "-t", kind, "-l", "--json", "podreach.gke"],
-                            check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["ansible-doc", "-t", kind, "-l", "--json", "podreach.gke"], check=True, capture_output=True, text=True
+    ).stdout
     return set(json.loads(listed))
 
 

@@ -12,11 +12,30 @@ import sys
 import tarfile
 
 # A path ending in "/" stands for everything below it.
-WANTED = ("LICENSE", "README.md", "CHANGELOG.md", "requirements.txt", "meta/runtime.yml",
-          "meta/execution-environment.yml", "plugins/", "roles/", "playbooks/", "examples/",
-          "tests/lab/requirements.txt", "tests/lab/lab", "bindep.txt")
-UNWANTED = (".", "Makefile", "pyproject.toml", "requirements-", "changelogs/fragments/", "extensions/molecule/",
-            "ansible.cfg")
+WANTED = (
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "requirements.txt",
+    "meta/runtime.yml",
+    "meta/execution-environment.yml",
+    "plugins/",
+    "roles/",
+    "playbooks/",
+    "examples/",
+    "tests/lab/requirements.txt",
+    "tests/lab/lab",
+    "bindep.txt",
+)
+UNWANTED = (
+    ".",
+    "Makefile",
+    "pyproject.toml",
+    "requirements-",
+    "changelogs/fragments/",
+    "extensions/molecule/",
+    "ansible.cfg",
+)
 
 
 def is_below(name: str, pattern: str) -> bool:

@@ -9,6 +9,7 @@ same way in as the server. Handlers register themselves by the id that Google gi
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import json
@@ -166,6 +167,7 @@ class Lab:
         self.routing: RoutingPlane = NoBgp()
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
+        self.recording = False
         self.sequence = 0
         self.mutations = 0
         self.started = state.clock.monotonic()
@@ -179,6 +181,12 @@ class Lab:
         self.mutations = 0
         self.routing.reset()
 
+    def recorded(self, headers: t.Mapping[str, str], raw: bytes) -> Json:
+        """What the log keeps of a request besides who asked what, while recording: its body, in base64."""
+        if not self.recording:
+            return {}
+        return {"content_type": headers.get("Content-Type", ""), "body": base64.b64encode(raw).decode()}
+
     # ---- the way in
 
     async def call(
@@ -190,6 +198,7 @@ class Lab:
         path = urllib.parse.unquote(path)
         entry: Json = {"method": http_method, "path": path, "query": query, "caller": "", "method_id": ""}
         entry["mutating"] = http_method not in ("GET", "HEAD") and not _READING.search(path)
+        entry |= self.recorded(headers, raw)
         fault = self.injected(http_method, path)
         if fault and fault.when == "before":
             reply = self._fault_reply(fault, path)

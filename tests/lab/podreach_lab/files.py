@@ -24,7 +24,8 @@ if t.TYPE_CHECKING:
     from .auth import Accounts  # needs packages that `lab down` must work without
 
 TOKEN_SECONDS = 30 * 24 * 3600
-OURS = ("lab.json", "env", "access-token", "kubeconfig", "lab.log")
+LOG = "lab.log"
+OURS = ("lab.json", "env", "access-token", "kubeconfig", LOG, "exec.sock")
 OUR_DIRECTORIES = ("credentials", "gcloud", "kubectl")
 
 

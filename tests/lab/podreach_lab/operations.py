@@ -19,6 +19,7 @@ import uuid
 from .clock import Clock, compute_time, container_operation_time
 from .faults import ApiFault, already_exists, invalid
 from .links import CONTAINER_BASE, self_link
+from .organization import ORGANIZATION
 from .state import State
 
 Body = dict[str, t.Any]
@@ -104,12 +105,16 @@ class Operations:
     ) -> Operation:
         """Start a compute operation. Its scope (global, region, zone) is its target's. `abort` is run instead of
         `finish` when a test wants the operation to fail."""
-        parts = target.split("/")
-        scope = "global" if parts[2:3] == ["global"] or len(parts) < 4 else "/".join(parts[2:4])
         now = self._clock.now()
         stamp = f"{int(now.timestamp() * 1000)}-{self._state.new_hex(13)}-{self._state.new_hex(8)}"
         name = f"operation-{stamp}-{self._state.new_hex(8)}"
-        path = f"projects/{parts[1]}/{scope}/operations/{name}"
+        parts = target.split("/")
+        scope = "global" if parts[2:3] == ["global"] or len(parts) < 4 else "/".join(parts[2:4])
+        root = f"projects/{parts[1]}/{scope}"
+        if parts[0] == "locations":  # the organization's, which gcloud finds in the operation's name
+            root = scope = "locations/global"
+            name = f"org-{ORGANIZATION.rsplit('/', 1)[1]}-operation-{stamp.rsplit('-', 1)[0]}"
+        path = f"{root}/operations/{name}"
         body: Body = {
             "kind": "compute#operation",
             "id": self._state.new_id(),
@@ -133,7 +138,8 @@ class Operations:
         seconds = self._clock.seconds(method_id, "compute")
         operation = Operation("compute", path, body, self._clock.monotonic(), seconds, target)
         if request_id:
-            self._by_request[parts[1], str(uuid.UUID(request_id))] = operation
+            owner = parts[1] if parts[0] == "projects" else ""
+            self._by_request[owner, str(uuid.UUID(request_id))] = operation
         return self._start(operation, finish, abort)
 
     def begin_container(

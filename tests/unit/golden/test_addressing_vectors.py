@@ -58,8 +58,11 @@ def prefix_length(cidr: str) -> int:
     return int(cidr.rpartition("/")[2])
 
 
-@ANSWERS.to("pod_cidr_mask", reads=["maxPodsConstraint", "podCidrOverprovisionConfig"],
-            judges=["podIpv4CidrSize", "addresses", "warn"])
+@ANSWERS.to(
+    "pod_cidr_mask",
+    reads=["maxPodsConstraint", "podCidrOverprovisionConfig"],
+    judges=["podIpv4CidrSize", "addresses", "warn"],
+)
 def pod_cidr_mask(vector: Vector) -> None:
     """The range each node gets. A number that is only warned of must still have an answer."""
     max_pods = int(vector.given["maxPodsConstraint"]["maxPodsPerNode"])
@@ -148,8 +151,9 @@ def declared_ranges(given: dict[str, t.Any]) -> list[t.Any]:
     return ranges
 
 
-@ANSWERS.to("overlap", reads=["ranges", "subnetworks", "clusters", "usableSubnetworks", "aws"],
-            judges=["pairs", "causes"])
+@ANSWERS.to(
+    "overlap", reads=["ranges", "subnetworks", "clusters", "usableSubnetworks", "aws"], judges=["pairs", "causes"]
+)
 def overlap(vector: Vector) -> None:
     """Which ranges are in each other's way. The function gives pairs; the code ``range-overlap`` is its caller's."""
     pairs = addressing.overlaps(declared_ranges(vector.given))
@@ -183,8 +187,10 @@ def create_vpn_connection(vector: Vector) -> None:
 def subnetworks_insert(vector: Vector) -> None:
     """Whether the range can be a subnetwork's. The server's own wording is judged in the lab."""
     body = vector.ask["validate"]["body"]
-    auto_mode = any(network["name"] == body.get("network") and network.get("autoCreateSubnetworks", False)
-                    for network in vector.given.get("networks", []))
+    auto_mode = any(
+        network["name"] == body.get("network") and network.get("autoCreateSubnetworks", False)
+        for network in vector.given.get("networks", [])
+    )
     findings = addressing.check_subnet_range(body["ipCidrRange"], auto_mode=auto_mode)
     assert vector.expect["error"]["class"] == "invalid"
     is_refused(vector.expect, findings)

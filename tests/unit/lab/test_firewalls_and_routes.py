@@ -9,7 +9,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.tests.unit.lab.cloud import Cloud, Refused
+from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, ZONE, Cloud, Refused
+from ansible_collections.podreach.gke.tests.unit.lab.test_instances import create
 
 Json = dict[str, t.Any]
 
@@ -129,3 +130,70 @@ def test_bad_routes(cloud: Cloud, fields: Json) -> None:
     with pytest.raises(Refused) as refused:
         static(cloud, **fields)
     assert refused.value.code == 400
+
+
+def test_routes_in_a_legacy_network(cloud: Cloud) -> None:
+    cloud.compute("POST", "global/networks", {"name": "n1", "IPv4Range": "10.148.0.0/16"})
+    with pytest.raises(Refused) as refused:
+        static(cloud, destRange="10.148.252.10/32")
+    assert refused.value.message == (
+        "Invalid value for field 'resource.destRange': '10.148.252.10/32'. r1 hides the reserved address space for "
+        "network (10.148.0.0/16). Cannot change the routing of packets destined for the network."
+    )
+    static(cloud)
+
+
+def test_subnetworks_and_static_routes(cloud: Cloud) -> None:
+    cloud.network()
+    static(cloud, destRange="10.1.0.0/16")
+    with pytest.raises(Refused, match="conflicts with existing route 'r1'"):
+        cloud.subnetwork("s1", "10.0.0.0/8")
+    hybrid = {"name": "s1", "network": "global/networks/n1", "allowSubnetCidrRoutesOverlap": True}
+    cloud.compute("POST", f"regions/{REGION}/subnetworks", {**hybrid, "ipCidrRange": "10.0.0.0/8"})
+    static(cloud, name="r2", destRange="10.1.5.0/24")
+    cloud.subnetwork("s2", "11.0.0.0/24")
+    static(cloud, name="r3", destRange="11.0.1.0/24")
+    expand = f"regions/{REGION}/subnetworks/s2/expandIpCidrRange"
+    with pytest.raises(Refused, match="conflicts with existing route 'r3'"):
+        cloud.compute("POST", expand, {"ipCidrRange": "11.0.0.0/16"})
+
+
+def test_next_hops(cloud: Cloud) -> None:
+    cloud.estate()
+    cloud.network("n2")
+    cloud.subnetwork("s2", "10.2.0.0/24", "n2")
+    create(cloud, "vm1")
+    create(cloud, "vm2", "s2")
+    hop = f"zones/{ZONE}/instances/vm1"
+    static(cloud, nextHopIp=None, nextHopInstance=hop, tags=["gw"])
+    route = cloud.compute("GET", "global/routes/r1")
+    assert (route["tags"], route["routeType"]) == (["gw"], "STATIC")
+    assert route["nextHopInstance"].startswith("https://www.googleapis.com/")
+    assert route["warnings"][0]["code"] == "NEXT_HOP_CANNOT_IP_FORWARD"
+    cloud.compute("POST", f"{hop}/stop")
+    assert cloud.compute("GET", "global/routes/r1")["warnings"][0]["code"] == "NEXT_HOP_NOT_RUNNING"
+    cloud.compute("DELETE", hop)
+    assert cloud.compute("GET", "global/routes/r1")["warnings"][0]["code"] == "NEXT_HOP_INSTANCE_NOT_FOUND"
+    static(cloud, name="r2")
+    assert cloud.compute("GET", "global/routes/r2")["warnings"][0]["code"] == "NEXT_HOP_ADDRESS_NOT_ASSIGNED"
+    with pytest.raises(Refused, match="no interface in the route's network"):
+        static(cloud, name="r3", nextHopIp=None, nextHopInstance=f"zones/{ZONE}/instances/vm2")
+    for fields in (
+        {"nextHopIp": "10.1.0.0/24"},
+        {"tags": ["Bad"]},
+        {"nextHopIp": None, "nextHopIlb": "ten"},
+        {"nextHopIp": None, "nextHopIlb": f"regions/{REGION}/forwardingRules/none"},
+    ):
+        with pytest.raises(Refused):
+            static(cloud, name="r3", **fields)
+    static(cloud, name="r3", nextHopIp=None, nextHopIlb="10.1.0.20")
+    rule = {
+        "name": "f1",
+        "loadBalancingScheme": "INTERNAL",
+        "subnetwork": f"regions/{REGION}/subnetworks/s1",
+        "backendService": f"regions/{REGION}/backendServices/b",
+        "allPorts": True,
+    }
+    cloud.compute("POST", f"regions/{REGION}/forwardingRules", rule)
+    static(cloud, name="r4", nextHopIp=None, nextHopIlb=f"regions/{REGION}/forwardingRules/f1")
+    assert cloud.compute("GET", "global/routes/r4")["nextHopIlb"].endswith("/forwardingRules/f1")

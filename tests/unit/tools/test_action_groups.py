@@ -42,8 +42,15 @@ def test_complete_groups_have_no_fault(tree: pathlib.Path) -> None:
     assert action_groups.faults(tree, names, wanted, {"google": ["address", "network"]}) == []
 
 
-@pytest.mark.parametrize("present", [{}, {"google": ["network"]}, {"google": ["address", "gone", "network"]},
-                                     {"google": ["address", "network"], "other": ["network"]}])
+@pytest.mark.parametrize(
+    "present",
+    [
+        {},
+        {"google": ["network"]},
+        {"google": ["address", "gone", "network"]},
+        {"google": ["address", "network"], "other": ["network"]},
+    ],
+)
 def test_incomplete_and_stale_groups_are_faults(tree: pathlib.Path, present: dict[str, list[str]]) -> None:
     wanted = action_groups.wanted_groups(OPTIONS)
     (fault,) = action_groups.faults(tree, ["address", "network"], wanted, present)
@@ -54,15 +61,22 @@ def test_module_without_group_or_action_plugin_is_a_fault(tree: pathlib.Path) ->
     (tree / "plugins/action/network.py").unlink()
     wanted = action_groups.wanted_groups({"network": {"auth_kind"}, "address": set()})
     found = action_groups.faults(tree, ["address", "network"], wanted, wanted)
-    assert [fault.split(":")[0].split(" ")[0] for fault in found] == ["plugins/modules/address.py",
-                                                                      "plugins/action/network.py"]
+    assert [fault.split(":")[0].split(" ")[0] for fault in found] == [
+        "plugins/modules/address.py",
+        "plugins/action/network.py",
+    ]
 
 
 def test_write_leaves_the_rest_of_the_file(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "runtime.yml"
-    path.write_text("---\nrequires_ansible: x\naction_groups:\n  google:\n    - old\n\n# why\nplugin_routing: {}\n",
-                    encoding="utf-8")
+    path.write_text(
+        "---\nrequires_ansible: x\naction_groups:\n  google:\n    - old\n\n# why\nplugin_routing: {}\n",
+        encoding="utf-8",
+    )
     action_groups.write(path, {"google": ["address", "network"]})
     assert "# why\nplugin_routing: {}\n" in path.read_text(encoding="utf-8")
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == {
-        "requires_ansible": "x", "plugin_routing": {}, "action_groups": {"google": ["address", "network"]}}
+        "requires_ansible": "x",
+        "plugin_routing": {},
+        "action_groups": {"google": ["address", "network"]},
+    }

@@ -18,8 +18,9 @@ TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 
 def run(command: list[str | pathlib.Path], **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command with these environment variables besides our own."""
-    return subprocess.run(list(map(str, command)), check=False, capture_output=True, text=True,
-                          env={**os.environ, **settings})
+    return subprocess.run(
+        list(map(str, command)), check=False, capture_output=True, text=True, env={**os.environ, **settings}
+    )
 
 
 def script(path: pathlib.Path, body: str) -> pathlib.Path:
@@ -81,8 +82,10 @@ def test_snapshot_holds_what_git_would_commit(repository: pathlib.Path, tmp_path
 
 def test_with_lab_sets_the_environment_and_stops_the_lab(repository: pathlib.Path, tmp_path: pathlib.Path) -> None:
     log = tmp_path / "log"
-    script(repository / "tests/lab/lab",
-           f'echo "$1" >>"{log}"; [ "$1" != up ] || echo "export SEEN=\'from the lab\'" >"$PODREACH_LAB_DIR/env"')
+    script(
+        repository / "tests/lab/lab",
+        f'echo "$1" >>"{log}"; [ "$1" != up ] || echo "export SEEN=\'from the lab\'" >"$PODREACH_LAB_DIR/env"',
+    )
 
     done = run([repository / "tests/tools/with-lab", "sh", "-c", 'echo "$SEEN" "$PODREACH_LAB_DIR"; exit 7'])
 
@@ -104,7 +107,9 @@ def debian(repository: pathlib.Path, tmp_path: pathlib.Path) -> dict[str, str]:
     """A machine where only git is installed, and apt-get and id are ours. The settings to run a script there."""
     (repository / "bindep.txt").write_text(
         "# comment\ngit [platform:dpkg]\nbird2 [platform:dpkg]  # why\nnftables [platform:dpkg]\n"
-        "python3-venv [platform:dpkg venv]\nbird [platform:rpm]\n", encoding="utf-8")
+        "python3-venv [platform:dpkg venv]\nbird [platform:rpm]\n",
+        encoding="utf-8",
+    )
     bin_ = tmp_path / "bin"
     script(bin_ / "dpkg-query", 'for last; do :; done; [ "$last" = git ] && printf installed')
     script(bin_ / "apt-get", 'echo "apt-get $*"')
@@ -115,8 +120,11 @@ def debian(repository: pathlib.Path, tmp_path: pathlib.Path) -> dict[str, str]:
 def test_debian_packages_installs_only_what_is_missing(repository: pathlib.Path, debian: dict[str, str]) -> None:
     done = run([repository / "tests/tools/debian-packages"], **debian)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["Installing system packages: bird2 nftables", "apt-get update -qq",
-                                        "apt-get install -y -qq --no-install-recommends bird2 nftables"]
+    assert done.stdout.splitlines() == [
+        "Installing system packages: bird2 nftables",
+        "apt-get update -qq",
+        "apt-get install -y -qq --no-install-recommends bird2 nftables",
+    ]
 
 
 def test_debian_packages_of_a_profile(repository: pathlib.Path, debian: dict[str, str]) -> None:
@@ -138,8 +146,13 @@ def test_debian_packages_leaves_apt_alone_when_all_is_there(repository: pathlib.
 
 def test_gates_run_all_and_fail_if_one_fails(tmp_path: pathlib.Path) -> None:
     (tmp_path / "Makefile").write_text("good:\n\t@echo fine\nbad:\n\t@echo broken; exit 3\n", encoding="utf-8")
-    done = subprocess.run([sys.executable, str(TOOLS / "gates.py"), "bad good", "good"], cwd=tmp_path, check=False,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(TOOLS / "gates.py"), "bad good", "good"],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert done.stdout.count("=== good: passed in ") == 2
     assert "=== bad: FAILED in " in done.stdout

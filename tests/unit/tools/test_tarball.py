@@ -21,8 +21,18 @@ def test_each_missing_part_is_named(want: str) -> None:
     assert faults([name for name in COMPLETE if not name.startswith(want)], []) == [f"lacks {want}"]
 
 
-@pytest.mark.parametrize("name", [".gitignore", ".collections/x", "Makefile", "tests/unit/test_x.py",
-                                  "requirements-dev.txt", "roles/network/.cache", "tests/lab/__pycache__/x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".gitignore",
+        ".collections/x",
+        "Makefile",
+        "tests/unit/test_x.py",
+        "requirements-dev.txt",
+        "roles/network/.cache",
+        "tests/lab/__pycache__/x",
+    ],
+)
 def test_each_stray_file_is_named(name: str) -> None:
     (fault,) = faults([*COMPLETE, name], [])
     assert f"holds {name}, " in fault

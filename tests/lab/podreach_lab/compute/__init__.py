@@ -5,6 +5,32 @@
 
 from __future__ import annotations
 
-from . import firewalls, instances, networks, operations, places, routers, routes, subnetworks
+from . import (
+    addresses,
+    firewall_policies,
+    firewalls,
+    forwarding_rules,
+    instances,
+    networks,
+    operations,
+    peerings,
+    places,
+    routers,
+    routes,
+    subnetworks,
+)
 
-__all__ = ["firewalls", "instances", "networks", "operations", "places", "routers", "routes", "subnetworks"]
+__all__ = [
+    "addresses",
+    "firewall_policies",
+    "firewalls",
+    "forwarding_rules",
+    "instances",
+    "networks",
+    "operations",
+    "peerings",
+    "places",
+    "routers",
+    "routes",
+    "subnetworks",
+]

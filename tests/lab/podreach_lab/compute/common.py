@@ -47,15 +47,24 @@ def base(call: Call, kind: str, path: str) -> Body:
     }
 
 
-def insert(call: Call, kind: str, path: str, body: Body, undo: t.Callable[[Resource], None] | None = None) -> Body:
+def insert(
+    call: Call,
+    kind: str,
+    path: str,
+    body: Body,
+    undo: t.Callable[[Resource], None] | None = None,
+    made: t.Callable[[Resource], None] | None = None,
+) -> Body:
     """Add a resource (CREATING until the operation is done) and begin its insert operation. `undo` takes away what
-    came with it, should the operation fail."""
+    came with it, should the operation fail; `made` is called just before it is ready."""
     if call.state.get(path):
         raise already_exists(path)
     full = base(call, kind, path) | {key: value for key, value in body.items() if value is not None}
     resource = call.state.add(Resource(kind, path, full, {}, Phase.CREATING))
 
     def finish() -> None:
+        if made:
+            made(resource)
         resource.phase = Phase.READY
         call.state.changed_phase(resource)
 
@@ -110,6 +119,13 @@ def reference(call: Call, value: t.Any, field: str, kind: str, *, missing: str =
             raise not_found(path)
         raise invalid(field, value, f"The referenced {kind[:-1]} resource cannot be found.")
     return ready(found)
+
+
+def same_project(call: Call, found: Resource, field: str, value: t.Any) -> Resource:
+    """Refuse another project's resource: there is no Shared VPC."""
+    if found.project != call.project:
+        raise invalid(field, value, "Cross project referencing is not allowed for this resource.")
+    return found
 
 
 def merge_patch(target: t.Any, patch: t.Any) -> t.Any:

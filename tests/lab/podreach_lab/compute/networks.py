@@ -141,10 +141,19 @@ def delete_network(call: Call) -> Body:
     network = call.get(path_of(call.project, call.params["network"]))
 
     def before() -> None:
-        for kind in ("compute#instance", "compute#subnetwork", "compute#router", "compute#firewall", "compute#route"):
+        for peering in network.body.get("peerings", []):
+            raise in_use("network", network.path, relative(peering["network"], call.project))
+        for instance in call.state.of_kind("compute#instance"):
+            if any(card["network"] == network.body["selfLink"] for card in instance.body["networkInterfaces"]):
+                raise in_use("network", network.path, instance.path)
+        for kind in ("compute#subnetwork", "compute#router", "compute#firewall", "compute#route"):
             for item in members(call.state, network.path, kind):
-                if not (item.hidden.get("automatic") and kind in ("compute#route", "compute#subnetwork")):
+                made = item.hidden.get("automatic") or item.hidden.get("dynamic")
+                if not (made and kind in ("compute#route", "compute#subnetwork")):
                     raise in_use("network", network.path, item.path)
+        for policy in call.state.of_kind("compute#firewallPolicy"):
+            if any(link["attachmentTarget"] == network.body["selfLink"] for link in policy.body["associations"]):
+                raise in_use("network", network.path, policy.path)
         for cluster in call.state.of_kind("container#cluster"):
             if cluster.hidden.get("network") == network.path:
                 raise in_use("network", network.path, cluster.path)

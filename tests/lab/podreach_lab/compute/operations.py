@@ -18,7 +18,7 @@ def collection(call: Call) -> str:
     for key, word in (("region", "regions"), ("zone", "zones")):
         if key in call.params:
             return f"projects/{call.project}/{word}/{call.params[key]}/operations"
-    return f"projects/{call.project}/global/operations"
+    return f"projects/{call.project}/global/operations" if "project" in call.params else "locations/global/operations"
 
 
 def find(call: Call) -> Operation:
@@ -29,7 +29,12 @@ def find(call: Call) -> Operation:
     return found
 
 
-@method("compute.globalOperations.get", "compute.regionOperations.get", "compute.zoneOperations.get")
+@method(
+    "compute.globalOperations.get",
+    "compute.regionOperations.get",
+    "compute.zoneOperations.get",
+    "compute.globalOrganizationOperations.get",
+)
 def get_operation(call: Call) -> Body:
     return call.lab.operations.view(find(call))
 
@@ -39,7 +44,12 @@ async def wait_operation(call: Call) -> Body:
     return await call.lab.operations.wait(find(call), LONGEST_WAIT)
 
 
-@method("compute.globalOperations.list", "compute.regionOperations.list", "compute.zoneOperations.list")
+@method(
+    "compute.globalOperations.list",
+    "compute.regionOperations.list",
+    "compute.zoneOperations.list",
+    "compute.globalOrganizationOperations.list",
+)
 def list_operations(call: Call) -> Body:
     path = collection(call)
     found = [call.lab.operations.view(item) for item in call.lab.operations.within(path) if item.service == "compute"]

@@ -12,7 +12,7 @@ from ..core import Call, method
 from ..faults import ApiFault, bad_fingerprint, in_use, invalid, required
 from ..links import relative, self_link
 from ..state import Body, Resource, State
-from . import networks
+from . import networks, overlaps, quotas, ranges
 from .common import (
     NAME,
     aggregated,
@@ -55,45 +55,27 @@ def region_of(subnetwork: Resource) -> str:
     return subnetwork.path.split("/")[3]
 
 
-def secondary(subnetwork: Resource) -> dict[str, str]:
-    """Range name -> CIDR."""
-    return {item["rangeName"]: item["ipCidrRange"] for item in subnetwork.body.get("secondaryIpRanges", [])}
-
-
-class Owned(t.NamedTuple):
-    """A range of a network and the subnetwork that has it. rangeName is '' for the primary range."""
-
-    range: cidr.Range
-    subnetwork: Resource
-    range_name: str
-
-
-def ranges_in(state: State, network: str) -> list[Owned]:
-    """Every primary and secondary range of a network, in all regions."""
-    found: list[Owned] = []
-    for item in networks.members(state, network, KIND):
-        found.append(Owned(cidr.Range(item.body["ipCidrRange"]), item, ""))
-        found += [Owned(cidr.Range(text), item, name) for name, text in secondary(item).items()]
-    return found
+secondary = ranges.secondary
 
 
 # ---- checks
 
 
+def holder_of(call: Call) -> str:
+    """The path of the subnetwork that a request is about."""
+    name = call.params.get("subnetwork") or call.body.get("name", "")
+    return path_of(call.project, call.params.get("region", ""), name)
+
+
 def check_free(
-    call: Call, network: Resource, field: str, wanted: cidr.Range, ignore: t.Callable[[Owned], bool] | None = None
+    call: Call,
+    network: Resource,
+    field: str,
+    wanted: cidr.Range,
+    ignore: t.Callable[[ranges.Owned], bool] | None = None,
 ) -> None:
-    """Refuse a range that overlaps another of the network, a routes-based cluster's pods or a custom route."""
-    for owned in ranges_in(call.state, network.path):
-        if owned.range.overlaps(wanted) and not (ignore and ignore(owned)):
-            raise cidr.conflict(field, wanted, owned.subnetwork.name, region_of(owned.subnetwork))
-    routes = [] if call.body.get("allowSubnetCidrRoutesOverlap") else networks.members(call.state, network.path, ROUTE)
-    for route in routes:
-        target = cidr.Range(route.body["destRange"])
-        if not route.hidden.get("automatic") and target.subnet_of(wanted):
-            raise invalid(
-                field, wanted, f"Invalid IPCidrRange: {wanted} conflicts with existing route '{route.name}' ({target})."
-            )
+    """Refuse a range that a new subnetwork, or a secondary range of one, may not have."""
+    check_clear(call, network, field, wanted, ignore)
     if networks.is_auto(network) and wanted.overlaps(cidr.AUTO_MODE):
         raise invalid(
             field,
@@ -102,12 +84,36 @@ def check_free(
         )
 
 
+def check_clear(
+    call: Call,
+    network: Resource,
+    field: str,
+    wanted: cidr.Range,
+    ignore: t.Callable[[ranges.Owned], bool] | None = None,
+) -> None:
+    """Refuse a range that meets another of the network, a static route, or what peers have."""
+    for owned in ranges.ranges_in(call.state, network.path):
+        if owned.range.overlaps(wanted) and not (ignore and ignore(owned)):
+            raise cidr.conflict(field, wanted, owned.subnetwork.name, region_of(owned.subnetwork))
+    name = call.params.get("subnetwork") or call.body.get("name", "")
+    holder = path_of(call.project, call.params.get("region", ""), name)
+    existing = call.state.get(holder)
+    hybrid = {**(existing.body if existing else {}), **call.body}.get("allowSubnetCidrRoutesOverlap")
+    for route in [] if hybrid else ranges.static_routes(call.state, network.path):
+        target = cidr.Range(route.body["destRange"])
+        if target.subnet_of(wanted):
+            raise invalid(
+                field, wanted, f"Invalid IPCidrRange: {wanted} conflicts with existing route '{route.name}' ({target})."
+            )
+    overlaps.refuse_range(call.state, network, wanted, holder)
+
+
 def check_secondary(
     call: Call,
     network: Resource,
     ranges: list[Body],
     primary: cidr.Range,
-    ignore: t.Callable[[Owned], bool] | None = None,
+    ignore: t.Callable[[ranges.Owned], bool] | None = None,
     *,
     known: t.Mapping[str, str] | None = None,
     own: str = "",
@@ -145,6 +151,10 @@ def user_of(state: State, subnetwork: Resource, range_name: str | None = None) -
             names = {item.get("subnetworkRangeName") for item in card.get("aliasIpRanges", [])}
             if range_name is None or range_name in names:
                 return instance.path
+    for kind in ("compute#forwardingRule", "compute#address") if range_name is None else ():
+        for item in state.of_kind(kind):
+            if item.body.get("subnetwork") == subnetwork.body["selfLink"]:
+                return item.path
     for cluster in state.of_kind("container#cluster"):
         if cluster.hidden.get("subnetwork") == subnetwork.path:
             used = cluster.hidden.get("ranges", {})
@@ -173,6 +183,7 @@ def insert_subnetwork(call: Call) -> Body:
         primary = cidr.parse_subnet(body["ipCidrRange"], "resource.ipCidrRange")
         check_free(call, network, "resource.ipCidrRange", primary)
         check_secondary(call, network, body.get("secondaryIpRanges", []), primary, own=body["name"])
+        quotas.check_new_ranges(call.state, network, 1 + len(body.get("secondaryIpRanges", [])))
     else:
         primary = cidr.Range("0.0.0.0/0")
     if not body.get("secondaryIpRanges"):
@@ -348,6 +359,7 @@ def check_secondary_change(call: Call, subnetwork: Resource, wanted: list[Body])
             f"Added ranges: [{', '.join(item['ipCidrRange'] for item in added)}]. \n"
             f"Removed ranges: [{', '.join(removed.values())}].",
         )
+    quotas.check_new_ranges(call.state, network, len(added))
     for name in removed:
         user = user_of(call.state, subnetwork, name)
         if user:
@@ -369,17 +381,13 @@ def expand(call: Call) -> Body:
     if networks.is_auto(network) and subnetwork.hidden.get("automatic") and wanted.prefixlen < 16:
         raise invalid("ipCidrRange", wanted, "A subnetwork of an auto subnet mode network cannot exceed /16.")
     mine = subnetwork.path
-    check_expanded(call, network, wanted, lambda owned: owned.subnetwork.path == mine and not owned.range_name)
+    check_clear(
+        call, network, "ipCidrRange", wanted, lambda owned: owned.subnetwork.path == mine and not owned.range_name
+    )
     subnetwork.body["ipCidrRange"] = str(wanted)
     call.state.changed(subnetwork)
     add_local_routes(call, subnetwork)
     return call.compute_operation("expandIpCidrRange", subnetwork.path, subnetwork.body["id"])
-
-
-def check_expanded(call: Call, network: Resource, wanted: cidr.Range, ignore: t.Callable[[Owned], bool]) -> None:
-    for owned in ranges_in(call.state, network.path):
-        if owned.range.overlaps(wanted) and not ignore(owned):
-            raise cidr.conflict("ipCidrRange", wanted, owned.subnetwork.name, region_of(owned.subnetwork))
 
 
 @method("compute.subnetworks.setPrivateIpGoogleAccess")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .. import cidr
 from ..clock import compute_time
+from ..compute import quotas, routes
 from ..compute.common import base
 from ..core import Call
 from ..faults import ApiFault
@@ -96,14 +97,30 @@ def ensure_group(call: Call, cluster: Resource, pool: Body, zone: str, size: int
 
 def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
     subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
-    name = f"{stem(cluster, pool['name'])}-{call.state.new_hex(4)}"
-    path = f"projects/{cluster.project}/zones/{zone}/instances/{name}"
+    name = free_name(call, cluster, pool, zone)
     address = pod_ranges.next_address(call, subnetwork) if subnetwork else legacy_address(call, cluster)
     if address is None:
         raise exhausted(cluster, name, "")
     pods = pod_ranges.next_block(call, cluster, pool)
     if pods is None:
         raise exhausted(cluster, name, "" if cluster.hidden["routes"] else pool["networkConfig"]["podRange"])
+    make_node(call, cluster, pool, zone, name, address, pods)
+
+
+def free_name(call: Call, cluster: Resource, pool: Body, zone: str) -> str:
+    """A node's name ends in four random digits, of which a large pool soon meets some again."""
+    while True:
+        name = f"{stem(cluster, pool['name'])}-{call.state.new_hex(4)}"
+        if call.state.get(f"projects/{cluster.project}/zones/{zone}/instances/{name}") is None:
+            return name
+
+
+def make_node(
+    call: Call, cluster: Resource, pool: Body, zone: str, name: str, address: str, pods: cidr.Range
+) -> Resource:
+    """A node that is known to fit."""
+    subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
+    path = f"projects/{cluster.project}/zones/{zone}/instances/{name}"
     routes_based = cluster.hidden["routes"]
     card: Body = {
         "kind": "compute#networkInterface",
@@ -150,6 +167,7 @@ def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
     node = call.state.add(Resource(INSTANCE, path, body, hidden))
     if routes_based:
         add_node_route(call, cluster, node)
+    return node
 
 
 def legacy_address(call: Call, cluster: Resource) -> str | None:
@@ -174,7 +192,16 @@ def exhausted(cluster: Resource, node: str, range_name: str) -> ApiFault:
 
 
 def add_node_route(call: Call, cluster: Resource, node: Resource) -> None:
-    """The static route by which a routes-based cluster makes a node's pods reachable."""
+    """The static route by which a routes-based cluster makes a node's pods reachable. Where it may not be made (quota,
+    a peer's range), the node stays without it."""
+    network = call.state.get(cluster.hidden["network"])
+    assert network is not None
+    try:
+        quotas.check_new_static_route(call.state, network)
+    except ApiFault:
+        return
+    if routes.hides(call.state, network, cidr.Range(node.hidden["pods"])):
+        return
     unique = digest(node.body["id"], 32)
     suffix = "-".join((unique[:8], unique[8:12], unique[12:16], unique[16:20], unique[20:32]))
     name = f"gke-{cluster.name[:13]}-{cluster_hash(cluster)}-{suffix}"[:63]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import cidr
-from ..compute import networks, subnetworks
+from ..compute import allocation, exchange, networks, overlaps, ranges, subnetworks
 from ..core import Call
 from ..faults import ApiFault
 from ..state import Body, Resource
@@ -34,12 +34,14 @@ def node_prefix(max_pods: int, overprovision: bool = True) -> int:
 
 def taken(call: Call, network: Resource) -> list[cidr.Range]:
     """Everything of a network that a new range must avoid."""
-    found = [owned.range for owned in subnetworks.ranges_in(call.state, network.path)]
+    found = [owned.range for owned in ranges.ranges_in(call.state, network.path)]
     found += [
         cidr.Range(item.body["destRange"])
         for item in networks.members(call.state, network.path, "compute#route")
         if not item.hidden.get("automatic")
     ]
+    for peer in exchange.active_peers(call.state, network):
+        found += [claim.range for claim in overlaps.subnet_claims(call.state, peer)]
     for cluster in call.state.of_kind(CLUSTER):
         if cluster.hidden.get("network") == network.path and cluster.hidden.get("routes"):
             found.append(cidr.Range(cluster.body["clusterIpv4Cidr"]))
@@ -164,27 +166,17 @@ def next_block(call: Call, cluster: Resource, pool: Body) -> cidr.Range | None:
     """The next free pod block for a node of the pool, None when the range is exhausted."""
     range_name = "" if cluster.hidden["routes"] else pool["networkConfig"]["podRange"]
     busy = used_blocks(call, cluster, range_name)
+    subnetwork = call.state.get(cluster.hidden["subnetwork"]) if range_name else None
+    if subnetwork is not None:  # others may have alias ranges there
+        busy += allocation.aliases(call.state, subnetwork.body["selfLink"], range_name)
     if cluster.hidden["routes"]:
         busy.append(cidr.Range(cluster.body["servicesIpv4Cidr"]))
     return cidr.free_block(pool["podIpv4CidrSize"], [str(pod_space(cluster, pool))], busy)
 
 
 def next_address(call: Call, subnetwork: Resource) -> str | None:
-    """The next free primary address; network, gateway, second-to-last and broadcast are Google's."""
-    primary = cidr.Range(subnetwork.body["ipCidrRange"])
-    link = subnetwork.body["selfLink"]
-    busy = {
-        card["networkIP"]
-        for node in call.state.of_kind("compute#instance")
-        for card in node.body["networkInterfaces"]
-        if card.get("subnetwork") == link
-    }
-    gateway = subnetwork.body["gatewayAddress"]
-    for at in range(2, primary.num_addresses - 2):
-        text = str(primary[at])
-        if text not in busy and text != gateway:
-            return text
-    return None
+    """The next free primary address for a node."""
+    return allocation.free(call.state, allocation.of_subnetwork(subnetwork))
 
 
 def utilization(call: Call, cluster: Resource, pool: Body) -> float:

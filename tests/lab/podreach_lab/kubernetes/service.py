@@ -210,6 +210,7 @@ class Kubernetes:
         except ApiFault:
             return Api.refuse(errors.unauthorized())
         entry["caller"] = caller.email
+        entry |= self.lab.recorded(incoming.headers, raw)
         request = Request.of(incoming.method, incoming.raw_path, incoming.headers, raw, caller.email)
         request = dataclasses.replace(request, allowed=caller.may_use(cluster.project))
         try:

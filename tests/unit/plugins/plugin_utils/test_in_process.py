@@ -92,7 +92,11 @@ def test_plain_leaves_out_what_is_to_be_omitted() -> None:
 
 
 def test_plain_of_everything_else() -> None:
-    assert plain({1, }) == [1]
+    assert plain(
+        {
+            1,
+        }
+    ) == [1]
     assert plain(b"bytes") == "bytes"
     assert plain(ValueError("as text")) == "as text"
 

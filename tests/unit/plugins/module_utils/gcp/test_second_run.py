@@ -81,11 +81,7 @@ class Cloud(Wire):
         path = url.split("?")[0].removeprefix(COMPUTE).removeprefix(CONTAINER)
         if method == "GET":
             found = self.read(path)
-            return (
-                Answer(404, {}, google_error(404, "notFound"))
-                if found is None
-                else Answer(200, {}, found)
-            )
+            return Answer(404, {}, google_error(404, "notFound")) if found is None else Answer(200, {}, found)
         self.changes += 1
         self.write(method, path, copy.deepcopy(body or {}))
         return Answer(200, {}, container_operation() if "/locations/" in path else operation())

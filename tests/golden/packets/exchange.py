@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What APIs answer: exchanged routes, states of peerings, addresses, limits."""
+
+from __future__ import annotations
+
+from ansible_collections.podreach.gke.tests.golden.loader import Vector
+from ansible_collections.podreach.gke.tests.golden.packets.build import Builder
+from ansible_collections.podreach.gke.tests.golden.packets.questions import answers
+from ansible_collections.podreach.gke.tests.golden.packets.world import Json, World, ip, net
+
+
+def peering_routes(world: World, network: str, peering: str, direction: str, region: str = "") -> list[Json]:
+    """networks.listPeeringRoutes."""
+    query = f"peeringName={peering}&direction={direction}" + (f"&region={region}" if region else "")
+    items: list[Json] = world.read(f"global/networks/{network}/listPeeringRoutes?{query}").get("items", [])
+    return items
+
+
+@answers("listPeeringRoutes", "routes", "routes_include", "routes_exclude")
+def list_peering_routes(vector: Vector, world: World) -> None:
+    """The exchanged routes; the status that gcloud prints is its own word for ``imported``."""
+    ask = vector.ask["listPeeringRoutes"]
+    Builder(world, vector.given).build()
+    # helper subnetworks are exchanged like any other
+    found = [
+        item
+        for item in peering_routes(world, ask["network"], ask["peeringName"], ask["direction"], ask.get("region", ""))
+        if not net(item["destRange"]).subnet_of(net("172.29.0.0/16"))
+    ]
+    keys = ("destRange", "type", "imported")
+    plain = [{key: item[key] for key in keys} for item in found]
+    words = {"rejected by config": False, "accepted": True}
+    for expected in vector.expect.get("routes_include", []):
+        if "gcloud_status" in expected:
+            assert words[expected["gcloud_status"]] == expected["imported"]
+        assert {key: expected[key] for key in keys} in plain
+    if "routes" in vector.expect:
+        assert sorted(plain, key=str) == sorted(vector.expect["routes"], key=str)
+    for excluded in vector.expect.get("routes_exclude", []):
+        assert excluded not in [item["destRange"] for item in plain]
+
+
+@answers("peering_state", "state", "stateDetails_contains")
+def peering_state(vector: Vector, world: World) -> None:
+    """The state of one side of a peering."""
+    ask = vector.ask["peering_state"]
+    Builder(world, vector.given).build()
+    (found,) = [
+        item for item in world.read(f"global/networks/{ask['network']}")["peerings"] if item["name"] == ask["name"]
+    ]
+    assert found["state"] == vector.expect["state"]
+    assert vector.expect["stateDetails_contains"] in found["stateDetails"]
+
+
+@answers("address_in", "range")
+def address_in(vector: Vector, world: World) -> None:
+    """An address that the lab chooses for the load balancer, none being asked for, lies in that range too."""
+    Builder(world, vector.given).build()
+    assert ip(vector.ask["address_in"]["ip"]) in net(vector.expect["range"])
+    (service,) = vector.given["services"]
+    kube = world.cluster_made.kube
+    spec = {key: value for key, value in service["spec"].items() if key != "clusterIP"}
+    kube.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**service["metadata"], "name": "second"},
+            "spec": {**spec, "selector": {"app": "plot"}},
+        }
+    )
+    ingress = kube.wait(
+        "an address",
+        lambda: (kube.get("Service", "second") or {}).get("status", {}).get("loadBalancer", {}).get("ingress"),
+    )
+    assert ip(ingress[0]["ip"]) in net(vector.expect["range"])
+
+
+@answers("max_nodes", "max_nodes")
+def max_nodes(vector: Vector, world: World) -> None:
+    """So many nodes can be made, and not one more."""
+    (cluster,) = vector.given["clusters"]
+    count = vector.expect["max_nodes"]
+    world.make_subnetwork({"name": "s1", "network": "n1", "ipCidrRange": "10.1.0.0/16"})
+    made = world.cluster_at(network="n1", subnetwork=world.subnetworks[0], given=cluster, pool={})
+    pool = f"{made.path.partition('/locations/')[2]}/nodePools/pool"
+    for wanted in (count, count + 1):
+        reply = world.container("POST", f"locations/{pool}:setSize", {"nodeCount": wanted})
+        error = "error" in reply.json() or not reply.ok
+        assert error == (wanted > count), reply.text

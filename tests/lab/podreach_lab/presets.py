@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Surroundings that a story presupposes, built by calls of the real API.
+
+A preset is a list of requests that one of the lab's accounts makes, each waited for; so it cannot build what the API
+would refuse, and the request log shows how it came about.
+
+`peered-project` is what stands around the cluster in the story of pods that reach their own project but not the peered
+one, before the cluster is made: a network with 10.1.0.0/16 and test-gce-01 in podreach-lab, a network with 10.2.0.0/16
+and target-gce-01 at 10.2.0.1 in podreach-peer, rules that admit 10.0.0.0/8 and 172.16.0.0/12, and their peering without
+custom routes. In a primary range 10.2.0.1 would be the gateway; so the lower half of 10.2.0.0/16 is a secondary range,
+where no address is reserved, and 10.2.0.1 an alias of the instance, whose primary address is in the upper half.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from .core import Lab
+from .links import relative
+
+Json = dict[str, t.Any]
+
+REGION = "asia-northeast1"
+ZONE = "asia-northeast1-a"
+LAB, PEER = "podreach-lab", "podreach-peer"
+ADMITTED = ["10.0.0.0/8", "172.16.0.0/12"]
+
+
+class PresetError(Exception):
+    """No such preset, or the API refused one of its calls."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One request of an account to the compute API, in the account's project."""
+
+    account: str
+    project: str
+    path: str
+    body: Json
+
+
+Preset = t.Callable[..., list[Step]]
+
+
+def peered_project(*, peering: bool = True) -> list[Step]:
+    """`peering` False leaves out both sides of the peering."""
+    mine = [
+        *network("lab", LAB, "my-network"),
+        subnetwork("lab", LAB, "my-network", "my-subnet", "10.1.0.0/16"),
+        instance("lab", LAB, "test-gce-01", "my-subnet", "10.1.0.9"),
+    ]
+    theirs = [
+        *network("peer", PEER, "target-network"),
+        subnetwork("peer", PEER, "target-network", "target-subnet", "10.2.128.0/17", hosts="10.2.0.0/17"),
+        instance("peer", PEER, "target-gce-01", "target-subnet", "10.2.128.2", hosts="10.2.0.1/32"),
+    ]
+    sides = [
+        side("lab", LAB, "my-network", "my-to-target", f"projects/{PEER}/global/networks/target-network"),
+        side("peer", PEER, "target-network", "target-to-my", f"projects/{LAB}/global/networks/my-network"),
+    ]
+    return [*mine, *theirs, *(sides if peering else [])]
+
+
+PRESETS: dict[str, Preset] = {"peered-project": peered_project}
+SUMMARIES = {
+    "peered-project": "two projects that peer without custom routes, a VM in each; the cluster is yours to make"
+}
+
+
+async def build(lab: Lab, name: str, **options: t.Any) -> Json:
+    """Carry a preset out; what it made, as relative names. Raises PresetError."""
+    preset = PRESETS.get(name)
+    if preset is None:
+        raise PresetError(f"There is no preset {name!r}; there are: {', '.join(PRESETS)}.")
+    try:
+        steps = preset(**options)
+    except TypeError as error:
+        raise PresetError(f"The preset {name} does not take these options: {error}.") from None
+    made = [await carry_out(lab, step) for step in steps]
+    return {"preset": name, "made": [item for item in dict.fromkeys(made) if item]}
+
+
+async def carry_out(lab: Lab, step: Step) -> str:
+    """Make one request and wait for its operation; the path of what it changed."""
+    answer = await ask(lab, step, f"/compute/v1/projects/{step.project}/{step.path}", step.body)
+    while answer["status"] != "DONE":
+        answer = await ask(lab, step, f"/compute/v1/{relative(answer['selfLink'], step.project)}/wait", {})
+    if "error" in answer:
+        raise refused(step, answer["error"]["errors"][0]["message"])
+    return relative(answer["targetLink"], step.project)
+
+
+async def ask(lab: Lab, step: Step, target: str, body: Json) -> Json:
+    token = lab.accounts.issue(lab.accounts.accounts[step.account].caller)
+    reply = await lab.call("POST", target, {"authorization": f"Bearer {token}"}, json.dumps(body).encode())
+    answer = t.cast(Json, reply.json())
+    if reply.status != 200:
+        raise refused(step, answer["error"]["message"])
+    return answer
+
+
+def refused(step: Step, message: str) -> PresetError:
+    return PresetError(f"{step.path} of {step.project} was refused: {message}")
+
+
+# ---- what presets are made of
+
+
+def network(account: str, project: str, name: str) -> list[Step]:
+    """A custom network whose rules admit private callers."""
+    rule = {
+        "name": f"{name}-allow-private",
+        "network": f"global/networks/{name}",
+        "direction": "INGRESS",
+        "sourceRanges": ADMITTED,
+        "allowed": [{"IPProtocol": protocol} for protocol in ("tcp", "udp", "icmp")],
+    }
+    return [
+        Step(account, project, "global/networks", {"name": name, "autoCreateSubnetworks": False}),
+        Step(account, project, "global/firewalls", rule),
+    ]
+
+
+def subnetwork(account: str, project: str, home: str, name: str, primary: str, /, **secondary: str) -> Step:
+    ranges = [{"rangeName": key, "ipCidrRange": text} for key, text in secondary.items()]
+    body = {
+        "name": name,
+        "network": f"global/networks/{home}",
+        "ipCidrRange": primary,
+        **({"secondaryIpRanges": ranges} if ranges else {}),
+    }
+    return Step(account, project, f"regions/{REGION}/subnetworks", body)
+
+
+def instance(account: str, project: str, name: str, home: str, address: str, /, **aliases: str) -> Step:
+    """An instance without an external address; `aliases` are ranges by the secondary range that they are from."""
+    ranges = [{"subnetworkRangeName": key, "ipCidrRange": text} for key, text in aliases.items()]
+    card = {
+        "subnetwork": f"regions/{REGION}/subnetworks/{home}",
+        "networkIP": address,
+        **({"aliasIpRanges": ranges} if ranges else {}),
+    }
+    image = "projects/debian-cloud/global/images/family/debian-12"
+    body = {
+        "name": name,
+        "machineType": f"zones/{ZONE}/machineTypes/e2-micro",
+        "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": image}}],
+        "networkInterfaces": [card],
+        "serviceAccounts": [{"email": "default", "scopes": ["https://www.googleapis.com/auth/cloud-platform"]}],
+    }
+    return Step(account, project, f"zones/{ZONE}/instances", body)
+
+
+def side(account: str, project: str, home: str, name: str, peer: str) -> Step:
+    """One side of a peering, without custom routes."""
+    body = {"networkPeering": {"name": name, "network": peer, "exchangeSubnetRoutes": True}}
+    return Step(account, project, f"global/networks/{home}/addPeering", body)
