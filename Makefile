@@ -16,7 +16,7 @@ ANSIBLE := ANSIBLE_CONFIG='$(CURDIR)/ansible.cfg'
 
 .DEFAULT_GOAL := help
 .PHONY: help site test lab lab-down bench lint unit sanity molecule integration package importer changelog clean \
-	system-packages run-venv venv yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
+	system-packages run-venv venv community yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
 	antsibull-docs action-groups action-groups-write
 
 help: ## list the targets
@@ -38,6 +38,14 @@ $(VENV)/run.stamp: requirements.txt tests/lab/requirements.txt
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-test.txt requirements-dev.txt
 	$(VENV)/bin/python -m pip install --quiet '$(ANSIBLE_CORE)' -r requirements-dev.txt
+	@touch $@
+
+# What kubernetes.core is tried from: hundreds of collections, which must not be found by any other test.
+community: .venv-community/community.stamp ## make .venv-community, with PyPI's ansible
+
+.venv-community/community.stamp: requirements-community.txt
+	@python=$$(tests/tools/find-python '$(PYTHON)') && echo "Making .venv-community with $$python" && "$$python" -m venv --clear .venv-community
+	.venv-community/bin/python -m pip install --quiet -r requirements-community.txt
 	@touch $@
 
 # --- running it ---------------------------------------------------------------------------------------------------
@@ -105,7 +113,7 @@ molecule: system-packages venv ## every scenario, against a lab of its own
 	@molecule reset >/dev/null 2>&1 # what a killed run left would make it skip the start of the lab
 	molecule test --all
 
-integration: system-packages venv ## tests/integration, against a lab of its own
+integration: system-packages venv community ## tests/integration, against a lab of its own
 	$(ANSIBLE) tests/tools/with-lab pytest tests/integration $(ARGS)
 
 package: venv ## build the tarball as a fresh clone would, install it in an empty place, try it
@@ -119,4 +127,4 @@ changelog: venv ## write CHANGELOG.md from changelogs/fragments
 
 clean: ## remove what make made; a running lab is stopped first
 	@if [ -d .lab ] && [ -x $(VENV)/bin/python ]; then PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) down; fi
-	rm -rf $(VENV) .cache .bench .ansible .lab
+	rm -rf $(VENV) .venv-community .cache .bench .ansible .lab

@@ -294,7 +294,7 @@ def _merge(live: t.Any, config: t.Any, schema: Json) -> t.Any:
 
 def _prune(item: Json, schema: Json, dropped: Fields, kept: Fields) -> None:
     """Remove what a manager applied before and now leaves out, unless someone else owns it too."""
-    for path in sorted(dropped, key=len, reverse=True):
+    for path in sorted(dropped, key=len):  # an item goes as a whole, before what names it
         if not any(other[: len(path)] == path for other in kept):
             _remove(item, schema, path)
 

@@ -161,7 +161,10 @@ class Decoder:
         result = self._struct(item, schema, "")
         return Decoded(result, self.problems)
 
-    def _wrong(self, value: t.Any, wanted: str, path: str) -> t.NoReturn:
+    def _wrong(self, value: t.Any, wanted: str, path: str) -> t.Any:
+        """Refuse a value of a wrong type; in a custom resource that is for validation to do."""
+        if not self.built_in and not path.startswith("metadata"):
+            return value
         name = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}[type(value)]
         raise bad_request(
             f'{self.kind} in version "{self.version}" cannot be handled as a {self.kind}: json: cannot unmarshal '
@@ -173,7 +176,7 @@ class Decoder:
         kind = schema.get("type")
         if schema.get("format") == "int-or-string" or schema.get("x-kubernetes-int-or-string"):
             if isinstance(value, (dict, list, bool, float)):
-                self._wrong(value, "intstr.IntOrString", path)
+                return self._wrong(value, "intstr.IntOrString", path)
             return value
         if schema.get("format") == "quantity":
             return self._quantity(value, path)
@@ -187,13 +190,13 @@ class Decoder:
             return self._number(value, schema, path)
         if kind == "array":
             if not isinstance(value, list):
-                self._wrong(value, "[]" + str(items(schema).get("type", "object")), path)
+                return self._wrong(value, "[]" + str(items(schema).get("type", "object")), path)
             inside = items(schema)
             return [
                 item if item is None else self._value(item, inside, f"{path}[{at}]") for at, item in enumerate(value)
             ]
         if not isinstance(value, dict):
-            self._wrong(value, "map[string]string" if is_map(schema) else "object", path)
+            return self._wrong(value, "map[string]string" if is_map(schema) else "object", path)
         return self._struct(value, schema, path)
 
     def _number(self, value: t.Any, schema: Json, path: str) -> t.Any:
@@ -201,12 +204,12 @@ class Decoder:
             value = int(value)
         allowed = (int,) if schema.get("type") == "integer" else (int, float)
         if isinstance(value, bool) or not isinstance(value, allowed):
-            self._wrong(value, str(schema.get("format", "int64")), path)
+            return self._wrong(value, str(schema.get("format", "int64")), path)
         return value
 
-    def _quantity(self, value: t.Any, path: str) -> str:
+    def _quantity(self, value: t.Any, path: str) -> t.Any:
         if isinstance(value, (dict, list, bool)):
-            self._wrong(value, "resource.Quantity", path)
+            return self._wrong(value, "resource.Quantity", path)
         try:
             return quantity(str(value))
         except ValueError:

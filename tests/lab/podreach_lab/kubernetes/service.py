@@ -137,7 +137,7 @@ class Kubernetes:
         host, _separator, port = endpoint.partition(":")
         version = str(resource.body.get("currentMasterVersion", "1.35.0"))
         api = Api(store, version, f"{host}:{port or HTTPS}")
-        server = web.Server(lambda request: self.handle(cluster, request), access_log=None)
+        server = web.Server(lambda request: self.handle(cluster, request), request_factory=_request, access_log=None)
         cluster = Cluster(resource.path, resource.project, store, api, server)
         self.running[resource.path] = cluster
         held = self._sockets.get(endpoint)
@@ -175,10 +175,13 @@ class Kubernetes:
         began = time.perf_counter()
         path, _separator, query = request.raw_path.partition("?")
         entry: Json = {"method": request.method, "path": path, "query": query, "caller": "", "method_id": ""}
+        raw = await request.read()
         entry |= {"cluster": cluster.path, "mutating": False}
+        entry |= describe(cluster, Request.of(request.method, request.raw_path, request.headers, raw))
         fault = self.lab.injected(request.method, path)
         try:
-            answer = None if fault and fault.when == "before" else await self._answer(cluster, request, entry, began)
+            before = fault is not None and fault.when == "before"
+            answer = None if before else await self._answer(cluster, request, raw, entry, began)
             if isinstance(answer, web.StreamResponse):
                 return answer
         except MISTAKES as error:  # say so on the wire and in lab.log, and go on serving
@@ -200,30 +203,22 @@ class Kubernetes:
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
     async def _answer(
-        self, cluster: Cluster, incoming: web.BaseRequest, entry: Json, began: float
+        self, cluster: Cluster, incoming: web.BaseRequest, raw: bytes, entry: Json, began: float
     ) -> Reply | web.StreamResponse:
         try:
             caller = self.lab.accounts.caller(incoming.headers)
         except ApiFault:
             return Api.refuse(errors.unauthorized())
         entry["caller"] = caller.email
-        raw = await incoming.read()
         entry |= self.lab.recorded(incoming.headers, raw)
-        if len(raw) > REQUEST_LIMIT:
-            return Api.refuse(ApiError(413, "RequestEntityTooLarge", f"limit is {REQUEST_LIMIT}"))
         request = Request.of(incoming.method, incoming.raw_path, incoming.headers, raw, caller.email)
         request = dataclasses.replace(request, allowed=caller.may_use(cluster.project))
         try:
             target = cluster.api.route(request.path)
-            if target is not None:
-                verb = verb_of(request, target)
-                entry["method_id"] = f"kubernetes.{target.kind.plural}.{target.subresource or verb}"
-                served = target.kind.key in cluster.store.types and target.subresource != "exec"
-                entry["mutating"] = verb not in ("get", "list", "watch") and served and not request.query.get("dryRun")
-                if verb == "watch":
-                    return await self._watch(cluster, incoming, request, target, entry, began)
-                if target.subresource == "exec" and target.kind.key == "pods":
-                    return await self._exec(cluster, incoming, request, target, entry, began)
+            if target is not None and verb_of(request, target) == "watch":
+                return await self._watch(cluster, incoming, request, target, entry, began)
+            if target is not None and (target.kind.key, target.subresource) == ("pods", "exec"):
+                return await self._exec(cluster, incoming, request, target, entry, began)
         except ApiError as error:
             return Api.refuse(error)
         return cluster.api.answer(request)
@@ -289,6 +284,12 @@ class Kubernetes:
         return _Guard(cluster)
 
 
+def _request(message: t.Any, payload: t.Any, protocol: t.Any, writer: t.Any, task: t.Any) -> web.BaseRequest:
+    """aiohttp's own requests refuse bodies of more than a mebibyte."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=REQUEST_LIMIT)
+
+
 class _Guard:
     """While a stream runs, its task is the cluster's to end."""
 
@@ -318,6 +319,28 @@ REASONS = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
+
+
+def describe(cluster: Cluster, request: Request) -> Json:
+    """What the log says that a request is."""
+    try:
+        target = cluster.api.route(request.path)
+    except ApiError:
+        target = None
+    if target is None:
+        return {}
+    verb = verb_of(request, target)
+    stored = target.kind.key in cluster.store.types and target.subresource != "exec"
+    return {
+        "method_id": f"kubernetes.{target.kind.plural}.{target.subresource or verb}",
+        "mutating": verb not in ("get", "list", "watch") and stored and not tries_only(request),
+    }
+
+
+def tries_only(request: Request) -> bool:
+    """Whether a request asks for a dry run; of a deletion its body may say so."""
+    asked = request.method == "DELETE" and b'"dryRun"' in request.raw and b'"All"' in request.raw
+    return bool(request.query.get("dryRun")) or asked
 
 
 def endpoint_of(resource: Resource) -> str:
