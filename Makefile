@@ -53,6 +53,7 @@ lab-down: run-venv ## stop the lab
 
 bench: system-packages run-venv ## measure; figures as JSON in .bench/
 	$(ANSIBLE) tests/tools/with-lab python tests/bench/bench.py --output .bench
+	python tests/bench/lab.py --output .bench
 
 # --- testing it ---------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,9 @@ class Api:
     def patch(self, path: str, body: Json) -> Json:
         return self._good(self._http.patch(self._url + path, json=body, timeout=30))
 
+    def delete(self, path: str) -> Json:
+        return self._good(self._http.delete(self._url + path, timeout=30))
+
     @staticmethod
     def _good(reply: requests.Response) -> Json:
         assert reply.ok, f"{reply.request.method} {reply.url}: {reply.text}"

@@ -10,27 +10,58 @@ POST /_lab/faults                  InjectedFault's fields; DELETE removes all
 POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed
 POST /_lab/token                   {"account": "lab"} -> a token of that account
 POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0, "pending": 0.0}
+POST /_lab/recording               {"on": true}: the log keeps the bodies of requests too
+POST /_lab/trace                   {"from", "to", "protocol", "port", ...}: the way of one packet and of its answer
+POST /_lab/probes                  {"flows": [as for trace]}: what became of each, all sent at once
+POST /_lab/settle                  wait until the packets follow what has happened
+GET  /_lab/presets                 what can be built; POST {"name", its options}: build it
+POST /_lab/nodes                   {"cluster", "pool", "name", "address", "pods", "os"}: a node exactly so
+POST /_lab/masquerade              {"cluster", "agent"}: whether GKE deployed ip-masq-agent; null: the lab's own rule
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import os
+import pathlib
 import typing as t
 import urllib.parse
 
+from . import presets
+from .container import placing
 from .core import InjectedFault, Lab, Reply, encode
+from .dataplane.capability import Unavailable
+from .dataplane.questions import Questions
+from .dataplane.reconcile import DataPlane
 from .faults import ApiFault
+from .kubernetes.controllers import Controllers
 
 Json = dict[str, t.Any]
+
+
+@dataclasses.dataclass
+class Around:
+    """What the server has beside the lab."""
+
+    directory: pathlib.Path
+    plane: DataPlane
+    controllers: dict[str, Controllers] = dataclasses.field(default_factory=dict)
+    """By cluster path."""
+    port: int = 0
+    instance: str = ""
+
+    def __post_init__(self) -> None:
+        self.questions = Questions(self.plane)
 
 
 class BadAdminRequest(Exception):
     """What was asked makes no sense; the text says why."""
 
 
-def answer(lab: Lab, http_method: str, target: str, raw: bytes, extra: Json) -> Reply:
-    """One request to the admin API. `extra` is what the server knows beside the lab (port, pid, ...)."""
+async def answer(lab: Lab, http_method: str, target: str, raw: bytes, around: Around) -> Reply:
+    """One request to the admin API."""
     path, _separator, query_text = target.partition("?")
     query = dict(urllib.parse.parse_qsl(query_text))
     try:
@@ -41,14 +72,21 @@ def answer(lab: Lab, http_method: str, target: str, raw: bytes, extra: Json) -> 
         if handler is None:
             known = ", ".join(sorted(f"{verb} {where}" for verb, where in ROUTES))
             return Reply(404, encode({"error": f"{http_method} {path} is not one of: {known}"}))
-        return Reply(200, encode(handler(lab, query, body, extra)))
+        result = handler(lab, query, body, around)
+        return Reply(200, encode(await result if inspect.isawaitable(result) else result))
+    except Unavailable as error:
+        return Reply(503, encode({"error": f"There are no packets: {error}"}))
     except (BadAdminRequest, ValueError, TypeError) as error:
         return Reply(400, encode({"error": str(error)}))
 
 
-def status(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     clock = lab.state.clock
-    return extra | {
+    return {
+        "port": around.port,
+        "instance": around.instance,
+        "directory": str(around.directory),
+        "packets": around.plane.status(),
         "pid": os.getpid(),
         "projects": [name for name in lab.state.projects if name != "podreach-forbidden"],
         "resources": lab.state.counts(),
@@ -64,19 +102,19 @@ def status(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
     }
 
 
-def reset(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def reset(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     lab.reset()
     return {"reset": True, "seq": lab.sequence}
 
 
-def requests(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def requests(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     since = int(query.get("since", 0))
     only = query.get("mutating") in ("1", "true")
     found = [item for item in lab.log if item["seq"] > since and (item["mutating"] or not only)]
     return {"seq": lab.sequence, "requests": found}
 
 
-def add_fault(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def add_fault(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     fault = InjectedFault(**body)
     if fault.when not in ("before", "after", "operation"):
         raise BadAdminRequest(f"when must be before, after or operation, not {fault.when!r}")
@@ -88,12 +126,12 @@ def add_fault(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
     return {"faults": len(lab.faults)}
 
 
-def clear_faults(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def clear_faults(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     lab.faults.clear()
     return {"faults": 0}
 
 
-def router_status(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def router_status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     router = lab.state.get(body.get("router", ""))
     if router is None or router.kind != "compute#router":
         raise BadAdminRequest(f"router must be the path of a router that exists, not {body.get('router')!r}")
@@ -111,14 +149,14 @@ def router_status(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
     return {"router": router.path, "set": True}
 
 
-def token(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def token(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     account = lab.accounts.accounts.get(body.get("account", ""))
     if account is None:
         raise BadAdminRequest(f"account must be one of {', '.join(lab.accounts.accounts)}, not {body.get('account')!r}")
     return {"access_token": lab.accounts.issue(account.caller, float(body.get("seconds", 3600)))}
 
 
-def latency(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
+def latency(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     clock = lab.state.clock
     clock.configure(
         body.get("profile", clock.profile),
@@ -128,7 +166,57 @@ def latency(lab: Lab, query: Json, body: Json, extra: Json) -> Json:
     return {"profile": clock.profile, "scale": clock.scale, "pending": clock.pending}
 
 
-ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Json], Json]] = {
+def recording(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    lab.recording = bool(body.get("on", True))
+    return {"on": lab.recording}
+
+
+async def trace(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return await around.questions.trace(body)
+
+
+async def probes(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    flows = body.get("flows")
+    if not isinstance(flows, list):
+        raise BadAdminRequest("flows must be a list of flows")
+    return await around.questions.probes(flows)
+
+
+def place_node(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    needed = {name: str(body.get(name, "")) for name in ("cluster", "pool", "name", "address", "pods")}
+    node = placing.place_node(lab, *needed.values(), system=body.get("os", "linux"))
+    return {"node": node.path}
+
+
+def masquerade(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    controllers = around.controllers.get(body.get("cluster", ""))
+    if controllers is None:
+        known = ", ".join(around.controllers) or "none runs"
+        raise BadAdminRequest(f"cluster must be the path of one that runs ({known}), not {body.get('cluster')!r}")
+    agent = body.get("agent")
+    if agent not in (True, False, None):
+        raise BadAdminRequest(f"agent must be true, false or null, not {agent!r}")
+    controllers.set_agent(agent)
+    return {"agent": agent}
+
+
+def list_presets(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return {"presets": presets.SUMMARIES}
+
+
+async def build_preset(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    options = dict(body)
+    try:
+        return await presets.build(lab, str(options.pop("name", "")), **options)
+    except presets.PresetError as error:
+        raise BadAdminRequest(str(error)) from None
+
+
+async def settle(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return await around.questions.settle()
+
+
+ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Around], Json | t.Awaitable[Json]]] = {
     ("GET", "/_lab/status"): status,
     ("POST", "/_lab/reset"): reset,
     ("GET", "/_lab/requests"): requests,
@@ -137,4 +225,12 @@ ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Json], Json]] = {
     ("POST", "/_lab/routerStatus"): router_status,
     ("POST", "/_lab/token"): token,
     ("POST", "/_lab/latency"): latency,
+    ("POST", "/_lab/recording"): recording,
+    ("POST", "/_lab/trace"): trace,
+    ("POST", "/_lab/probes"): probes,
+    ("POST", "/_lab/settle"): settle,
+    ("GET", "/_lab/presets"): list_presets,
+    ("POST", "/_lab/presets"): build_preset,
+    ("POST", "/_lab/nodes"): place_node,
+    ("POST", "/_lab/masquerade"): masquerade,
 }

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `lab`: up, down, status, reset, log."""
+"""The command `lab`: up, down, status, reset, log, exec, trace, preset, fault."""
 
 from __future__ import annotations
 
@@ -19,8 +19,15 @@ import time
 import typing as t
 
 from . import client, files
+from .dataplane import report
+from .dataplane.exec_client import exec_client
 
-NEEDS = {"aiohttp": "aiohttp", "cryptography": "cryptography", "googleapiclient": "google-api-python-client"}
+NEEDS = {
+    "aiohttp": "aiohttp",
+    "cryptography": "cryptography",
+    "googleapiclient": "google-api-python-client",
+    "yaml": "PyYAML",
+}
 PACKAGE_PARENT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -68,7 +75,39 @@ def parser() -> argparse.ArgumentParser:
     log.add_argument("--mutating", action="store_true", help="only those that change something")
     log.add_argument("--json", action="store_true")
     log.set_defaults(run=do_log)
+    add_packets(commands)
     return top
+
+
+def add_packets(commands: t.Any) -> None:
+    """The commands that need more than the request log."""
+    run = commands.add_parser("exec", help="run a command in an instance or a pod", usage="lab exec NAME -- COMMAND...")
+    run.add_argument("name")
+    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND...")
+    run.set_defaults(run=do_exec)
+    trace = commands.add_parser("trace", help="send one packet and tell what became of it and of its answer")
+    trace.add_argument("source", help="an instance or a pod")
+    trace.add_argument("destination", help="an instance, a pod, an address, or svc/NAME")
+    trace.add_argument("--protocol", choices=("icmp", "tcp", "udp"), default="icmp")
+    trace.add_argument("--port", type=int, default=0)
+    trace.add_argument("--length", type=int, default=0, help="of the whole packet, which must not be fragmented")
+    trace.add_argument("--json", action="store_true")
+    trace.set_defaults(run=do_trace)
+    preset = commands.add_parser("preset", help="build the surroundings that a story presupposes")
+    preset.add_argument("name", nargs="?", help="default: list them")
+    preset.set_defaults(run=do_preset)
+    fault = commands.add_parser("fault", help="let the next matching requests fail")
+    fault.add_argument("--clear", action="store_true", help="forget all faults")
+    fault.add_argument("--method", default="", help="GET, POST, ...; default: any")
+    fault.add_argument("--path", default="", help="a regular expression; default: any")
+    fault.add_argument("--status", type=int, default=503)
+    fault.add_argument("--reason", default="")
+    fault.add_argument("--message", default="The service is currently unavailable.")
+    fault.add_argument("--count", type=int, default=1)
+    fault.add_argument("--delay", type=float, default=0.0, help="seconds")
+    fault.add_argument("--drop", action="store_true", help="close the connection instead of answering")
+    fault.add_argument("--when", choices=("before", "after", "operation"), default="before")
+    fault.set_defaults(run=do_fault)
 
 
 def directory_of(options: argparse.Namespace) -> pathlib.Path:
@@ -94,7 +133,7 @@ def running(directory: pathlib.Path) -> dict[str, t.Any] | None:
     if record is None:
         return None
     try:
-        status = client.request(record["port"], "GET", "/_lab/status")
+        status = client.request(record["port"], "GET", "/_lab/status", timeout=5.0)
     except (client.LabUnreachable, ValueError):
         return None
     return status if status.get("instance") == record.get("instance") and status.get("pid") == record["pid"] else None
@@ -179,7 +218,7 @@ def start(options: argparse.Namespace, directory: pathlib.Path, seconds: float =
     if options.no_check_responses:
         command.append("--no-check-responses")
     path = os.pathsep.join(item for item in (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")) if item)
-    log_path = directory / "lab.log"
+    log_path = directory / files.LOG
     with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
@@ -265,6 +304,11 @@ def do_status(options: argparse.Namespace) -> int:
         f"latency {latency['profile']} x {latency['scale']}, {status['requests']} requests, "
         f"{status['mutations']} mutating, {status['operations_running']} operations running"
     )
+    packets = status["packets"]
+    if packets["available"]:
+        print(f"packets: {packets['namespaces']} namespaces" + ("" if packets["settled"] else ", not yet up to date"))
+    else:
+        print(f"no packets: {packets['reason']}")
     for kind, count in status["resources"].items():
         print(f"{count:6} {kind}")
     return 0
@@ -286,4 +330,52 @@ def do_log(options: argparse.Namespace) -> int:
         mark = "*" if item["mutating"] else " "
         who = item["caller"].split("@")[0] or "-"
         print(f"{item['seq']:6} {mark} {item['status']} {item['ms']:7.2f} ms {who:9} {item['method']:6} {item['path']}")
+    return 0
+
+
+def ask(options: argparse.Namespace, http_method: str, what: str, body: dict[str, t.Any] | None = None) -> t.Any:
+    """One admin request; what it refuses is told to the user."""
+    try:
+        return client.request(need_running(options)["port"], http_method, f"/_lab/{what}", body)
+    except ValueError as error:
+        raise Refusal(str(error)) from None
+
+
+def do_exec(options: argparse.Namespace) -> int:
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    if not argv:
+        raise Refusal("what shall it run? lab exec NAME -- COMMAND...")
+    return exec_client(directory_of(options), options.name, argv)
+
+
+def do_trace(options: argparse.Namespace) -> int:
+    question = {"from": options.source, "to": options.destination, "protocol": options.protocol}
+    question |= {"port": options.port, "length": options.length}
+    answer = ask(options, "POST", "trace", question)
+    if options.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        print("\n".join(report.lines(question, answer)))
+    return 0 if answer["verdict"] == "reachable" else 1
+
+
+def do_preset(options: argparse.Namespace) -> int:
+    if options.name is None:
+        for name, text in ask(options, "GET", "presets")["presets"].items():
+            print(f"{name:20} {text}")
+        return 0
+    answer = ask(options, "POST", "presets", {"name": options.name})
+    for path in answer["made"]:
+        print(path)
+    return 0
+
+
+def do_fault(options: argparse.Namespace) -> int:
+    if options.clear:
+        ask(options, "DELETE", "faults")
+        print("No request will fail on purpose.")
+        return 0
+    names = ("method", "path", "status", "reason", "message", "count", "delay", "drop", "when")
+    answer = ask(options, "POST", "faults", {name: getattr(options, name) for name in names})
+    print(f"Faults waiting for a request: {answer['faults']}.")
     return 0

@@ -16,7 +16,7 @@ class LabUnreachable(Exception):
     """Nothing answers where the lab should be."""
 
 
-def request(port: int, http_method: str, path: str, body: Json | None = None, timeout: float = 5.0) -> Json:
+def request(port: int, http_method: str, path: str, body: Json | None = None, timeout: float = 60.0) -> Json:
     """One call of the admin API; raises LabUnreachable or ValueError (its answer was an error)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:

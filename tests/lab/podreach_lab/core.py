@@ -9,6 +9,7 @@ same way in as the server. Handlers register themselves by the id that Google gi
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import json
@@ -166,6 +167,7 @@ class Lab:
         self.routing: RoutingPlane = NoBgp()
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
+        self.recording = False
         self.sequence = 0
         self.mutations = 0
         self.started = state.clock.monotonic()
@@ -179,6 +181,12 @@ class Lab:
         self.mutations = 0
         self.routing.reset()
 
+    def recorded(self, headers: t.Mapping[str, str], raw: bytes) -> Json:
+        """What the log keeps of a request besides who asked what, while recording: its body, in base64."""
+        if not self.recording:
+            return {}
+        return {"content_type": headers.get("Content-Type", ""), "body": base64.b64encode(raw).decode()}
+
     # ---- the way in
 
     async def call(
@@ -190,7 +198,8 @@ class Lab:
         path = urllib.parse.unquote(path)
         entry: Json = {"method": http_method, "path": path, "query": query, "caller": "", "method_id": ""}
         entry["mutating"] = http_method not in ("GET", "HEAD") and not _READING.search(path)
-        fault = self._injected(http_method, path)
+        entry |= self.recorded(headers, raw)
+        fault = self.injected(http_method, path)
         if fault and fault.when == "before":
             reply = self._fault_reply(fault, path)
         else:
@@ -200,16 +209,20 @@ class Lab:
             self.operations.doom = None
             if fault and fault.when == "after":
                 reply = self._fault_reply(fault, path)
+        self.record(entry, reply.status, began)
+        return reply
+
+    def record(self, entry: Json, status: int, began: float) -> None:
+        """Put a request into the log; `began` is when time.perf_counter saw it come."""
         self.sequence += 1
         self.mutations += entry["mutating"]
         entry |= {
             "seq": self.sequence,
             "time": self.state.clock.now().isoformat(timespec="milliseconds"),
-            "status": reply.status,
+            "status": status,
             "ms": round((time.perf_counter() - began) * 1000, 3),
         }
         self.log.append(entry)
-        return reply
 
     async def _answer(
         self, http_method: str, path: str, query: str, headers: t.Mapping[str, str], raw: bytes, entry: Json
@@ -282,7 +295,8 @@ class Lab:
 
     # ---- faults
 
-    def _injected(self, http_method: str, path: str) -> InjectedFault | None:
+    def injected(self, http_method: str, path: str) -> InjectedFault | None:
+        """The fault that this request meets, if any; it counts as met."""
         for fault in self.faults:
             if fault.matches(http_method, path):
                 fault.count -= 1

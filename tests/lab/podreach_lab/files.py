@@ -5,7 +5,8 @@
 
 lab.json      pid, port and instance of the running process, for the `lab` command
 env           lines `export NAME='value'` for a shell: endpoints, credentials and settings of every client
-credentials/  service-account keys; access-token, the operator's token for gcloud; gcloud/, its configuration directory
+credentials/  service-account keys; access-token, the operator's token for gcloud; gcloud/, its configuration directory;
+              kubectl/, what kubectl remembers of clusters: another lab's are others at the same addresses
 kubeconfig    written by gcloud and others; lab.log, what the process says
 Everything is the owner's alone.
 """
@@ -23,8 +24,9 @@ if t.TYPE_CHECKING:
     from .auth import Accounts  # needs packages that `lab down` must work without
 
 TOKEN_SECONDS = 30 * 24 * 3600
-OURS = ("lab.json", "env", "access-token", "kubeconfig", "lab.log")
-OUR_DIRECTORIES = ("credentials", "gcloud")
+LOG = "lab.log"
+OURS = ("lab.json", "env", "access-token", "kubeconfig", LOG, "exec.sock")
+OUR_DIRECTORIES = ("credentials", "gcloud", "kubectl")
 
 
 def private_file(path: pathlib.Path, text: str) -> None:
@@ -84,6 +86,7 @@ def environment(directory: pathlib.Path, port: int) -> dict[str, str]:
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER": f"{url}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE": f"{url}/",
         "KUBECONFIG": str(directory / "kubeconfig"),
+        "KUBECACHEDIR": str(directory / "kubectl"),
     }
 
 

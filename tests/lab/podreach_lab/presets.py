@@ -67,6 +67,9 @@ def peered_project(*, peering: bool = True) -> list[Step]:
 
 
 PRESETS: dict[str, Preset] = {"peered-project": peered_project}
+SUMMARIES = {
+    "peered-project": "two projects that peer without custom routes, a VM in each; the cluster is yours to make"
+}
 
 
 async def build(lab: Lab, name: str, **options: t.Any) -> Json:

@@ -18,6 +18,12 @@ from . import admin, batch, compute, container, files
 from .auth import Accounts, TokenRefusal
 from .clock import Clock
 from .core import Lab, Reply, encode
+from .dataplane.execution import ExecServer
+from .dataplane.pod_exec import PodExec
+from .dataplane.reconcile import DataPlane
+from .kubernetes.controllers import Controllers
+from .kubernetes.service import Kubernetes
+from .kubernetes.store import Store
 from .state import State
 
 Json = dict[str, t.Any]
@@ -31,11 +37,9 @@ SERVICES = (compute, container)
 class Server:
     """A lab and the socket it listens on."""
 
-    def __init__(self, lab: Lab, directory: pathlib.Path) -> None:
+    def __init__(self, lab: Lab, around: admin.Around) -> None:
         self.lab = lab
-        self.directory = directory
-        self.port = 0
-        self.instance = ""
+        self.around = around
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Host", "").rsplit(":", 1)[0] not in _LOOPBACK:
@@ -57,8 +61,7 @@ class Server:
         if path.startswith(("/compute/v1/", "/v1/")):
             return await self.lab.call(http_method, target, headers, raw)
         if path.startswith("/_lab/"):
-            extra: Json = {"port": self.port, "instance": self.instance, "directory": str(self.directory)}
-            return admin.answer(self.lab, http_method, target, raw, extra)
+            return await admin.answer(self.lab, http_method, target, raw, self.around)
         if path == "/batch/compute/v1" and http_method == "POST":
             return await batch.answer(self.lab, headers, raw)
         if path == "/token" and http_method == "POST":
@@ -95,24 +98,45 @@ class Server:
         return Reply(200, found[0].encode(), flavor, found[1])
 
 
+def follow_cluster(lab: Lab, around: admin.Around, path: str, store: Store | None) -> None:
+    """A cluster that became ready gets controllers, which tell the data plane what to know; they go with it."""
+    if store is not None:
+        around.controllers[path] = Controllers(lab, path, store, around.plane.learn)
+    elif path in around.controllers:
+        around.controllers.pop(path).stop()
+        around.plane.forget(path)
+
+
 async def serve(directory: pathlib.Path, port: int, profile: str, scale: float, check_responses: bool) -> None:
     """Run until SIGTERM or SIGINT. Writes the directory's files once the port is open."""
     state = State(Clock(profile, scale))
     accounts = Accounts(lambda: state.clock.now().timestamp())
     lab = Lab(state, accounts, check_responses=check_responses)
-    server = Server(lab, directory)
+    plane = DataPlane(state)
+    around = admin.Around(directory, plane)
+    server = Server(lab, around)
     runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, HOST, port, reuse_address=True)
     await site.start()
     assert runner.addresses
-    server.port = int(runner.addresses[0][1])
-    lab.accounts.token_uri = f"http://{HOST}:{server.port}/token"
+    around.port = int(runner.addresses[0][1])
+    lab.accounts.token_uri = f"http://{HOST}:{around.port}/token"
+    kubernetes = Kubernetes(lab, PodExec(plane))
+    kubernetes.on_cluster(lambda path, store: follow_cluster(lab, around, path, store))
+    await kubernetes.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server.instance = files.write(directory, server.port, lab.accounts)
+    files.private_directory(directory)
+    await plane.start(directory / files.LOG)
+    commands = ExecServer(directory, plane.settled, around.questions.namespace)
+    await commands.start()
+    around.instance = files.write(directory, around.port, lab.accounts)
     await stop.wait()
     lab.operations.clear()
+    await commands.close()
+    await kubernetes.close()
+    await plane.close()
     await runner.cleanup()

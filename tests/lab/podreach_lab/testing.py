@@ -89,6 +89,45 @@ class Lab:
         answer = self.admin("POST", "token", {"account": account})
         return str(answer["access_token"])
 
+    def trace(self, source: str, destination: str, protocol: str = "icmp", port: int = 0, **more: int) -> Json:
+        """The way of one packet and of its answer: verdict, request, reply, answer."""
+        question = {"from": source, "to": destination, "protocol": protocol, "port": port}
+        return self.admin("POST", "trace", question | more)
+
+    def probes(self, flows: t.Sequence[Json]) -> list[Json]:
+        """delivered, source_seen and replied for every flow {from, to, protocol, port}; all are sent at once."""
+        found: list[Json] = self.admin("POST", "probes", {"flows": list(flows)})["results"]
+        return found
+
+    def settle(self) -> None:
+        """Wait until the packets follow all that the lab has accepted."""
+        self.admin("POST", "settle")
+
+    def place_node(self, cluster: str, name: str, address: str, pods: str = "", **more: str) -> str:
+        """Add a node of that name and address, with that block of pod addresses, to a cluster's first pool (or `pool`);
+        `os` is linux or windows. Returns its path."""
+        body = {"cluster": cluster, "name": name, "address": address, "pods": pods}
+        return str(self.admin("POST", "nodes", body | more)["node"])
+
+    def masquerade_agent(self, cluster: str, deployed: bool | None) -> None:
+        """Whether GKE has deployed ip-masq-agent in a cluster; None: the lab's own rule."""
+        self.admin("POST", "masquerade", {"cluster": cluster, "agent": deployed})
+
+    def preset(self, name: str, **options: t.Any) -> None:
+        """Build the surroundings that a story presupposes (see presets.py)."""
+        self.admin("POST", "presets", {"name": name} | options)
+
+    def exec(self, name: str, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+        """A command inside an instance or a pod."""
+        return subprocess.run(
+            [sys.executable, "-m", "podreach_lab", "--dir", str(self.directory), "exec", name, "--", *argv],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(COMMAND)},
+            timeout=seconds,
+            check=False,
+        )
+
     def key_file(self, account: str = "operator") -> pathlib.Path:
         """The service-account key of lab, peer or operator."""
         return self.directory / "credentials" / f"{account}.json"

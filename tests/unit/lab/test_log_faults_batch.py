@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pathlib
 import typing as t
 
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import admin, batch
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.core import InjectedFault, Reply
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.reconcile import DataPlane
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Change
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, ZONE, Cloud, Refused
 
@@ -22,7 +24,8 @@ NETWORKS = "/compute/v1/projects/podreach-lab/global/networks"
 
 def ask(cloud: Cloud, method: str, target: str, body: t.Any = None) -> Reply:
     raw = b"" if body is None else json.dumps(body).encode()
-    return admin.answer(cloud.lab, method, f"/_lab/{target}", raw, {"port": 1})
+    around = admin.Around(pathlib.Path("lab"), DataPlane(cloud.lab.state), port=1)
+    return asyncio.run(admin.answer(cloud.lab, method, f"/_lab/{target}", raw, around))
 
 
 def test_the_log_tells_who_did_what(cloud: Cloud) -> None:

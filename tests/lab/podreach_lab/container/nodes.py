@@ -98,13 +98,21 @@ def ensure_group(call: Call, cluster: Resource, pool: Body, zone: str, size: int
 def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
     subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
     name = f"{stem(cluster, pool['name'])}-{call.state.new_hex(4)}"
-    path = f"projects/{cluster.project}/zones/{zone}/instances/{name}"
     address = pod_ranges.next_address(call, subnetwork) if subnetwork else legacy_address(call, cluster)
     if address is None:
         raise exhausted(cluster, name, "")
     pods = pod_ranges.next_block(call, cluster, pool)
     if pods is None:
         raise exhausted(cluster, name, "" if cluster.hidden["routes"] else pool["networkConfig"]["podRange"])
+    make_node(call, cluster, pool, zone, name, address, pods)
+
+
+def make_node(
+    call: Call, cluster: Resource, pool: Body, zone: str, name: str, address: str, pods: cidr.Range
+) -> Resource:
+    """A node that is known to fit."""
+    subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
+    path = f"projects/{cluster.project}/zones/{zone}/instances/{name}"
     routes_based = cluster.hidden["routes"]
     card: Body = {
         "kind": "compute#networkInterface",
@@ -151,6 +159,7 @@ def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
     node = call.state.add(Resource(INSTANCE, path, body, hidden))
     if routes_based:
         add_node_route(call, cluster, node)
+    return node
 
 
 def legacy_address(call: Call, cluster: Resource) -> str | None:

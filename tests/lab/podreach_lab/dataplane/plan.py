@@ -42,16 +42,19 @@ class Route:
     table: int = 254
     source: str = ""
     """Preferred source address."""
+    local: bool = False
+    """Delivered here, as if these addresses were this namespace's own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One `ip rule`: packets that came in by `device` ('' any) to `to` ('' any) are looked up in `table`."""
+    """One `ip rule`: packets that came in by `device` from `source` to `to` ('' any) are looked up in `table`."""
 
     priority: int
     table: int
     device: str = ""
     to: str = ""
+    source: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

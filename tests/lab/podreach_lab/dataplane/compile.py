@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what the APIs hold to what the kernel is to hold. Pure: the same state gives the same plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..compute import effective, exchange
+from ..kubernetes.facts import ClusterFacts
+from ..links import region_of_zone
+from ..places import ZONES
+from ..state import Resource, State
+from . import filter as filters
+from . import machine as hosts
+from . import mutants
+from .plan import End, Link, Namespace, Plan
+from .routing import Balancer, Peer, Router, peer_device
+from .rules import Drop
+from .view import CLUSTER, Card, Machine, Network, in_force, machines, network_namespace, networks
+
+
+@dataclasses.dataclass
+class Compiled:
+    """A plan and what its drops mean: by namespace and counter, and by namespace, table and destination."""
+
+    plan: Plan
+    drops: dict[tuple[str, str], Drop] = dataclasses.field(default_factory=dict)
+    nowhere: dict[tuple[str, int, str], Drop] = dataclasses.field(default_factory=dict)
+    machines: dict[str, Machine] = dataclasses.field(default_factory=dict)
+
+
+def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts]) -> Compiled:
+    """`facts` by cluster path."""
+    everyone = [machine for machine in machines(state) if machine.runs]
+    all_networks = networks(state)
+    everyone = [machine for machine in everyone if all(card.network in all_networks for card in machine.cards)]
+    balancers = balancers_of(state, facts)
+    compiled = Compiled(Plan(), machines={machine.path: machine for machine in everyone})
+    links: set[Link] = set()
+    found = compiled.plan.namespaces
+    mtus = {network.path: network.mtu for network in all_networks.values()}
+    regions = {card.region for machine in everyone for card in machine.cards}
+    peers = {path: peers_of(state, path) for path in all_networks}
+    layers = layers_of(state)
+    for network in all_networks.values():
+        members = [(machine, card) for machine in everyone for card in machine.cards if card.network == network.path]
+        add_network(
+            compiled, network, members, peers[network.path], balancers, regions, layers, sources_of(state, network.path)
+        )
+        for peer in peers[network.path]:
+            if network.path < peer.network:
+                mtu = min(network.mtu, mtus[peer.network])
+                links |= {peer_link(network.path, peer.network, region, mtu) for region in regions}
+    clusters = {item.path: item for item in in_force(state, CLUSTER)}
+    for machine in everyone:
+        links |= set(hosts.cards_links(machine, mtus))
+        if machine.cluster in clusters:
+            ranges = hosts.pod_ranges_of(clusters[machine.cluster].body)
+            spec = hosts.Node(machine, facts.get(machine.cluster, ClusterFacts(machine.cluster)), ranges)
+            inside, pairs, table = hosts.node(spec)
+            found.update(inside)
+            links |= set(pairs)
+            compiled.drops |= {(machine.namespace, name): drop for name, drop in table.drops.items()}
+        else:
+            found[machine.namespace] = hosts.vm(machine)
+    return dataclasses.replace(compiled, plan=Plan(found, frozenset(links)))
+
+
+def add_network(
+    compiled: Compiled,
+    network: Network,
+    members: t.Sequence[tuple[Machine, Card]],
+    peers: t.Sequence[Peer],
+    balancers: t.Sequence[Balancer],
+    regions: t.Iterable[str],
+    layers: t.Callable[[Machine, Card], filters.Layers],
+    sources: filters.Sources,
+) -> None:
+    routing = Router(network, members, peers, balancers, regions).build()
+    table = filters.router_rules(network.path, members, layers, sources, balancers)
+    compiled.plan.namespaces[network.namespace] = Namespace(
+        routes=routing.routes,
+        rules=frozenset(routing.rules),
+        forwards=True,
+        keeps_ttl=True,
+        nft=table.text(),
+    )
+    compiled.drops |= {(network.namespace, name): drop for name, drop in table.drops.items()}
+    compiled.nowhere |= {(network.namespace, number, to): Drop(*why) for (number, to), why in routing.why.items()}
+
+
+def peer_link(network: str, peer: str, region: str, mtu: int) -> Link:
+    return Link(
+        End(network_namespace(network), peer_device(network, peer, region)),
+        End(network_namespace(peer), peer_device(peer, network, region)),
+        mtu,
+    )
+
+
+def peers_of(state: State, path: str) -> list[Peer]:
+    """The networks that it is connected with, and what crosses."""
+    network = state.get(path)
+    assert network is not None
+    found = []
+    for peer in exchange.active_peers(state, network):
+        imports, exports = exchange.imports(state, network, peer), exchange.exports(state, network, peer)
+        if mutants.on("custom-routes-always-exchanged"):
+            here, there = exchanging_all(network), exchanging_all(peer)
+            imports, exports = exchange.exports(state, there, here), exchange.exports(state, here, there)
+        found.append(
+            Peer(
+                peer.path,
+                tuple(route for route in imports if route.imported),
+                tuple(route for route in exports if route.imported),
+            )
+        )
+    return found
+
+
+def exchanging_all(network: Resource) -> Resource:
+    """A network whose peerings have every flag on."""
+    flags = {"exportCustomRoutes": True, "importCustomRoutes": True}
+    peerings = [item | flags for item in network.body.get("peerings", ())]
+    return dataclasses.replace(network, body=network.body | {"peerings": peerings})
+
+
+def balancers_of(state: State, facts: t.Mapping[str, ClusterFacts]) -> list[Balancer]:
+    found = []
+    for cluster in in_force(state, CLUSTER):
+        location = cluster.body["location"]
+        region = region_of_zone(location) if location in ZONES else location
+        for service in facts.get(cluster.path, ClusterFacts(cluster.path)).services:
+            if service.load_balancer:
+                found.append(
+                    Balancer(
+                        service.load_balancer, cluster.hidden["network"], region, service.global_access, cluster.path
+                    )
+                )
+    return found
+
+
+def sources_of(state: State, network: str) -> filters.Sources:
+    return lambda rule: effective.primary_addresses(state, network, rule)
+
+
+def layers_of(state: State) -> t.Callable[[Machine, Card], filters.Layers]:
+    """What the filters of each machine's interface are, in evaluation order."""
+
+    def find(machine: Machine, card: Card) -> filters.Layers:
+        resource = state.get(machine.path)
+        assert resource is not None
+        return effective.layers(state, resource, card.network)
+
+    return find
