@@ -209,6 +209,42 @@ def test_tags_labels_and_account(cloud: Cloud) -> None:
     assert (vm["tags"]["items"], vm["labels"], vm["serviceAccounts"][0]["email"]) == (["a", "b"], {"x": "y"}, "a@b")
 
 
+def test_metadata(cloud: Cloud) -> None:
+    cloud.estate()
+    create(cloud)
+    mark = cloud.compute("GET", f"{HOME}/vm1")["metadata"]["fingerprint"]
+    items = [{"key": "a", "value": "b"}]
+    cloud.compute("POST", f"{HOME}/vm1/setMetadata", {"items": items, "fingerprint": mark})
+    assert cloud.compute("GET", f"{HOME}/vm1")["metadata"]["items"] == items
+    with pytest.raises(Refused, match="fingerprint"):
+        cloud.compute("POST", f"{HOME}/vm1/setMetadata", {"items": items, "fingerprint": mark})
+
+
+def test_other_projects_networks_are_not_for_use(cloud: Cloud) -> None:
+    cloud.estate()
+    cloud.project = "podreach-peer"
+    home = "projects/podreach-lab"
+    subnetwork, network = f"{home}/regions/{REGION}/subnetworks/s1", f"{home}/global/networks/n1"
+    allowed = [{"IPProtocol": "all"}]
+    for ask in (
+        lambda: create(cloud, subnetwork=subnetwork),
+        lambda: create(cloud, subnetwork=None, network=network),
+        lambda: cloud.compute("POST", "global/firewalls", {"name": "f", "network": network, "allowed": allowed}),
+        lambda: cloud.compute(
+            "POST",
+            "global/routes",
+            {"name": "r", "network": network, "destRange": "10.9.0.0/16", "nextHopIp": "10.1.0.9"},
+        ),
+        lambda: cloud.compute(
+            "POST",
+            f"regions/{REGION}/addresses",
+            {"name": "a", "addressType": "INTERNAL", "subnetwork": subnetwork},
+        ),
+    ):
+        with pytest.raises(Refused, match="Cross project referencing is not allowed"):
+            ask()
+
+
 def test_nodes_stop_but_are_not_deleted(cloud: Cloud) -> None:
     cloud.estate()
     cloud.cluster()

@@ -121,6 +121,13 @@ def reference(call: Call, value: t.Any, field: str, kind: str, *, missing: str =
     return ready(found)
 
 
+def same_project(call: Call, found: Resource, field: str, value: t.Any) -> Resource:
+    """Refuse another project's resource: there is no Shared VPC."""
+    if found.project != call.project:
+        raise invalid(field, value, "Cross project referencing is not allowed for this resource.")
+    return found
+
+
 def merge_patch(target: t.Any, patch: t.Any) -> t.Any:
     """RFC 7396: objects are merged, null removes, everything else replaces."""
     if not isinstance(patch, dict):

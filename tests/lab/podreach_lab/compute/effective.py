@@ -96,9 +96,16 @@ def layers(state: State, instance: Resource, network: str = "") -> list[Layer]:
     region = region_of_zone(instance.path.split("/")[3])
     tags, accounts = tags_of(instance), accounts_of(instance)
     return [
-        Layer(kind, name, [rule for rule in rules if not rule.disabled and rule.targets(tags, accounts, network)])
-        for kind, name, rules in all_layers(state, network, region)
+        layer._replace(rules=targeted(layer.rules, tags, accounts, network))
+        for layer in all_layers(state, network, region)
     ]
+
+
+def targeted(
+    rules: t.Iterable[FilterRule], tags: t.Collection[str], accounts: t.Collection[str], network: str
+) -> list[FilterRule]:
+    """Those rules that are enabled and for an instance with these tags and accounts, on its interface in a network."""
+    return [rule for rule in rules if not rule.disabled and rule.targets(tags, accounts, network)]
 
 
 def all_layers(state: State, network: str, region: str) -> list[Layer]:

@@ -33,6 +33,7 @@ from .common import (
     ready,
     reference,
     region_scopes,
+    same_project,
 )
 from .firewalls import check_entry
 
@@ -321,6 +322,7 @@ def add_association(call: Call) -> Body:
         raise required("association.attachmentTarget")
     if "project" in call.params:
         network = reference(call, link["attachmentTarget"], "association.attachmentTarget", "networks")
+        same_project(call, network, "association.attachmentTarget", link["attachmentTarget"])
         networks.not_for_legacy(network, "association.attachmentTarget", link["attachmentTarget"])
         link["attachmentTarget"] = network.body["selfLink"]
         target = network.path

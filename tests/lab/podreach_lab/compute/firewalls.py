@@ -12,7 +12,7 @@ from .. import cidr
 from ..core import Call, method
 from ..faults import invalid, required
 from ..state import Body
-from .common import bodies, delete, fixed, insert, listed, merge_patch, need, ready, reference
+from .common import bodies, delete, fixed, insert, listed, merge_patch, need, ready, reference, same_project
 
 KIND = "compute#firewall"
 PROTOCOLS = ("tcp", "udp", "icmp", "esp", "ah", "sctp", "ipip", "all")
@@ -94,6 +94,7 @@ def insert_firewall(call: Call) -> Body:
     need(body, "name")
     wanted = body.get("network") or "global/networks/default"
     network = reference(call, wanted, "resource.network", "networks", missing="400")
+    same_project(call, network, "resource.network", wanted)
     body["network"] = network.body["selfLink"]
     return insert(call, KIND, path_of(call.project, body["name"]), complete(body))
 

@@ -28,6 +28,7 @@ from .common import (
     ready,
     reference,
     region_scopes,
+    same_project,
 )
 
 KIND = allocation.FORWARDING_RULE
@@ -98,10 +99,12 @@ def whereabouts(call: Call, body: Body) -> tuple[Resource, Resource]:
     """The network and subnetwork of a new rule; in an auto mode network the subnetwork is found by region."""
     if body.get("subnetwork"):
         subnetwork = reference(call, body["subnetwork"], "resource.subnetwork", "subnetworks")
+        same_project(call, subnetwork, "resource.subnetwork", body["subnetwork"])
         if subnetwork.path.split("/")[3] != call.params["region"]:
             raise invalid("resource.subnetwork", body["subnetwork"], "It must be in the rule's region.")
         return call.get(relative(subnetwork.body["network"], call.project)), subnetwork
     network = reference(call, body.get("network") or "global/networks/default", "resource.network", "networks")
+    same_project(call, network, "resource.network", network.body["selfLink"])
     networks.not_for_legacy(network, "resource.network", network.body["selfLink"])
     if not networks.is_auto(network):
         raise required("resource.subnetwork")

@@ -18,7 +18,7 @@ from ..links import region_of_zone, relative, self_link
 from ..places import ZONES
 from ..state import Body, Resource
 from . import allocation, networks
-from .common import aggregated, bodies, delete, insert, listed, need, ready, reference, zone_scopes
+from .common import aggregated, bodies, delete, insert, listed, need, ready, reference, same_project, zone_scopes
 
 INSTANCE = "compute#instance"
 MANAGER = "compute#instanceGroupManager"
@@ -174,6 +174,7 @@ def whereabouts(call: Call, item: Body, where: str) -> tuple[Resource, Resource 
     region = region_of_zone(call.params["zone"])
     if item.get("subnetwork"):
         subnetwork = reference(call, item["subnetwork"], f"{where}.subnetwork", "subnetworks")
+        same_project(call, subnetwork, f"{where}.subnetwork", item["subnetwork"])
         if subnetwork.path.split("/")[3] != region:
             raise invalid(f"{where}.subnetwork", item["subnetwork"], f"It must be in the instance's region, {region}.")
         network = call.get(relative(subnetwork.body["network"], call.project))
@@ -181,7 +182,7 @@ def whereabouts(call: Call, item: Body, where: str) -> tuple[Resource, Resource 
             raise invalid(f"{where}.subnetwork", item["subnetwork"], "It is not in the network of the interface.")
         return network, subnetwork
     wanted = item.get("network") or "global/networks/default"
-    network = reference(call, wanted, f"{where}.network", "networks")
+    network = same_project(call, reference(call, wanted, f"{where}.network", "networks"), f"{where}.network", wanted)
     if networks.is_legacy(network):
         return network, None
     if not networks.is_auto(network):
@@ -273,6 +274,18 @@ def set_labels(call: Call) -> Body:
         raise bad_fingerprint()
     instance.body |= {"labels": call.body.get("labels", {}), "labelFingerprint": call.state.new_fingerprint()}
     return changed(call, instance, "setLabels")
+
+
+@method("compute.instances.setMetadata")
+def set_metadata(call: Call) -> Body:
+    instance = target(call)
+    if call.body.get("fingerprint") != instance.body.get("metadata", {}).get("fingerprint"):
+        raise bad_fingerprint()
+    items = call.body.get("items", [])
+    instance.body["metadata"] = {"kind": "compute#metadata", "fingerprint": call.state.new_fingerprint()}
+    if items:
+        instance.body["metadata"]["items"] = items
+    return changed(call, instance, "setMetadata")
 
 
 @method("compute.instances.setServiceAccount")

@@ -11,7 +11,7 @@ from ..faults import ApiFault, invalid, required
 from ..links import relative, resolve, self_link
 from ..state import Body, Resource, State
 from . import allocation, exchange, networks, overlaps, peerings, quotas, ranges
-from .common import NAME, delete, insert, listed, need, reference
+from .common import NAME, delete, insert, listed, need, reference, same_project
 
 KIND = "compute#route"
 NEXT_HOPS = ("nextHopGateway", "nextHopInstance", "nextHopIp", "nextHopVpnTunnel", "nextHopIlb")
@@ -99,6 +99,7 @@ def insert_route(call: Call) -> Body:
     body = call.lab.discovery.writable("compute", "Route", call.body)
     need(body, "name", "network", "destRange")
     network = reference(call, body["network"], "resource.network", "networks", missing="400")
+    same_project(call, network, "resource.network", body["network"])
     wanted = cidr.parse(body["destRange"], "resource.destRange")
     hops = [name for name in NEXT_HOPS if body.get(name)]
     if len(hops) != 1:

@@ -148,10 +148,15 @@ def sources_of(state: State, network: str) -> filters.Sources:
 
 def layers_of(state: State) -> t.Callable[[Machine, Card], filters.Layers]:
     """What the filters of each machine's interface are, in evaluation order."""
+    known: dict[tuple[str, str], list[effective.Layer]] = {}
 
     def find(machine: Machine, card: Card) -> filters.Layers:
-        resource = state.get(machine.path)
-        assert resource is not None
-        return effective.layers(state, resource, card.network)
+        place = (card.network, card.region)
+        if place not in known:
+            known[place] = effective.all_layers(state, *place)
+        return [
+            layer._replace(rules=effective.targeted(layer.rules, machine.tags, machine.accounts, card.network))
+            for layer in known[place]
+        ]
 
     return find

@@ -72,6 +72,7 @@ class Chains:
         self.table = table
         self.sources = sources
         self.known: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.worked_out: dict[tuple[str, str, FilterRule], list[str]] = {}
 
     def direction(self, way: str, layers: Layers) -> str:
         """The chain for one direction: each layer in turn until one decides; the implied layer always does."""
@@ -81,10 +82,17 @@ class Chains:
             mine = [rule for rule in layer.rules if rule.direction == way]
             if mutants.on("firewall-priority-reversed"):
                 mine = mine[::-1]
-            statements = [line for rule in mine for line in rule_lines(self.table, layer, rule, self.sources)]
+            statements = [line for rule in mine for line in self.lines(layer, rule)]
             if statements:
                 lines += [f"jump {self.chain('layer', statements)}", f"meta mark 1 {last}"]
         return self.chain(way.lower(), lines)
+
+    def lines(self, layer: Layer, rule: FilterRule) -> list[str]:
+        """A rule's statements, worked out once for all machines that it is for."""
+        key = (layer.kind, layer.policy, rule)
+        if key not in self.worked_out:
+            self.worked_out[key] = list(rule_lines(self.table, layer, rule, self.sources))
+        return self.worked_out[key]
 
     def chain(self, stem: str, lines: t.Sequence[str]) -> str:
         """The name of the chain with these lines."""

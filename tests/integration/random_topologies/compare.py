@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's kernel against the oracle: a topology is built, compared, changed, compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import typing as t
+
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+from . import world as w
+from .build import Estate
+from .generate import PORTS, Step, Topology, generate
+from .oracle import Oracle
+
+Json = dict[str, t.Any]
+NOWHERE = ("10.200.5.7", "8.8.8.8")
+
+
+@dataclasses.dataclass
+class Disagreement:
+    """One flow on which the lab and the oracle differ."""
+
+    seed: int
+    step: str
+    flow: w.Flow
+    found: w.Verdict
+    allowed: frozenset[w.Verdict]
+    story: str
+    trace: Json
+
+    def __str__(self) -> str:
+        allowed = " or ".join(sorted(str(verdict) for verdict in self.allowed))
+        return (
+            f"seed {self.seed}, {self.step}\nflow {self.flow}\nlab: {self.found}\noracle: {allowed}\n{self.story}\n"
+            f"the lab's trace: {self.trace}"
+        )
+
+
+@dataclasses.dataclass
+class Tally:
+    """What was compared."""
+
+    topologies: int = 0
+    comparisons: int = 0
+    flows: int = 0
+    delivered: int = 0
+    several: int = 0
+    """Flows that may or may not arrive, or be answered."""
+    skipped: int = 0
+    """Flows beyond the documents."""
+    disagreements: list[Disagreement] = dataclasses.field(default_factory=list)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.topologies} topologies, {self.comparisons} comparisons, {self.flows} flows ({self.delivered} "
+            f"delivered, {self.several} open, {self.skipped} skipped), "
+            f"{len(self.disagreements)} disagreements"
+        )
+
+
+def run(lab: Lab, seeds: t.Iterable[int], enough: int = 1) -> Tally:
+    """Compare the topologies of the seeds, until `enough` disagreements are found."""
+    tally = Tally()
+    for seed in seeds:
+        run_one(lab, generate(seed), tally)
+        if len(tally.disagreements) >= enough:
+            break
+    return tally
+
+
+def run_one(lab: Lab, topology: Topology, tally: Tally) -> None:
+    lab.reset()
+    estate = Estate(lab)
+    tally.topologies += 1
+    try:
+        for step in topology.steps:
+            estate.take(step)
+        compare(estate, topology.seed, None, tally)
+        for step in topology.changes:
+            estate.take(step)
+            compare(estate, topology.seed, step, tally)
+    finally:
+        estate.close()
+
+
+def compare(estate: Estate, seed: int, step: Step | None, tally: Tally) -> None:
+    """All flows at this moment."""
+    world = estate.reader.read()
+    oracle = Oracle(world)
+    chance = random.Random(f"{seed} {step}")
+    expected = {flow: oracle.verdicts(flow) for flow in flows(world, chance)}
+    asked = [flow for flow, allowed in expected.items() if allowed is not None]
+    results = probe(estate.lab, world, asked)
+    tally.comparisons += 1
+    tally.flows += len(expected)
+    tally.skipped += len(expected) - len(asked)
+    for flow, found in zip(asked, results, strict=True):
+        allowed = expected[flow]
+        assert allowed is not None
+        tally.delivered += found.delivered
+        tally.several += len({(verdict.delivered, verdict.replied) for verdict in allowed}) > 1
+        if found not in allowed:
+            when = f"after {step}" if step else "as built"
+            trace = estate.lab.admin("POST", "trace", question(world, flow))
+            tally.disagreements.append(Disagreement(seed, when, flow, found, allowed, oracle.story(flow), trace))
+
+
+def flows(world: w.World, chance: random.Random) -> list[w.Flow]:
+    """Every sender to every other's address, and to addresses that nobody has; icmp, and tcp to one of the ports."""
+    senders: dict[str, w.Address] = {item.path: item.address for item in world.instances if item.running}
+    senders |= {pod.full_name: pod.address for pod in world.pods}
+    targets = {item.address for item in world.instances} | {pod.address for pod in world.pods}
+    targets |= {alias[3] for item in world.instances if item.pods is None for alias in item.aliases}
+    targets |= {service.address for service in world.services}
+    targets |= {w.address(text) for text in NOWHERE}
+    for subnetwork in world.subnetworks:
+        targets.add(chance.choice(subnetwork.ranges)[101])
+    for item in world.instances:
+        if item.pods is not None:
+            targets.add(item.pods[99])
+    ports = {service.address: port for service in world.services for kind, port, target in service.ports}
+    found = []
+    for sender, own in senders.items():
+        for target in sorted(targets):
+            if target != own:
+                found.append(w.Flow(sender, str(target)))
+                found.append(w.Flow(sender, str(target), "tcp", ports.get(target, chance.choice(PORTS))))
+    return found
+
+
+def probe(lab: Lab, world: w.World, asked: list[w.Flow]) -> list[w.Verdict]:
+    answer = lab.admin("POST", "probes", {"flows": [question(world, flow) for flow in asked]})
+    return [w.Verdict(item["delivered"], item["source_seen"], item["replied"]) for item in answer["results"]]
+
+
+def question(world: w.World, flow: w.Flow) -> Json:
+    """A flow in the lab's words."""
+    name = flow.sender.rsplit("/", 1)[1] if flow.sender.startswith("projects/") else flow.sender
+    body: Json = {"from": name, "to": flow.to, "protocol": flow.protocol}
+    return body | ({"port": flow.port} if flow.port else {})

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's kernel agrees with an independent oracle on random topologies, and deliberate faults are noticed.
+
+A failure prints the seed, the flow, the oracle's story and the lab's trace. To replay a seed:
+python -m ansible_collections.podreach.gke.tests.integration.random_topologies --seed N
+"""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import typing as t
+
+import pytest
+
+from ansible_collections.podreach.gke.tests.integration.random_topologies.compare import Tally, run
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+SEEDS = 200
+PARTS = 4
+#: Of the compared flows; more would mean that the oracle leaves too much open.
+MOST_OPEN = 0.08
+#: Faults of the data plane, and seeds that notice each of them.
+MUTANTS: dict[str, tuple[int, ...]] = {
+    "no-masquerade": (1, 3, 4),
+    "firewall-priority-reversed": (0, 9, 10),
+    "no-source-check": (19, 30, 87),
+    "subnet-ranges-not-first": (13, 63, 65),
+    "peering-transitive": (5, 17, 24),
+    "custom-routes-always-exchanged": (4, 5, 7),
+    "tags-ignored": (3, 7, 9),
+    "no-egress-rules": (0, 5, 8),
+}
+
+
+def start(directory: pathlib.Path) -> Lab:
+    """A lab with packets; where this machine has none, that is said, and nothing passes."""
+    lab = Lab.start(directory / ".lab")
+    packets = lab.status()["packets"]
+    if not packets["available"]:
+        lab.stop()
+        pytest.skip(f"packets are not available here: {packets['reason']}")
+    return lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
+    running = start(tmp_path_factory.mktemp("lab"))
+    yield running
+    running.stop()
+
+
+def report(tally: Tally) -> str:
+    return "\n\n".join([str(tally), *map(str, tally.disagreements)])
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_kernel_agrees_with_the_oracle(lab: Lab, part: int) -> None:
+    tally = run(lab, range(part, SEEDS, PARTS), enough=3)
+    print(tally)
+    assert not tally.disagreements, report(tally)
+    assert tally.topologies == SEEDS // PARTS
+    assert tally.delivered > tally.flows / 5
+    assert tally.several + tally.skipped < tally.flows * MOST_OPEN
+
+
+def test_a_seed_that_nobody_has_tried(lab: Lab) -> None:
+    seed = random.SystemRandom().randrange(1_000_000, 1_000_000_000)
+    print(f"seed {seed}")
+    tally = run(lab, [seed])
+    assert not tally.disagreements, report(tally)
+
+
+@pytest.mark.parametrize("mutant", sorted(MUTANTS))
+def test_a_fault_is_noticed(mutant: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODREACH_LAB_MUTANT", mutant)
+    faulty = start(tmp_path)
+    try:
+        tally = run(faulty, MUTANTS[mutant])
+    finally:
+        faulty.stop()
+    assert tally.disagreements, f"{mutant} was not noticed: {tally}"
