@@ -9,11 +9,16 @@ from gke-gcloud-auth-plugin, as on any engineer's machine.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shutil
 import socket
+import struct
 import subprocess
+import termios
+import time
 import typing as t
 
 import pytest
@@ -448,12 +453,104 @@ def test_injected_faults_and_the_log(kubectl: Kubectl) -> None:
     assert logged[1]["method_id"] == "kubernetes.configmaps.create"
 
 
-def test_programs_need_a_container_that_runs(kubectl: Kubectl) -> None:
-    spec = {"containers": [{"name": "a", "image": "b"}]}
-    pod = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
-    kubectl("apply", "-f", "-", given=pod)
-    assert "not found" in kubectl.fails("exec nothing -- true")
-    assert "container x is not valid for pod p" in kubectl.fails("exec p -c x -- true")
+# ---- what runs
+
+
+@pytest.fixture
+def running(kubectl: Kubectl) -> Kubectl:
+    """Two pods of a deployment `web` run."""
+    kubectl("apply", "-f", "-", given=MANIFEST)
+    kubectl("rollout status deployment/web --timeout=30s")
+    return kubectl
+
+
+@pytest.fixture
+def entered(running: Kubectl) -> Kubectl:
+    """As running, where programs can be run in pods."""
+    packets = running.lab.status()["packets"]
+    if not packets["available"]:
+        if os.environ.get("PODREACH_NO_PACKETS") == "1":
+            pytest.skip(f"pods have no network here: {packets['reason']}")
+        pytest.fail(f"{packets['reason']} (PODREACH_NO_PACKETS=1 skips what needs packets)")
+    return running
+
+
+def test_rollouts(running: Kubectl) -> None:
+    first = set(running("get pods -l app=web -o name").split())
+    assert len(first) == 2
+    running("wait --for=condition=Available deployment/web --timeout=10s")
+    running("wait --for=condition=Ready pod -l app=web --timeout=10s")
+    running("set image deployment/web web=nginx:1.26")
+    running("rollout status deployment/web --timeout=30s")
+    rows = running("get pods -l app=web -o wide").splitlines()
+    assert columns(rows[0]) == "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES"
+    second = {f"pod/{row.split()[0]}" for row in rows[1:] if row.split()[2] == "Running"}
+    assert len(second) == 2
+    assert not first & second
+    assert len(running("rollout history deployment/web").strip().splitlines()) == 4
+    running("rollout undo deployment/web")
+    running("rollout status deployment/web --timeout=30s")
+    assert running.json("get deployment web")["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.25"
+    running("delete deployment web --cascade=foreground --timeout=30s")
+    assert running("get pods,rs -o name") == ""
+
+
+def test_programs_in_pods(entered: Kubectl) -> None:
+    assert entered("exec deploy/web -- echo hello") == "hello\n"
+    done = entered.run("exec", "deploy/web", "--", "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    assert done.stderr == "err\ncommand terminated with exit code 3\n"
+    text = "line\n" * 50_000
+    assert entered("exec", "-i", "deploy/web", "--", "cat", given=text) == text
+    address = entered("get pods -l app=web -o jsonpath={.items[0].status.podIP}")
+    name = entered("get pods -l app=web -o jsonpath={.items[0].metadata.name}")
+    assert f"{address}/" in entered("exec", name, "--", "ip", "-4", "address", "show")
+    missing = entered.fails("exec", name, "--", "no-such-program")
+    assert 'exec: "no-such-program": executable file not found in $PATH' in missing
+
+
+def test_a_program_ends_with_its_client(entered: Kubectl) -> None:
+    name = entered("get pods -l app=web -o jsonpath={.items[0].metadata.name}")
+    command = ["kubectl", "exec", name, "--", "sh", "-c", "echo begun; exec sleep 321"]
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=entered.environment)
+    assert client.stdout is not None
+    assert client.stdout.readline() == "begun\n"
+    client.kill()
+    client.wait(timeout=10)
+    for _attempt in range(50):
+        left = subprocess.run(["pgrep", "-fx", "sleep 321"], capture_output=True, text=True, check=False).stdout
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == ""
+
+
+def test_programs_in_a_terminal(entered: Kubectl) -> None:
+    """kubectl is given a terminal of 40 rows and 100 columns."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    command = ["kubectl", "exec", "-it", "deploy/web", "--", "sh", "-c", "sleep 0.5; stty size; read word; echo =$word"]
+    client = subprocess.Popen(
+        command, stdin=child, stdout=child, stderr=subprocess.DEVNULL, env=entered.environment, start_new_session=True
+    )
+    os.close(child)
+    os.write(parent, b"typed\n")
+    seen = b""
+    while b"=typed" not in seen:
+        seen += os.read(parent, 1024)
+    assert client.wait(timeout=10) == 0
+    os.close(parent)
+    assert b"40 100" in seen
+
+
+def test_programs_need_a_container(running: Kubectl) -> None:
+    name = running("get pods -l app=web -o jsonpath={.items[0].metadata.name}")
+    assert "not found" in running.fails("exec nothing -- true")
+    assert f"container x is not valid for pod {name}" in running.fails("exec", name, "-c", "x", "--", "true")
+    assert "the lab has no pods/portforward" in running.fails("port-forward", name, "8080:80")
+
+
+# ---- the end
 
 
 def test_a_cluster_that_goes_takes_its_api_along(process: Kubectl) -> None:

@@ -165,10 +165,16 @@ def k8s(definition: Json | list[Json], **more: t.Any) -> Json:
     return {"kubernetes.core.k8s": {"definition": definition, **more}}
 
 
-def versions(result: Json) -> dict[str, str]:
-    """resourceVersion by name and kind, of a task that was given several objects."""
+def versions(result: Json) -> dict[str, t.Any]:
+    """By kind and name, what counts the changes of an object, of a task that was given several. The status of
+    workloads goes on changing, so that only their generation counts."""
     found = [item["result"] for item in result["result"]["results"]]
-    return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in found}
+    return {
+        f"{item['kind']}/{item['metadata']['name']}": item["metadata"].get(
+            "generation", item["metadata"]["resourceVersion"]
+        )
+        for item in found
+    }
 
 
 def test_a_second_run_changes_nothing(community: Community) -> None:
@@ -275,6 +281,32 @@ def test_what_is_wrong_is_refused_in_the_servers_words(community: Community) -> 
         succeeds=False,
     )
     assert unknown["failed"]
+
+
+def test_running_a_program_and_waiting_for_pods(community: Community) -> None:
+    packets = community.lab.status()["packets"]
+    if not packets["available"]:
+        if os.environ.get("PODREACH_NO_PACKETS") == "1":
+            pytest.skip(f"pods have no network here: {packets['reason']}")
+        pytest.fail(f"{packets['reason']} (PODREACH_NO_PACKETS=1 skips what needs packets)")
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "shell", "namespace": "default"},
+        "spec": {"containers": [{"name": "shell", "image": "busybox:1.37"}]},
+    }
+    program = {"namespace": "default", "pod": "shell"}
+    made, out, wrong, again = community.run(
+        k8s(pod, wait=True, wait_timeout=30),
+        {"kubernetes.core.k8s_exec": program | {"command": "sh -c 'echo out; echo err >&2'"}},
+        {"kubernetes.core.k8s_exec": program | {"command": "sh -c 'exit 7'"}, "ignore_errors": True},
+        k8s(pod, wait=True, wait_timeout=30),
+    )
+    assert made["changed"]
+    assert made["result"]["status"]["phase"] == "Running"
+    assert (out["rc"], out["stdout"], out["stderr"]) == (0, "out\n", "err\n")
+    assert wrong["rc"] == 7
+    assert not again["changed"]
 
 
 def test_by_a_kubeconfig_that_gcloud_wrote(community: Community) -> None:

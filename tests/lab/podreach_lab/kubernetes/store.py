@@ -36,6 +36,7 @@ HISTORY = 10_000
 LOG_LINES = 1_000
 GENERATED = "bcdfghjklmnpqrstvwxz2456789"
 """What generated names end in: https://github.com/kubernetes/apimachinery/blob/master/pkg/util/rand/rand.go"""
+DEPLOYMENT_REVISION = "deployment.kubernetes.io/revision"
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError, errors.ApiError)
 
@@ -602,7 +603,9 @@ def _wanted(item: Json, kind: Type) -> Json:
     """The part of an object that metadata.generation counts."""
     wanted = {name: value for name, value in item.items() if name not in ("metadata", "status")}
     if kind.key == "deployments.apps":
-        wanted["annotations"] = item["metadata"].get("annotations") or {}
+        annotations = item["metadata"].get("annotations") or {}
+        # The controller writes this one together with the status, which counts nothing.
+        wanted["annotations"] = {key: value for key, value in annotations.items() if key != DEPLOYMENT_REVISION}
     return wanted
 
 
