@@ -726,41 +726,6 @@ def test_a_killed_server_leaves_nothing(frozen: bool) -> None:
         assert left_over(below, namespaces) == ""
 
 
-def readable_python() -> list[str] | None:
-    """The start of a command that runs Python as nobody, who may not read everything that root can."""
-    for python in (
-        sys.executable,
-        "/usr/bin/python3",
-        *(shutil.which(f"python3.{minor}") or "" for minor in range(11, 16)),
-    ):
-        if python:
-            command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", python]
-            test = "import os, sys, pyroute2; sys.exit(sys.version_info < (3, 11) or not os.access(sys.executable, 1))"
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-            try:
-                done = subprocess.run(
-                    [*command, "-c", test], capture_output=True, env=environment, cwd="/", check=False
-                )
-            except OSError:
-                continue
-            if not done.returncode:
-                return command
-    return None
-
-
-def test_an_ordinary_user_needs_no_root() -> None:
-    """Where these tests run as root, once more as nobody; otherwise all of them have shown it."""
-    if os.geteuid():
-        return
-    command = readable_python()
-    if command is None:
-        pytest.skip("no Python 3.11 with pyroute2 here that nobody may run")
-    with launched_server(*command) as (server, below, namespaces):
-        assert {os.stat(f"/proc/{process}").st_uid for process in below} == {65534}
-        server.kill()
-    assert left_over(below, namespaces) == ""
-
-
 # --- machines that can't
 
 
