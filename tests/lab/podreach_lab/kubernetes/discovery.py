@@ -150,7 +150,7 @@ def _aggregated(store: Store, group: str, version: str) -> list[Json]:
             continue
         entry: Json = {
             "resource": kind.plural,
-            "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+            "responseKind": {"group": "", "version": "", "kind": kind.kind},  # empty: the parent's, as recorded
             "scope": "Namespaced" if kind.namespaced else "Cluster",
             "singularResource": kind.one,
             "verbs": list(kind.verbs),
@@ -167,11 +167,7 @@ def _aggregated(store: Store, group: str, version: str) -> list[Json]:
 
 def _subresource(kind: Type, name: str) -> Json:
     group, version, other, verbs = SUBRESOURCES[name]
-    response = {
-        "group": group or kind.group,
-        "version": version or kind.version,
-        "kind": other or kind.kind,
-    }
+    response = {"group": group, "version": version, "kind": other or kind.kind}
     return {"subresource": name, "responseKind": response, "verbs": list(verbs)}
 
 
