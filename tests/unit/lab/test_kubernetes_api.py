@@ -231,14 +231,14 @@ def test_patches_keep_to_their_media_types(client: Client) -> None:
         "PATCH", f"{CONFIGS}/a", {"data": {"x": "y"}}, Content_Type="application/strategic-merge-patch+json"
     )
     assert patched["data"] == {"x": "y"}
-    unknown = {"datas": {}}
+    unknown: Json = {"datas": {}}
     target = f"{CONFIGS}/a?fieldValidation=Strict"
     refused = client("PATCH", target, unknown, code=422, Content_Type="application/merge-patch+json")
     assert 'strict decoding error: unknown field "datas"' in refused["message"]
 
 
 def test_server_side_apply(client: Client) -> None:
-    style = {"Content_Type": "application/apply-patch+yaml"}
+    style: Json = {"Content_Type": "application/apply-patch+yaml"}
     text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: y}\n"
     assert client("PATCH", f"{CONFIGS}/a", text, code=422, **style)["message"].endswith("is required for apply patch")
     made = client("PATCH", f"{CONFIGS}/a?fieldManager=me", text, code=201, **style)

@@ -37,7 +37,7 @@ class Watch:
         self.labels = selectors.parse_labels(request.query.get("labelSelector", ""))
         self.fields = selectors.parse_fields(request.query.get("fieldSelector", ""), target.kind.key)
         self.bookmarks = request.flag("allowWatchBookmarks")
-        self.seconds = request.number("timeoutSeconds") or None
+        self.seconds: float | None = request.number("timeoutSeconds") or None
         self._pending: collections.deque[bytes] = collections.deque()
         self._wake = asyncio.Event()
         self._columns = True
