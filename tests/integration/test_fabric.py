@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import contextlib
 import dataclasses
 import fcntl
 import json
@@ -639,34 +640,49 @@ def descendants(process: int) -> set[int]:
 
 def namespaces_in_use(until: float = float("inf")) -> set[str]:
     """Those of processes that started before a moment: others may have got a number that was free again."""
-    found = set()
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        if not lives(int(process.name), until):
-            continue
-        for kind in ("net", "pid", "mnt"):
-            try:
-                found.add(os.readlink(process / "ns" / kind))
-            except OSError:
-                pass
-    return found
+    processes = {int(entry.name) for entry in pathlib.Path("/proc").glob("[0-9]*")}
+    return namespaces_of({process for process in processes if lives(process, until)})
 
 
-def launch_server(*command: str) -> tuple[subprocess.Popen[bytes], set[int], set[str]]:
+@contextlib.contextmanager
+def launched_server(*command: str) -> t.Iterator[tuple[subprocess.Popen[bytes], set[int], set[str]]]:
     """A server with a fabric: its process, those below it, the namespaces they are in."""
     before = namespaces_in_use()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(LAB), *sys.path])}
     server = subprocess.Popen(
         [*(command or (sys.executable,)), "-c", SERVER], stdout=subprocess.PIPE, env=environment, cwd="/"
     )
-    assert server.stdout
-    line = server.stdout.readline()
-    assert line.strip().isdigit(), "the server did not start"
-    below = descendants(int(line))
-    while len(below) < 4:  # unshare, the worker and two sleepers, one of which takes a detour
-        time.sleep(0.01)
-        below = descendants(int(line))
-    mine = {os.readlink(f"/proc/{process}/ns/{kind}") for process in below for kind in ("net", "pid", "mnt")}
-    return server, below, mine - before
+    with server:
+        try:
+            assert server.stdout
+            line = server.stdout.readline()
+            assert line.strip().isdigit(), "the server did not start"
+            below = descendants(int(line))
+            # unshare, the worker and two sleepers, one of which takes a detour
+            while len(below) < 4 or sum(command_of(process) == "sleep" for process in below) < 2:
+                time.sleep(0.01)
+                below = descendants(int(line))
+            yield server, below, namespaces_of(below) - before
+        finally:
+            server.kill()
+
+
+def command_of(process: int) -> str:
+    try:
+        return pathlib.Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def namespaces_of(processes: set[int]) -> set[str]:
+    found = set()
+    for process in processes:
+        for kind in ("net", "pid", "mnt"):
+            try:
+                found.add(os.readlink(f"/proc/{process}/ns/{kind}"))
+            except OSError:
+                pass
+    return found
 
 
 def now() -> float:
@@ -700,54 +716,14 @@ def left_over(processes: set[int], namespaces: set[str]) -> str:
 def test_a_killed_server_leaves_nothing(frozen: bool) -> None:
     """Also when the child hangs and cannot notice by itself."""
     for _cycle in range(2 if frozen else 20):
-        server, below, namespaces = launch_server()
-        assert len(namespaces) >= 3
-        if frozen:
-            for process in below - {min(below)}:
-                os.kill(process, signal.SIGSTOP)
-        server.kill()
-        server.wait()
-        assert server.stdout
-        server.stdout.close()
+        with launched_server() as (server, below, namespaces):
+            assert len(namespaces) >= 3
+            if frozen:
+                for process in below:
+                    if command_of(process) != "unshare":
+                        os.kill(process, signal.SIGSTOP)
+            server.kill()
         assert left_over(below, namespaces) == ""
-
-
-def readable_python() -> list[str] | None:
-    """The start of a command that runs Python as nobody, who may not read everything that root can."""
-    for python in (
-        sys.executable,
-        "/usr/bin/python3",
-        *(shutil.which(f"python3.{minor}") or "" for minor in range(11, 16)),
-    ):
-        if python:
-            command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", python]
-            test = "import os, sys, pyroute2; sys.exit(sys.version_info < (3, 11) or not os.access(sys.executable, 1))"
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-            try:
-                done = subprocess.run(
-                    [*command, "-c", test], capture_output=True, env=environment, cwd="/", check=False
-                )
-            except OSError:
-                continue
-            if not done.returncode:
-                return command
-    return None
-
-
-def test_an_ordinary_user_needs_no_root() -> None:
-    """Where these tests run as root, once more as nobody; otherwise all of them have shown it."""
-    if os.geteuid():
-        return
-    command = readable_python()
-    if command is None:
-        pytest.skip("no Python 3.11 with pyroute2 here that nobody may run")
-    server, below, namespaces = launch_server(*command)
-    assert server.stdout
-    assert {os.stat(f"/proc/{process}").st_uid for process in below} == {65534}
-    server.kill()
-    server.wait()
-    server.stdout.close()
-    assert left_over(below, namespaces) == ""
 
 
 # --- machines that can't

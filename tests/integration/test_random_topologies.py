@@ -9,29 +9,33 @@ python -m ansible_collections.podreach.gke.tests.integration.random_topologies -
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import random
 import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.tests.integration.random_topologies.compare import Tally, run
+from ansible_collections.podreach.gke.tests.integration.random_topologies.compare import Tally, run, run_together
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 SEEDS = 200
 PARTS = 4
+LABS = 2
 #: Of the compared flows; more would mean that the oracle leaves too much open.
-MOST_OPEN = 0.08
+MOST_OPEN = 0.02
+#: Flows of one part that chance let pass; about one in 300 000 was seen.
+MOST_AGAIN = 2
 #: Faults of the data plane, and seeds that notice each of them.
 MUTANTS: dict[str, tuple[int, ...]] = {
-    "no-masquerade": (1, 3, 4),
-    "firewall-priority-reversed": (0, 9, 10),
-    "no-source-check": (19, 30, 87),
-    "subnet-ranges-not-first": (13, 63, 65),
+    "no-masquerade": (1, 4),
+    "firewall-priority-reversed": (0, 9),
+    "no-source-check": (30, 87),
+    "subnet-ranges-not-first": (65, 63),
     "peering-transitive": (5, 17, 24),
-    "custom-routes-always-exchanged": (4, 5, 7),
+    "custom-routes-always-exchanged": (4, 5),
     "tags-ignored": (3, 7, 9),
-    "no-egress-rules": (0, 5, 8),
+    "no-egress-rules": (0, 5),
 }
 
 
@@ -46,10 +50,14 @@ def start(directory: pathlib.Path) -> Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
-    running = start(tmp_path_factory.mktemp("lab"))
-    yield running
-    running.stop()
+def labs(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[Lab]]:
+    with contextlib.ExitStack() as stack:
+        running = []
+        for _count in range(LABS):
+            lab = start(tmp_path_factory.mktemp("lab"))
+            stack.callback(lab.stop)
+            running.append(lab)
+        yield running
 
 
 def report(tally: Tally) -> str:
@@ -57,19 +65,20 @@ def report(tally: Tally) -> str:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_kernel_agrees_with_the_oracle(lab: Lab, part: int) -> None:
-    tally = run(lab, range(part, SEEDS, PARTS), enough=3)
+def test_the_kernel_agrees_with_the_oracle(labs: list[Lab], part: int) -> None:
+    tally = run_together(labs, range(part, SEEDS, PARTS), enough=3)
     print(tally)
     assert not tally.disagreements, report(tally)
     assert tally.topologies == SEEDS // PARTS
     assert tally.delivered > tally.flows / 5
     assert tally.several + tally.skipped < tally.flows * MOST_OPEN
+    assert tally.again <= MOST_AGAIN
 
 
-def test_a_seed_that_nobody_has_tried(lab: Lab) -> None:
+def test_a_seed_that_nobody_has_tried(labs: list[Lab]) -> None:
     seed = random.SystemRandom().randrange(1_000_000, 1_000_000_000)
     print(f"seed {seed}")
-    tally = run(lab, [seed])
+    tally = run(labs[0], [seed])
     assert not tally.disagreements, report(tally)
 
 

@@ -22,7 +22,8 @@ from ansible_collections.podreach.gke.tests.golden.packets.world import (
     net,
 )
 
-#: The keys of ``given`` that are read, by this module or by the checks.
+#: The keys of ``given`` that are read, by this module or by the checks; or that tell a reader what follows from the
+#: rest and so come of themselves in an estate: events, advertised, routers without sessions, what a proxy does.
 READS = frozenset(
     (
         "networks",
@@ -54,6 +55,7 @@ READS = frozenset(
         "proxies",
         "unread",
         "namespaces",
+        "quota",
     )
 )
 #: What makes a vector need a cluster.

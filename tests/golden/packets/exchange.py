@@ -89,3 +89,42 @@ def max_nodes(vector: Vector, world: World) -> None:
         reply = world.container("POST", f"locations/{pool}:setSize", {"nodeCount": wanted})
         error = "error" in reply.json() or not reply.ok
         assert error == (wanted > count), reply.text
+
+
+@answers("nodes_without_route", "count")
+def nodes_without_route(vector: Vector, world: World) -> None:
+    """As many nodes as the quota is short of routes are left without one.
+
+    The vector's own numbers are an example, it says so: the limit is found by trying, and twenty nodes are enough.
+    """
+    quota, (cluster,), short = vector.given["quota"], vector.given["clusters"], vector.expect["count"]
+    assert cluster["currentNodeCount"] + quota["used_by_others"] - quota["STATIC_ROUTES_PER_NETWORK"] == short
+    nodes = 2 * short
+    limit = static_routes(world, "elsewhere", 1000)
+    assert static_routes(world, "n1", limit - nodes + short) == limit - nodes + short
+    subnetwork = world.make_subnetwork({"name": "s1", "network": "n1", "ipCidrRange": "10.1.0.0/16"})
+    made = world.cluster_at(network="n1", subnetwork=subnetwork, given=cluster, pool={})
+    pool = f"{made.path.partition('/locations/')[2]}/nodePools/pool"
+    reply = world.container("POST", f"locations/{pool}:setSize", {"nodeCount": nodes})
+    assert reply.ok, reply.text
+    routed = {item["destRange"] for item in world.routes_of("n1")}
+    blocks = [item["spec"]["podCIDR"] for item in made.kube.items("Node")]
+    assert len(blocks) == nodes
+    assert len([block for block in blocks if block not in routed]) == short
+
+
+def static_routes(world: World, network: str, wanted: int) -> int:
+    """Make up to so many static routes in a network; how many could be made."""
+    world.need_network(network)
+    hop = world.machines[world.hop(f"hop-{network}", network)]
+    for number in range(wanted):
+        body = {
+            "name": f"{network}-{number}",
+            "network": world.network_path(network),
+            "nextHopInstance": hop,
+            "destRange": f"192.168.{number // 8}.{number % 8 * 32}/27",
+        }
+        _reply, operation = world.attempt("POST", "global/routes", body)
+        if operation is None or "error" in operation:
+            return number
+    return wanted

@@ -21,7 +21,6 @@ UNEXPRESSED = {
     "subnet-beats-more-specific-dynamic": "a dynamic route inside a subnetwork: needs BGP; a static one is refused",
     "hybrid-subnet-is-unknown": "the answer is that hybrid subnets aren't modelled",
     "tagged-route-not-for-traffic-from-the-tunnel": "packets out of a tunnel: needs the VPN",
-    "static-route-quota-leaves-nodes-without-a-route": "no quota of routes in the lab",
     "system-policy-before-vpc-rules": "only Google's own services write system policies: no API call makes one",
     "network-policy-not-understood-is-unknown": "the answer is that FQDNNetworkPolicy isn't modelled",
     "udp-over-payload-mtu-without-icmp": "the payload MTU of a tunnel: needs the VPN",

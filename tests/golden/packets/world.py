@@ -364,7 +364,7 @@ class World(Estate):
 
     def routes_of(self, network: str) -> list[Json]:
         """The routes of a network as routes.list tells them."""
-        found: list[Json] = self.read("global/routes").get("items", [])
+        found: list[Json] = self.read("global/routes?maxResults=500").get("items", [])
         return [item for item in found if last(item["network"]) == network]
 
     def drop_routes(self, network: str, destination: str) -> None:

@@ -40,7 +40,7 @@ def main() -> int:
         try:
             for seed in seeds:
                 before = len(tally.disagreements)
-                run_one(lab, generate(seed), tally)
+                run_one(lab, generate(seed), tally, chosen.most)
                 for item in tally.disagreements[before : chosen.most]:
                     print(item, end="\n\n")
                 if len(tally.disagreements) >= chosen.most:

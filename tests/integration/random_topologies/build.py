@@ -49,7 +49,7 @@ class Estate:
             tags = self.google.call("GET", path.removesuffix("/setTags"))["tags"]
             body = body | {"fingerprint": tags["fingerprint"]}
         if "/updateNetworkInterface" in path:
-            card = self.google.call("GET", path.split("/updateNetworkInterface")[0])["networkInterfaces"][0]
+            card = self.google.call("GET", path.partition("/updateNetworkInterface")[0])["networkInterfaces"][0]
             body = body | {"fingerprint": card["fingerprint"]}
         self.google.call(step.method, path, body)
 

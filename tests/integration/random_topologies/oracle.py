@@ -57,6 +57,8 @@ SPECIAL_USE = tuple(
 LINK_LOCAL = w.cidr("169.254.0.0/16")
 MAX_HOPS = 6
 MAX_WALKS = 256
+#: The word of a story whose packet got another source.
+MASQUERADED = "masquerades"
 
 T = t.TypeVar("T")
 Sender: t.TypeAlias = "w.Instance | w.Pod"
@@ -341,7 +343,7 @@ class Oracle:
 
     def replace_source(self, node: w.Instance, packet: Packet, memory: Memory, source: w.Address) -> Packet:
         memory.masqueraded[node.path] = (packet.source, source)
-        self.tell(f"{node.name} puts {source} for {packet.source}")
+        self.tell(f"{node.name} {MASQUERADED} {packet.source} as {source}")
         return dataclasses.replace(packet, source=source)
 
     # ---- in the network's hands

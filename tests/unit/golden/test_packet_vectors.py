@@ -25,7 +25,7 @@ DIGESTS = {
     "masquerade": "359d952b8879b7b8eee64e066b24248ab0f7e4238f4d45bddb3ed0d0a7722a55",
     "service": "6ae017f07d9d7caab2c68cc88bef45c3df00d5d20cdbdf8af97cd0cfdbfd6d51",
     "story": "dd8c2ec77b01b19412e13315a51b5733edfe3d05c2b654576e10d302d0b649d7",
-    "more": "03c6db29716dbf6cc76f03cb650addff8ad4cf85195c394c348d79a9045a7d7a",
+    "more": "d252c57bb926822bd94668d4d8e3d5c9bd2fbac3bc9bfa54115244c328012826",
 }
 
 

@@ -631,7 +631,7 @@ def test_another_key_is_ignored(routes: Kube) -> None:
     assert routes.chains() == {"IP-MASQ": DEFAULT}
 
 
-def test_rules_outlive_the_agent(routes: Kube) -> None:
+def test_an_agent_that_was_never_deployed_left_nothing(routes: Kube) -> None:
     routes.config(CONFIG)
     routes.wait(60)
     routes.controllers.set_agent(False)
@@ -640,7 +640,7 @@ def test_rules_outlive_the_agent(routes: Kube) -> None:
     assert node_objects.AGENT_LABEL not in routes.store.stored("nodes")[0]["metadata"]["labels"]
     routes.config("nonMasqueradeCIDRs: []\n")
     routes.wait(300)
-    assert routes.chains() == {"IP-MASQ": LISTED}
+    assert routes.chains() == {"IP-MASQ": DEFAULT}
 
 
 def test_the_agent_by_setting(kube: Kube) -> None:

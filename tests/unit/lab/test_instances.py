@@ -16,9 +16,9 @@ Json = dict[str, t.Any]
 HOME = f"zones/{ZONE}/instances"
 
 
-def create(cloud: Cloud, name: str = "vm1", subnetwork: str = "s1", /, *more: Json, **card: t.Any) -> Json:
+def create(cloud: Cloud, name: str = "vm1", home: str = "s1", /, *more: Json, **card: t.Any) -> Json:
     """An instance in a subnetwork; `card` are fields of its first interface, `more` its other interfaces."""
-    first = {"subnetwork": f"regions/{REGION}/subnetworks/{subnetwork}", **card}
+    first = {"subnetwork": f"regions/{REGION}/subnetworks/{home}", **card}
     body = {
         "name": name,
         "machineType": f"zones/{ZONE}/machineTypes/e2-micro",

@@ -245,7 +245,7 @@ def test_server_side_apply(client: Client) -> None:
     assert made["metadata"]["managedFields"][0]["fieldsV1"] == {"f:data": {"f:x": {}}}
     again = client("PATCH", f"{CONFIGS}/a?fieldManager=me", text, code=200, **style)
     assert again == made
-    client("PATCH", f"{CONFIGS}/a?fieldManager=me&dryRun=All", text.replace(b"x: y", b"x: z"), **style)
+    client("PATCH", f"{CONFIGS}/a?fieldManager=me&dryRun=All", text.replace(b"x: y", b"x: z"), 0, **style)
     assert client("GET", f"{CONFIGS}/a") == made
     wrong = client("PATCH", f"{CONFIGS}/a?fieldManager=me", text + b"datas: {}\n", code=500, **style)
     assert wrong["message"].endswith("; v1, Kind=ConfigMap): .datas: field not declared in schema")

@@ -131,7 +131,7 @@ def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = 
 
 def imports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = recorded) -> list[ExchangedRoute]:
     """What `peer` exports to `network`, those that it does not import included (imported is False then)."""
-    return exports(state, peer, network, dynamic)
+    return exports(state, network=peer, peer=network, dynamic=dynamic)
 
 
 def exports_subnet(found: cidr.Range, mine: Body) -> bool:

@@ -95,7 +95,7 @@ def add_network(
 def peer_link(network: str, peer: str, region: str, mtu: int) -> Link:
     return Link(
         End(network_namespace(network), peer_device(network, peer, region)),
-        End(network_namespace(peer), peer_device(peer, network, region)),
+        End(network_namespace(peer), peer_device(network=peer, peer=network, region=region)),
         mtu,
     )
 

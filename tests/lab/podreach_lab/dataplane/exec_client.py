@@ -67,7 +67,10 @@ class Session:
         return self.code
 
     def pass_on(self, number: int, _frame: t.Any) -> None:
-        wire.send(self.link, {"signal": number})
+        try:
+            wire.send(self.link, {"signal": number})
+        except OSError:
+            pass  # it has ended meanwhile; that is about to be read
 
     def read(self) -> None:
         if not self.incoming.read(self.link):

@@ -177,7 +177,10 @@ class Fabric:
 
     @classmethod
     async def start(cls, log: pathlib.Path | None = None) -> Fabric:
-        """Start the child. What it has to complain goes to `log`. Raises Unavailable when this machine can't."""
+        """Start the child. What it has to complain goes to `log`. Raises Unavailable when this machine can't.
+
+        The child ends with the thread that started it, not only with the process: call this from one that lasts.
+        """
         check()
         # Its tenth of a second passes while the child starts.
         loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, ".messages", __package__))
@@ -388,7 +391,7 @@ class Fabric:
 
     def steps(self, todo: list[Change], failures: list[Failure]) -> t.Iterator[Step]:
         """The changes as steps for the worker: neighbours that go by netlink in one namespace are sent together."""
-        from . import messages  # imports pyroute2, which the absent can be reported of
+        from . import messages  # not at the top: pyroute2 may be absent, and capability.check() says so
 
         for (way, name), group in itertools.groupby(todo, lambda change: (way_of(change), change.namespace)):
             number = self.held.number(name)

@@ -73,6 +73,9 @@ class Directory:
 
     def title(self, namespace: str) -> str:
         """What users call a namespace."""
+        if namespace.startswith("network "):
+            _projects, project, _global, _networks, name = namespace.removeprefix("network ").split("/")
+            return f"network {project}/{name}"
         return self.titles.get(namespace, namespace)
 
     def find(self, name: str) -> End:

@@ -31,6 +31,7 @@ ETH_P_ALL, ETH_P_IP = 3, 0x0800
 QUIET = 0.03
 """Seconds without a packet after which nothing more is expected; all hops are on this machine."""
 LONGEST = 2.0
+STAMPING = 0.02
 FEWEST = 54
 """The TTL below which a probe of many is not looked at: packets that circle until it ends would fill the taps."""
 # Programs of linux/filter.h. INCOMING: load the byte at 8 of the IP header (TTL), refuse less than FEWEST; load the
@@ -82,6 +83,7 @@ class Taps:
     async def _open(self, fabric: Fabric, namespaces: t.Iterable[str]) -> None:
         options = ((socket.SOL_SOCKET, SO_TIMESTAMPNS, 1), (socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20))
         new = [name for name in namespaces if name not in self._taps]
+        first = not self._taps
         made = await asyncio.gather(
             *(
                 fabric.socket(name, socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL), options=options)
@@ -91,6 +93,8 @@ class Taps:
         for name, tap in zip(new, made, strict=True):
             tap.setblocking(False)
             self._taps[name] = tap
+        if first:  # the machine begins to stamp packets only a moment after somebody wants it to
+            await asyncio.sleep(STAMPING)
 
     @contextlib.asynccontextmanager
     async def watch(

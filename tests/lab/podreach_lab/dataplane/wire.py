@@ -40,7 +40,8 @@ def send(link: socket.socket, message: Json, descriptors: t.Sequence[int] = ()) 
     """Send over a blocking socket."""
     data = pack(message, descriptors)
     sent = link.sendmsg([data], rights(descriptors))
-    link.sendall(data[sent:])
+    if sent < len(data):
+        link.sendall(data[sent:])  # with nothing left it would still fail where the other side has gone meanwhile
 
 
 class Incoming:

@@ -72,6 +72,12 @@ class Agents:
     def deployed(self) -> bool:
         return masquerade.deployed(self.context.body) if self.setting is None else self.setting
 
+    def tell(self, deployed: bool | None) -> None:
+        """Say whether GKE has deployed the agent; None: by its rule. Where it never did, it left no rules behind."""
+        self.setting = deployed
+        if deployed is False:
+            self._written.clear()
+
     def deploy(self) -> None:
         """Keep GKE's own DaemonSet there, or away; one that somebody else made is left alone."""
         found = self.context.get("daemonsets.apps", SYSTEM, NAME)

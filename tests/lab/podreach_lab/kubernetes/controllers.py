@@ -85,8 +85,9 @@ class Controllers:
 
     def set_agent(self, deployed: bool | None) -> None:
         """Tell whether GKE deployed ip-masq-agent; None: the lab's own rule decides."""
-        self.agents.setting = deployed
+        self.agents.tell(deployed)
         self._renew()
+        self._mark()
 
     def _renew(self) -> None:
         self._stale = True

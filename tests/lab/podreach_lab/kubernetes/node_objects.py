@@ -40,6 +40,7 @@ def labels(instance: Resource, cluster: Body, pool: Body, agent: bool) -> dict[s
     system = "windows" if is_windows(instance, pool) else "linux"
     config = pool.get("config", {})
     image = str(config.get("imageType", "COS_CONTAINERD"))
+    distribution = "windows_ltsc" if system == "windows" else image.partition("_")[0].lower()
     found = {
         "beta.kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/instance-type": machine,
@@ -48,7 +49,7 @@ def labels(instance: Resource, cluster: Body, pool: Body, agent: bool) -> dict[s
         "cloud.google.com/gke-container-runtime": "containerd",
         "cloud.google.com/gke-max-pods-per-node": str(max_pods(pool)),
         "cloud.google.com/gke-nodepool": str(instance.hidden["pool"]),
-        "cloud.google.com/gke-os-distribution": image.split("_")[0].lower() if system == "linux" else "windows_ltsc",
+        "cloud.google.com/gke-os-distribution": distribution,
         "cloud.google.com/gke-provisioning": "spot" if config.get("spot") else "standard",
         "cloud.google.com/gke-stack-type": "IPV4",
         "cloud.google.com/machine-family": machine.split("-")[0],

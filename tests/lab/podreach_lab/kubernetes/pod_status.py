@@ -133,7 +133,7 @@ def _container(pod: Json, container: Json, state: Json, *, ready: bool, restarts
         "started": started,
     }
     if "waiting" not in state:
-        found["imageID"] = f"{image.split('@')[0].rsplit(':', 1)[0]}@sha256:{_digest(image)}"
+        found["imageID"] = f"{image.partition('@')[0].rsplit(':', 1)[0]}@sha256:{_digest(image)}"
         found["containerID"] = f"containerd://{_digest(pod['metadata']['uid'] + container['name'])}"
     return found
 
