@@ -238,7 +238,7 @@ def test_patches_keep_to_their_media_types(client: Client) -> None:
 
 
 def test_server_side_apply(client: Client) -> None:
-    style = {"Content_Type": "application/apply-patch+yaml"}
+    style: Json = {"Content_Type": "application/apply-patch+yaml"}
     text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: y}\n"
     assert client("PATCH", f"{CONFIGS}/a", text, code=422, **style)["message"].endswith("is required for apply patch")
     made = client("PATCH", f"{CONFIGS}/a?fieldManager=me", text, code=201, **style)
