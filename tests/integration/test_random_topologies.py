@@ -32,9 +32,9 @@ MUTANTS: dict[str, tuple[int, ...]] = {
     "firewall-priority-reversed": (0, 9),
     "no-source-check": (30, 87),
     "subnet-ranges-not-first": (65, 63),
-    "peering-transitive": (5, 17, 24),
+    "peering-transitive": (5, 155),
     "custom-routes-always-exchanged": (4, 5),
-    "tags-ignored": (3, 7, 9),
+    "tags-ignored": (17, 7),
     "no-egress-rules": (0, 5),
 }
 
