@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import packets
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.plan import Namespace, Route, Rule
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.routing import Candidate, choose
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.routing import NOWHERE, Candidate, choose
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.rules import Ruleset, ports, ranges
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.trace import look_up
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.view import Range
@@ -30,8 +30,9 @@ def candidate(origin: str, priority: int = 1000, usable: bool = True, peer: str 
         ([candidate("local", 2000), candidate("imported", 100, peer="p")], ["local"]),
         ([candidate("late", 10, peer="p2"), candidate("first", 900, peer="p1")], ["first"]),
         ([candidate("a", usable=False)], []),
+        ([candidate("a"), Candidate(TO, 1000, NOWHERE, "internet")], ["a"]),
     ],
-    ids=["priority", "equal", "unusable", "local before imported", "one peer", "none"],
+    ids=["priority", "equal", "unusable", "local before imported", "one peer", "none", "internet last"],
 )
 def test_choice(rivals: list[Candidate], winners: list[str]) -> None:
     assert [item.origin for item in choose(rivals)] == winners

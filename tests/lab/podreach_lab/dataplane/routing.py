@@ -251,11 +251,12 @@ class Router:
 
 def choose(rivals: t.Sequence[Candidate]) -> list[Candidate]:
     """Of routes to one destination: local ones before imported ones, of imported ones those of a single peer; of these
-    the usable ones with the lowest priority."""
+    the usable ones with the lowest priority, and the internet gateway only where there is no other."""
     pool = [item for item in rivals if not item.peer]
     if not pool:
         first = min(item.peer for item in rivals)
         pool = [item for item in rivals if item.peer == first]
     usable = [item for item in pool if item.hops]
     lowest = min((item.priority for item in usable), default=0)
-    return [item for item in usable if item.priority == lowest]
+    first = [item for item in usable if item.priority == lowest]
+    return [item for item in first if item.hops != NOWHERE] or first
