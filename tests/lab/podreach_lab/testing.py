@@ -109,10 +109,6 @@ class Lab:
         body = {"cluster": cluster, "name": name, "address": address, "pods": pods}
         return str(self.admin("POST", "nodes", body | more)["node"])
 
-    def masquerade_agent(self, cluster: str, deployed: bool | None) -> None:
-        """Whether GKE has deployed ip-masq-agent in a cluster; None: the lab's own rule."""
-        self.admin("POST", "masquerade", {"cluster": cluster, "agent": deployed})
-
     def preset(self, name: str, **options: t.Any) -> None:
         """Build the surroundings that a story presupposes (see presets.py)."""
         self.admin("POST", "presets", {"name": name} | options)

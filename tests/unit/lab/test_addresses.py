@@ -129,10 +129,3 @@ def test_bad_forwarding_rules(cloud: Cloud, fields: Json, code: int) -> None:
     with pytest.raises(Refused) as refused:
         balance(cloud, **fields)
     assert refused.value.code == code
-
-
-def test_backends_and_health_checks_can_be_read(cloud: Cloud) -> None:
-    for what in ("backendServices", "healthChecks"):
-        for where in ("global", f"regions/{REGION}"):
-            assert "items" not in cloud.compute("GET", f"{where}/{what}")
-        assert "regions/us-east1" in cloud.compute("GET", f"aggregated/{what}")["items"]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""compute.forwardingRules of internal passthrough load balancers, and the reading of what stands behind them.
+"""compute.forwardingRules of internal passthrough load balancers.
 
 Only the address, the subnetwork and allowGlobalAccess mean something to the lab; a backend service is a name.
 """
@@ -144,42 +144,3 @@ def patch_rule(call: Call) -> Body:
 @method("compute.forwardingRules.delete")
 def delete_rule(call: Call) -> Body:
     return delete(call, call.get(f"{place(call, 'forwardingRules')}/{call.params['forwardingRule']}"))
-
-
-# ---- what stands behind them: whoever puts these into the state, they can be read
-
-
-@method("compute.backendServices.get", "compute.regionBackendServices.get")
-def get_backend_service(call: Call) -> Body:
-    return t.cast(Body, call.get(f"{place(call, 'backendServices')}/{call.params['backendService']}").body)
-
-
-@method("compute.backendServices.list", "compute.regionBackendServices.list")
-def list_backend_services(call: Call) -> Body:
-    where = place(call, "backendServices")
-    return listed(call, "compute#backendServiceList", where, bodies(call.state, where))
-
-
-@method("compute.backendServices.aggregatedList")
-def aggregated_backend_services(call: Call) -> Body:
-    found = [item.body for item in call.state.of_kind("compute#backendService", call.project)]
-    kind = "compute#backendServiceAggregatedList"
-    return aggregated(call, kind, "backendServices", found, ["global", *region_scopes()])
-
-
-@method("compute.healthChecks.get", "compute.regionHealthChecks.get")
-def get_health_check(call: Call) -> Body:
-    return t.cast(Body, call.get(f"{place(call, 'healthChecks')}/{call.params['healthCheck']}").body)
-
-
-@method("compute.healthChecks.list", "compute.regionHealthChecks.list")
-def list_health_checks(call: Call) -> Body:
-    where = place(call, "healthChecks")
-    return listed(call, "compute#healthCheckList", where, bodies(call.state, where))
-
-
-@method("compute.healthChecks.aggregatedList")
-def aggregated_health_checks(call: Call) -> Body:
-    found = [item.body for item in call.state.of_kind("compute#healthCheck", call.project)]
-    kind = "compute#healthChecksAggregatedList"
-    return aggregated(call, kind, "healthChecks", found, ["global", *region_scopes()])

@@ -258,5 +258,5 @@ def choose(rivals: t.Sequence[Candidate]) -> list[Candidate]:
         pool = [item for item in rivals if item.peer == first]
     usable = [item for item in pool if item.hops]
     lowest = min((item.priority for item in usable), default=0)
-    first = [item for item in usable if item.priority == lowest]
-    return [item for item in first if item.hops != NOWHERE] or first
+    best = [item for item in usable if item.priority == lowest]
+    return [item for item in best if item.hops != NOWHERE] or best

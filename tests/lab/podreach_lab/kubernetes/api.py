@@ -29,7 +29,6 @@ Json = dict[str, t.Any]
 
 NO_MODEL = ("attach", "portforward", "proxy", "ephemeralcontainers", "resize", "token", "finalize", "approval")
 """Subresources of a real server that the lab has none of."""
-READS = ("get", "list", "watch")
 PARTIAL = "PartialObjectMetadata"
 DRY_RUN = "All"
 

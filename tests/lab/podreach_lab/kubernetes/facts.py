@@ -40,7 +40,6 @@ class ServicePort:
 
     port: Port
     endpoints: tuple[tuple[str, int], ...]
-    node_port: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

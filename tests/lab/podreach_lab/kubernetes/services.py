@@ -248,7 +248,7 @@ def service_facts(service: Object, slices: t.Iterable[Object]) -> facts.Service 
             if not address.startswith("127.")  # the control plane, which no packet of a node reaches
         }
         shown_port = facts.Port(protocol.lower(), port["port"])
-        ports.append(facts.ServicePort(shown_port, tuple(sorted(behind)), port.get("nodePort") or 0))
+        ports.append(facts.ServicePort(shown_port, tuple(sorted(behind))))
     ingress = (service.get("status", {}).get("loadBalancer") or {}).get("ingress") or [{}]
     return facts.Service(
         metadata["namespace"],

@@ -56,7 +56,6 @@ class Session:
         self.tty = tty
         self._to_child = -1
         self._open: set[int] = set()
-        self._size: tuple[int, int] | None = None
 
     async def run(self, executor: Executor, pod: Json, container: str, argv: list[str]) -> None:
         """Run the program, carry its streams, report its end."""
