@@ -7,6 +7,9 @@ A resource has a `path` (its relative name, such as projects/p/regions/r/subnetw
 `body` (exactly what its API returns), `hidden` facts that no API tells (a node's pod range, say), and a phase. Whoever
 must follow what happens (Kubernetes, the data plane, AWS) subscribes with `watch` and is told of each change, in order,
 after it happened.
+
+Two things are not resources of a Google API and are kept beside them: what EC2 holds (`aws`), and what the gateways'
+BGP really knows (`bgp`, by gateway). Whoever follows these subscribes with `watch_outside`.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ import random
 import typing as t
 
 from . import PROJECTS
+from .aws.facts import AwsFacts
 from .clock import Clock
+from .wan.model import SpeakerState
 
 Body = dict[str, t.Any]
 
@@ -75,11 +80,34 @@ class State:
         self._by_collection: dict[str, dict[str, Resource]] = {}
         self._by_kind: dict[str, dict[str, Resource]] = {}
         self._watchers: list[t.Callable[[Change], None]] = []
+        self.aws = AwsFacts()
+        self.bgp: dict[str, SpeakerState] = {}
+        self._outside: list[t.Callable[[], None]] = []
 
     def watch(self, callback: t.Callable[[Change], None]) -> t.Callable[[], None]:
         """Call `callback` after every change, until the returned function is called."""
         self._watchers.append(callback)
         return lambda: self._watchers.remove(callback)
+
+    def watch_outside(self, callback: t.Callable[[], None]) -> t.Callable[[], None]:
+        """Call `callback` whenever `aws` or `bgp` changed, until the returned function is called."""
+        self._outside.append(callback)
+        return lambda: self._outside.remove(callback)
+
+    def learn_aws(self, facts: AwsFacts) -> None:
+        """What EC2 holds now."""
+        if facts != self.aws:
+            self.aws = facts
+            self._tell_outside()
+
+    def learn_bgp(self, gateway: str, found: SpeakerState | None) -> None:
+        """What a gateway's BGP knows now; None: it speaks no more."""
+        if self.bgp.get(gateway) != found:
+            if found is None:
+                del self.bgp[gateway]
+            else:
+                self.bgp[gateway] = found
+            self._tell_outside()
 
     def get(self, path: str) -> Resource | None:
         return self._by_path.get(path)
@@ -139,6 +167,11 @@ class State:
         self.revision += 1
         value = self.revision.to_bytes(3, "big") + self._random.randbytes(5)
         return base64.b64encode(value).decode()
+
+    def _tell_outside(self) -> None:
+        self.revision += 1
+        for watcher in list(self._outside):
+            watcher()
 
     def _tell(self, verb: str, resource: Resource) -> None:
         self.revision += 1
