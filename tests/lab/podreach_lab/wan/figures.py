@@ -17,6 +17,8 @@ TRANSIT_GATEWAY_ACCEPTS = 1000
 LEARNED_HERE = 250
 LEARNED_ELSEWHERE = 250
 """Unique destinations that a region uses: learned in it, and in all other regions together."""
+PEERING_GROUP_ACCEPTS = 300
+"""DYNAMIC_ROUTES_PER_REGION_PER_PEERING_GROUP: unique destinations of a region, of a network and its peers."""
 
 KEEPALIVE = 20
 """Of a Cloud Router, in seconds, unless it is configured. Everywhere the hold time is three times that."""
