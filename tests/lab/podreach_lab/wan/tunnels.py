@@ -200,22 +200,42 @@ def first_host(inside: str) -> str:
 # ---- handshakes
 
 
-_known: weakref.WeakKeyDictionary[State, tuple[int, Negotiated]] = weakref.WeakKeyDictionary()
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What was worked out for a revision of the state."""
+
+    revision: int
+    negotiated: Negotiated
+    met: t.Mapping[str, str]
+
+
+_known: weakref.WeakKeyDictionary[State, Known] = weakref.WeakKeyDictionary()
 
 
 def negotiate(state: State) -> Negotiated:
-    """All tunnels of all gateways. Kept until something changes: compiling and every GET ask for it."""
+    """All tunnels of all gateways."""
+    return known(state).negotiated
+
+
+def met(state: State) -> t.Mapping[str, str]:
+    """By each end's resource that of the other end, whether they agree or not."""
+    return known(state).met
+
+
+def known(state: State) -> Known:
+    """Kept until something changes: compiling and every GET ask for it."""
     kept = _known.get(state)
-    if kept is None or kept[0] != state.revision:
-        kept = _known[state] = state.revision, worked_out(state)
-    return kept[1]
+    if kept is None or kept.revision != state.revision:
+        kept = _known[state] = worked_out(state)
+    return kept
 
 
-def worked_out(state: State) -> Negotiated:
+def worked_out(state: State) -> Known:
     ends = [*google_ends(state), *aws_ends(state.aws)]
     at: dict[tuple[str, str], End] = {}
     for end in ends:
         at.setdefault((end.own, end.peer), end)
+    pairs: dict[str, str] = {}
     gateways = {
         card["ipAddress"] for item in state.of_kind("compute#vpnGateway") for card in item.body["vpnInterfaces"]
     }
@@ -223,6 +243,8 @@ def worked_out(state: State) -> Negotiated:
     states: dict[str, TunnelState] = {}
     for end in ends:
         other = at.get((end.peer, end.own))
+        if other:
+            pairs[end.name.resource] = other.name.resource
         word = says(end, other, end.peer in gateways)
         if end.google:
             states[end.name.resource] = TunnelState(word, SAYS[word])
@@ -231,7 +253,7 @@ def worked_out(state: State) -> Negotiated:
             states[end.name.resource] = TunnelState(word, AWS_SAYS[word])
         if other and word in ("ESTABLISHED", "UP") and end.name.resource < other.name.resource:
             tunnels.append(Tunnel(end.name, other.name, end.silent or other.silent))
-    return Negotiated(tuple(tunnels), states)
+    return Known(state.revision, Negotiated(tuple(tunnels), states), pairs)
 
 
 def says(end: End, other: End | None, to_google: bool) -> str:
