@@ -40,7 +40,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-test.txt requirements-dev.txt
 	$(VENV)/bin/python -m pip install --quiet '$(ANSIBLE_CORE)' -r requirements-dev.txt
 	@touch $@
 
-# What kubernetes.core is tried from: hundreds of collections, which must not be found by any other test.
+# What kubernetes.core and amazon.aws are tried from: hundreds of collections, which must not be found by any other test.
 community: .venv-community/community.stamp ## make .venv-community, with PyPI's ansible
 
 .venv-community/community.stamp: requirements-community.txt
