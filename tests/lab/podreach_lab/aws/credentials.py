@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import hmac
 import re
@@ -67,6 +68,26 @@ def verify(signature: Signature, method: str, target: str, headers: t.Mapping[st
     """Raises NotAllowed unless the request was signed with the lab's key."""
     if signature.access_key != ACCESS_KEY:
         raise NotAllowed(signature.access_key)
+    if not hmac.compare_digest(_value(signature, method, target, headers, body), signature.value):
+        raise NotAllowed(signature.access_key)
+
+
+def sign(
+    method: str, target: str, headers: t.Mapping[str, str], body: bytes, now: datetime.datetime, region: str = REGION
+) -> dict[str, str]:
+    """The headers of a request to EC2, signed with the lab's key."""
+    date = now.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    full = {**headers, "X-Amz-Date": date}
+    lower = {name.lower(): value for name, value in full.items()}
+    unsigned = Signature(ACCESS_KEY, date[:8], region, "ec2", tuple(sorted(lower)), "")
+    value = _value(unsigned, method, target, lower | full, body)
+    signed = ";".join(unsigned.signed)
+    text = f"Credential={ACCESS_KEY}/{unsigned.scope}, SignedHeaders={signed}, Signature={value}"
+    return {**lower, **full, "Authorization": f"AWS4-HMAC-SHA256 {text}"}
+
+
+def _value(signature: Signature, method: str, target: str, headers: t.Mapping[str, str], body: bytes) -> str:
+    """What the signature of a request must be."""
     text = "\n".join(
         (
             "AWS4-HMAC-SHA256",
@@ -78,9 +99,7 @@ def verify(signature: Signature, method: str, target: str, headers: t.Mapping[st
     key = f"AWS4{SECRET_KEY}".encode()
     for part in signature.scope.split("/"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    expected = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, signature.value):
-        raise NotAllowed(signature.access_key)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _canonical(signature: Signature, method: str, target: str, headers: t.Mapping[str, str], body: bytes) -> str:
