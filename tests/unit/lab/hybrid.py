@@ -15,6 +15,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute.exchange im
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.compile import Compiled, compile_plan
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.gateways import Wan
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.trace import look_up
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.facts import ClusterFacts, Pod
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.links import self_link
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource, State
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
@@ -29,6 +30,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
 Json = dict[str, t.Any]
 PROJECT = "projects/p"
 REGION = "asia-northeast1"
+CLUSTER = f"{PROJECT}/locations/{REGION}-a/clusters/c"
 ALL = aws.GroupRule(True, "-1", -1, -1, ("0.0.0.0/0",))
 ANYBODY = aws.GroupRule(False, "-1", -1, -1, ("0.0.0.0/0",))
 OPEN = aws.Acl(
@@ -85,6 +87,18 @@ class Google:
         cards = [{"network": link(network), "networkIP": address}]
         body = {"networkInterfaces": cards, "status": "RUNNING", "tags": {"items": tags.split()}}
         self.add("compute#instance", path, body, **hidden)
+
+    def node(self, name: str, network: str, address: str, pods: str, native: bool = True) -> None:
+        """A node of cluster c. Its pods' block is an alias, or has a static route."""
+        if self.state.get(CLUSTER) is None:
+            self.add("container#cluster", CLUSTER, {"location": f"{REGION}-a"}, network=network_path(network))
+        self.vm(name, network, address, cluster=CLUSTER, pods=pods)
+        item = self.state.of_kind("compute#instance")[-1]
+        if native:
+            item.body["networkInterfaces"][0]["aliasIpRanges"] = [{"ipCidrRange": pods}]
+        else:
+            item.body["canIpForward"] = True
+            self.route(f"route-{name}", network, pods, nextHopInstance=item.path)
 
     def route(self, name: str, network: str, to: str, priority: int = 1000, **fields: t.Any) -> None:
         body = {"network": link(network), "destRange": to, "priority": priority, **fields}
@@ -176,9 +190,15 @@ class Hybrid:
 
     google: Google
     known: Known
+    pods: list[Pod] = dataclasses.field(default_factory=list)
 
     def compiled(self) -> Compiled:
-        return compile_plan(self.google.state, {}, self.known.wan)
+        clusters = {CLUSTER: ClusterFacts(CLUSTER, tuple(self.pods))} if self.pods else {}
+        return compile_plan(self.google.state, clusters, self.known.wan)
+
+    def pod(self, name: str, node: str, address: str) -> None:
+        """A pod of the namespace `default`."""
+        self.pods.append(Pod("default", name, name, f"{PROJECT}/zones/{REGION}-a/instances/{node}", address))
 
     def facts(self, **more: t.Any) -> None:
         self.google.state.learn_aws(dataclasses.replace(self.google.state.aws, **more))

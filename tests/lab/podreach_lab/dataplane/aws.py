@@ -28,7 +28,7 @@ from .view import short
 INWARD = 1
 """The table of what comes from a virtual private gateway: the VPC's own addresses."""
 NEW = "ct state new,untracked,invalid"
-NAMES = {"1": "icmp", "6": "tcp", "17": "udp"}
+NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "icmpv6": "58"}
 OUTSIDE = "outside-the-lab"
 
 

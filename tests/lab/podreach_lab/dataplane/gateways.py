@@ -218,7 +218,7 @@ def filters(ends: t.Sequence[TunnelEnd], silent: t.Collection[str], clamps: bool
     output: list[str] = []
     for end in ends:
         if end.device in silent:
-            lost = table.drop("tunnel-silent", f"the tunnel {end.resource.rpartition('/tunnels/')[2]} loses it")
+            lost = table.drop("tunnel-silent", f"the tunnel {end.resource.rpartition('/vpnTunnels/')[2]} loses it")
             lines.append(f'oifname "{end.device}" {lost}')
             output.append(f'oifname "{end.device}" {table.count("own_lost")} drop')
     if clamps:

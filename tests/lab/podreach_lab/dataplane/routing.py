@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import typing as t
 
 from ..compute.exchange import DYNAMIC, STATIC, DynamicRoute, ExchangedRoute
@@ -147,30 +148,33 @@ class Router:
 
     def build(self) -> Routing:
         done: set[Key] = set()
+
+        def once(key: Key, make: t.Callable[[int], None]) -> int:
+            number = table_number(*key)
+            if key not in done:
+                done.add(key)
+                make(number)
+            return number
+
+        def subnets(region: str) -> int:
+            return once(("subnets", region), lambda number: self.subnet_table(number, region, None))
+
         for machine, card in self.members:
             tags = frozenset(machine.tags & self.known_tags)
             if mutants.on("tags-ignored"):
                 tags = frozenset(self.known_tags)
-            subnets: Key = ("subnets", card.region)
-            custom: Key = ("custom", card.region, *sorted(tags))
-            if subnets not in done:
-                self.subnet_table(table_number(*subnets), card.region, None)
-            if custom not in done:
-                self.custom_table(table_number(*custom), card.region, tags)
-            done |= {subnets, custom}
-            self.enter(card.device, table_number(*subnets), table_number(*custom))
+            make = functools.partial(self.custom_table, region=card.region, tags=tags)
+            self.enter(card.device, subnets(card.region), once(("custom", card.region, *sorted(tags)), make))
+        for router, region in self.beyond.routers.items():
+            make = functools.partial(self.tunnels_table, region=region)
+            self.enter(gateway_device(router), subnets(region), once(("tunnels", region), make))
         for peer in self.peers:
             for region in self.regions:
-                subnets, custom = ("from", peer.network, region), ("custom from", peer.network, region)
-                self.subnet_table(table_number(*subnets), region, peer)
-                self.exported_table(table_number(*custom), region, peer)
+                first, second = ("from", peer.network, region), ("custom from", peer.network, region)
+                self.subnet_table(table_number(*first), region, peer)
+                self.exported_table(table_number(*second), region, peer)
                 device = peer_device(self.network.path, peer.network, region)
-                self.enter(device, table_number(*subnets), table_number(*custom))
-        for router, region in self.beyond.routers.items():
-            subnets, custom = ("subnets", region), ("tunnels", region)
-            self.subnet_table(table_number(*subnets), region, None)
-            self.tunnels_table(table_number(*custom), region)
-            self.enter(gateway_device(router), table_number(*subnets), table_number(*custom))
+                self.enter(device, table_number(*first), table_number(*second))
         self.routing.rules.add(Rule(LAST, END_TABLE))
         self.routing.add(END_TABLE, EVERYWHERE, (), ("no-route", f"{self.network.path} has no route to it"))
         return self.routing
@@ -234,7 +238,7 @@ class Router:
         return [
             Candidate(
                 Range(route.dest_range),
-                route.priority,
+                route.priority + (FARTHER if route.next_hop_region not in ("", region) else 0),
                 ((peer_device(self.network.path, peer.network, region), 1),),
                 route.origin,
                 peer.network,
