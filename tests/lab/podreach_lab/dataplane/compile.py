@@ -105,9 +105,10 @@ def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts], wan: Wan | N
 
 
 def kill(compiled: Compiled, machine: Machine) -> None:
-    """A dead machine takes nothing and sends nothing: neither its own packets nor its pods'."""
+    """A dead machine takes nothing and sends nothing, its pods' packets included. Its network's router hands it nothing
+    either, so that nothing seems to arrive."""
     table = Ruleset("dead")
-    dropped = table.drop("instance-dead", f"{machine.name} is dead")
+    dropped = table.drop("instance-dead", "the instance neither sends nor answers")
     for hook in ("prerouting", "output"):
         table.chain(hook, [dropped], f"filter hook {hook} priority -400; policy accept")
     there = compiled.plan.namespaces[machine.namespace]
