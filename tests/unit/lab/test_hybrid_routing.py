@@ -11,9 +11,11 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws import facts as aws
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import mutants
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import mutants, plan
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.changes import check
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.plan import End
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.questions import BadQuestion, Directory, End
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.reconcile import DataPlane
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.workloads import Listener, listeners
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
     router_key,
     transit_gateway_key,
@@ -152,17 +154,17 @@ def test_out_of_a_virtual_private_gateway_only_into_the_vpc() -> None:
 def test_a_gateway_on_its_own_has_its_tunnels_all_the_same() -> None:
     estate = hybrid()
     estate.facts(virtual_gateways=(aws.VirtualGateway("vgw-1", 64512, ""),))
-    plan = estate.compiled().plan
-    assert len(plan.namespaces[VGW].addresses) == 2
-    assert not any(End(VGW, "uplink") in (link.a, link.b) for link in plan.links)
+    found = estate.compiled().plan
+    assert len(found.namespaces[VGW].addresses) == 2
+    assert not any(plan.End(VGW, "uplink") in (link.a, link.b) for link in found.links)
     assert end(estate, vm(), "10.1.0.9", "10.0.1.7")[0] == VGW
 
 
 def test_several_tunnels_share() -> None:
     estate = hybrid()
-    plan = estate.compiled().plan
-    route = next(item for item in plan.namespaces[R1].routes if item.to == "10.0.0.0/16")
-    back = next(item for item in plan.namespaces[VGW].routes if item.to == "10.1.0.0/24")
+    found = estate.compiled().plan
+    route = next(item for item in found.namespaces[R1].routes if item.to == "10.0.0.0/16")
+    back = next(item for item in found.namespaces[VGW].routes if item.to == "10.1.0.0/24")
     assert (len(route.hops), len(back.hops)) == (2, 1)
     del estate.known.tunnels[0]
     route = next(item for item in estate.compiled().plan.namespaces[R1].routes if item.to == "10.0.0.0/16")
@@ -414,3 +416,29 @@ def test_two_vpcs_meet_at_a_transit_gateway() -> None:
     found = way(estate, "ec2 i-1", "10.0.1.7", "10.6.0.7")
     assert found == ["ec2 i-1", "vpc vpc-1", TGW, "vpc vpc-2", "ec2 i-9"]
     assert way(estate, "ec2 i-9", "10.6.0.7", "10.1.0.9")[-1] == vm()
+
+
+# ---- what users call things
+
+
+def test_names_of_ec2_and_of_gateways() -> None:
+    estate = hybrid()
+    plane = DataPlane(estate.google.state)
+    plane.compiled = estate.compiled()
+    directory = Directory(plane)
+    assert directory.find("ec2-1") == directory.find("i-1") == End("ec2 ec2-1", "ec2 i-1", "10.0.1.7")
+    assert directory.address("ec2-3") == "10.0.2.7"
+    assert directory.title("ec2 i-1") == "ec2 ec2-1"
+    assert directory.title(R1) == f"router p/{REGION}/r1"
+    assert (directory.title(VGW), directory.title("vpc vpc-1")) == (VGW, "vpc vpc-1")
+    assert Listener("ec2 i-1", "10.0.1.7", 80) in set(listeners(plane.compiled, {}))
+
+
+def test_instances_of_one_name_are_told_apart_by_their_ids() -> None:
+    estate = hybrid()
+    instances = tuple(dataclasses.replace(item, name="twin") for item in estate.google.state.aws.instances)
+    estate.facts(instances=instances)
+    plane = DataPlane(estate.google.state)
+    plane.compiled = estate.compiled()
+    with pytest.raises(BadQuestion, match="3 workloads; say one of i-1, i-2, i-3"):
+        Directory(plane).find("twin")
