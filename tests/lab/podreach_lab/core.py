@@ -26,7 +26,6 @@ from .discovery import Discovery, Method
 from .faults import ApiFault, not_found
 from .links import project_id
 from .operations import Operation, Operations
-from .routing_plane import NoBgp, RoutingPlane
 from .state import State
 
 Json = dict[str, t.Any]
@@ -164,7 +163,6 @@ class Lab:
         self.operations = Operations(state)
         self.check_responses = check_responses
         self.authority = Authority(state.clock.now())
-        self.routing: RoutingPlane = NoBgp()
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
         self.recording = False
@@ -179,7 +177,6 @@ class Lab:
         self.faults.clear()
         self.log.clear()
         self.mutations = 0
-        self.routing.reset()
 
     def recorded(self, headers: t.Mapping[str, str], raw: bytes) -> Json:
         """What the log keeps of a request besides who asked what, while recording: its body, in base64."""
