@@ -8,22 +8,25 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import typing as t
+import unittest.mock
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws import facts as aws
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import Clock
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute.exchange import DynamicRoute
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.compile import Compiled, compile_plan
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.gateways import Wan
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.trace import look_up
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.facts import ClusterFacts, Pod
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.links import self_link
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource, State
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan import learning
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
+    DynamicRoute,
     Negotiated,
     Path,
     Tunnel,
     TunnelEnd,
     router_key,
+    transit_gateway_key,
     virtual_gateway_key,
 )
 
@@ -145,12 +148,16 @@ class Known:
         route = DynamicRoute(to, priority, region, router_path(router, region))
         self.dynamic.setdefault(network_path(network), []).append(route)
 
+    def dynamic_routes(self, state: State, network: Resource) -> list[DynamicRoute]:
+        """In the place of what the wan knows."""
+        return self.dynamic.get(network.path, [])
+
     @property
     def wan(self) -> Wan:
         return Wan(
             Negotiated(tuple(self.tunnels)),
             lambda gateway: self.paths.get(gateway, ()),
-            lambda state, network: self.dynamic.get(network.path, ()),
+            lambda gateway, table: self.paths.get(transit_gateway_key(gateway.id), ()),
         )
 
 
@@ -194,7 +201,8 @@ class Hybrid:
 
     def compiled(self) -> Compiled:
         clusters = {CLUSTER: ClusterFacts(CLUSTER, tuple(self.pods))} if self.pods else {}
-        return compile_plan(self.google.state, clusters, self.known.wan)
+        with unittest.mock.patch.object(learning, "dynamic_routes", self.known.dynamic_routes):
+            return compile_plan(self.google.state, clusters, self.known.wan)
 
     def pod(self, name: str, node: str, address: str) -> None:
         """A pod of the namespace `default`."""

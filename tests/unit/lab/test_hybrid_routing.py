@@ -375,6 +375,7 @@ def test_the_associated_transit_route_table_decides() -> None:
     where, why = end(estate, "ec2 i-1", "10.0.1.7", "10.1.0.9")
     assert (where, why) == (TGW, "tgw-route: 10.1.0.0/24 is a blackhole in the transit gateway route table tgw-rtb-1")
     estate = transit(static=(("10.7.0.0/16", "att-vpn"),))
+    estate.known.path(TGW, "10.7.0.0/16", "vpn-1/0")
     assert end(estate, "ec2 i-1", "10.0.1.7", "10.7.0.1")[0] == NETWORK
     estate = transit(transit_tables=(aws.TransitRouteTable("tgw-rtb-1", "tgw-1", (), ("att-vpn",)),))
     assert end(estate, vm(), "10.1.0.9", "10.0.1.7")[0] == TGW

@@ -13,7 +13,8 @@ from ..kubernetes.facts import ClusterFacts
 from ..links import region_of_zone
 from ..places import ZONES
 from ..state import Resource, State
-from ..wan.model import router_key
+from ..wan import learning
+from ..wan.model import DynamicRoute, router_key
 from . import aws, gateways, mutants
 from . import filter as filters
 from . import machine as hosts
@@ -65,10 +66,11 @@ def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts], wan: Wan | N
     links: set[Link] = set()
     found = compiled.plan.namespaces
     mtus = {network.path: network.mtu for network in all_networks.values()}
-    beyond = beyond_of(state, wan, all_networks.values())
+    routers = routers_of(state)
     regions = {card.region for machine in everyone for card in machine.cards}
-    regions |= {region for item in beyond.values() for region in item.routers.values()}
-    peers = {path: peers_of(state, path, wan) for path in all_networks}
+    regions |= {region for mine in routers.values() for region in mine.values()}
+    beyond = {path: beyond_of(state, wan, path, routers.get(path, {}), regions) for path in all_networks}
+    peers = {path: peers_of(state, path) for path in all_networks}
     layers = layers_of(state)
     for network in all_networks.values():
         members = [(machine, card) for machine in everyone for card in machine.cards if card.network == network.path]
@@ -116,28 +118,32 @@ def kill(compiled: Compiled, machine: Machine) -> None:
     compiled.drops |= {(machine.namespace, name): drop for name, drop in table.drops.items()}
 
 
-def beyond_of(state: State, wan: Wan, all_networks: t.Iterable[Network]) -> dict[str, Beyond]:
-    """What the Cloud Routers of every network add to it."""
-    through = frozenset(item.path for item in in_force(state, ROUTE) if item.body.get("nextHopVpnTunnel"))
+def routers_of(state: State) -> dict[str, dict[str, str]]:
+    """The Cloud Routers of every network and their regions."""
+    found: dict[str, dict[str, str]] = {}
+    for router in gateways.cloud_routers(state):
+        found.setdefault(link_path(router, router.body["network"]), {})[router.path] = region_of_path(router.path)
+    return found
+
+
+def beyond_of(state: State, wan: Wan, path: str, routers: t.Mapping[str, str], regions: t.Iterable[str]) -> Beyond:
+    """What the Cloud Routers of a network add to it."""
+    through = [item.path for item in in_force(state, ROUTE) if item.body.get("nextHopVpnTunnel")]
     named = gateways.tunnels_of_routes(state)
     ends = gateways.Ends.of(wan.negotiated)
-    routers: dict[str, dict[str, str]] = {}
-    for router in gateways.cloud_routers(state):
-        mine = routers.setdefault(link_path(router, router.body["network"]), {})
-        mine[router.path] = region_of_path(router.path)
-    found = {}
-    for network in all_networks:
-        item = state.get(network.path)
-        mine = routers.get(network.path, {})
-        tunnels = {
-            end.resource: gateways.direct_device(end.resource)
-            for path in mine
-            for end in ends.at(router_key(path))
-            if end.resource in named
-        }
-        dynamic = tuple(wan.dynamic(state, item)) if item and mine else ()
-        found[network.path] = Beyond(mine, tunnels, through, dynamic)
-    return found
+    tunnels = {
+        end.resource: gateways.direct_device(end.resource)
+        for router in routers
+        for end in ends.at(router_key(router))
+        if end.resource in named
+    }
+    network = state.get(path)
+    dynamic: dict[str, t.Sequence[DynamicRoute]] = {}
+    if network is not None and routers:
+        dynamic = {region: learning.routes_in(state, network, region) for region in regions}
+        if mutants.on("regional-as-global"):
+            dynamic = dict.fromkeys(regions, learning.dynamic_routes(state, network))
+    return Beyond(routers, tunnels, frozenset(through), dynamic)
 
 
 def add_network(compiled: Compiled, network: Network, routing: Routing, table: Ruleset) -> None:
@@ -160,18 +166,18 @@ def peer_link(network: str, peer: str, region: str, mtu: int) -> Link:
     )
 
 
-def peers_of(state: State, path: str, wan: Wan) -> list[Peer]:
+def peers_of(state: State, path: str) -> list[Peer]:
     """The networks that it is connected with, and what crosses."""
     network = state.get(path)
     assert network is not None
     found = []
     for peer in exchange.active_peers(state, network):
-        imports = exchange.imports(state, network, peer, wan.dynamic)
-        exports = exchange.exports(state, network, peer, wan.dynamic)
+        imports = exchange.imports(state, network, peer)
+        exports = exchange.exports(state, network, peer)
         if mutants.on("custom-routes-always-exchanged"):
             here, there = exchanging_all(network), exchanging_all(peer)
-            imports = exchange.exports(state, there, here, wan.dynamic)
-            exports = exchange.exports(state, here, there, wan.dynamic)
+            imports = exchange.exports(state, there, here)
+            exports = exchange.exports(state, here, there)
         found.append(
             Peer(
                 peer.path,

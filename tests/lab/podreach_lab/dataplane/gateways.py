@@ -16,7 +16,6 @@ import functools
 import typing as t
 
 from ..aws.facts import Attachment, AwsFacts, TransitGateway, TransitRouteTable
-from ..compute.exchange import DynamicRoute
 from ..state import Resource, State
 from ..wan import learning, tunnels
 from ..wan.model import (
@@ -47,25 +46,18 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html"""
 
 @dataclasses.dataclass(frozen=True)
 class Wan:
-    """What packets need to know of tunnels and BGP."""
+    """What gateways need to know of tunnels and BGP. paths: of a gateway, by its key; transit: of a transit gateway's
+    route table, what leads into tunnels."""
 
     negotiated: Negotiated
     paths: t.Callable[[str], t.Sequence[Path]]
-    """By gateway key."""
-    dynamic: t.Callable[[State, Resource], t.Sequence[DynamicRoute]]
+    transit: t.Callable[[TransitGateway, TransitRouteTable], t.Sequence[Path]]
 
     @classmethod
     def of(cls, state: State) -> Wan:
-        """As it is now. Each answer is worked out once."""
-        known: dict[str, t.Sequence[DynamicRoute]] = {}
-
-        def dynamic(state: State, network: Resource) -> t.Sequence[DynamicRoute]:
-            if network.path not in known:
-                known[network.path] = learning.dynamic_routes(state, network)
-            return known[network.path]
-
+        """As it is now. Each gateway's paths are worked out once."""
         paths = functools.cache(functools.partial(learning.paths, state))
-        return cls(tunnels.negotiate(state), paths, dynamic)
+        return cls(tunnels.negotiate(state), paths, functools.partial(learning.transit_paths, state))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,7 +234,7 @@ class Transit:
         self.key = transit_gateway_key(gateway.id)
         self.ends = ends.at(self.key)
         self.silent = ends.silent
-        self.paths = wan.paths(self.key)
+        self.wan = wan
         self.vpcs = {item.id: item for item in facts.vpcs}
         self.attachments = {item.id: item for item in facts.attachments if item.gateway == gateway.id}
         self.tables = [item for item in facts.transit_tables if item.gateway == gateway.id]
@@ -272,23 +264,26 @@ class Transit:
         number = table_number("tgw", table.id)
         title = f"the transit gateway route table {table.id}"
         routing.add(number, EVERYWHERE, (), ("tgw-route", f"{title} has no route to it"))
-        sources = [self.attachments[item] for item in table.propagating if item in self.attachments]
-        connections = {item.resource for item in sources if item.kind == "vpn"}
         up = {end.resource for end in self.ends}
-        for path in self.paths:
-            mine = [item for item in path.tunnels if item.partition("/")[0] in connections and item in up]
-            if mine:
-                routing.add(number, path.range, tuple((device(item), 1) for item in mine))
-        for item in sources:
-            for to in self.vpcs[item.resource].ranges if item.resource in self.vpcs else ():
-                routing.add(number, to, self.devices(item))
+        into: dict[str, Hops] = {}
+        for path in self.wan.transit(self.gateway, table):
+            into[path.range] = tuple((device(item), 1) for item in path.tunnels if item in up)
+            routing.add(number, path.range, into[path.range], self.down(path.range, title))
+        for name in table.propagating:
+            source = self.attachments.get(name)
+            for to in self.vpcs[source.resource].ranges if source and source.resource in self.vpcs else ():
+                routing.add(number, to, self.devices(self.attachments[name]))
         for to, target in table.static:
             attachment = self.attachments.get(target)
-            hops = self.devices(attachment) if attachment else ()
-            why = (
-                f"what the route {to} of {title} leads to is down" if attachment else f"{to} is a blackhole in {title}"
-            )
-            routing.add(number, to, hops if self.gateway.ecmp else hops[:1], ("tgw-route", why))
+            if attachment is None:
+                routing.add(number, to, (), ("tgw-route", f"{to} is a blackhole in {title}"))
+            else:
+                hops = into.get(to, ()) if attachment.kind == "vpn" else self.devices(attachment)
+                routing.add(number, to, hops, self.down(to, title))
+
+    @staticmethod
+    def down(to: str, title: str) -> tuple[str, str]:
+        return "tgw-route", f"what the route {to} of {title} leads to is down"
 
     def devices(self, item: Attachment) -> Hops:
         if item.kind == "vpc":

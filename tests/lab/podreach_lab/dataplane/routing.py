@@ -22,8 +22,10 @@ import dataclasses
 import functools
 import typing as t
 
-from ..compute.exchange import DYNAMIC, STATIC, DynamicRoute, ExchangedRoute
+from ..compute.exchange import DYNAMIC, STATIC, ExchangedRoute
 from ..links import relative
+from ..wan.figures import inter_region_cost
+from ..wan.model import DynamicRoute
 from . import mutants
 from .plan import Route, Rule
 from .view import Card, Machine, Network, Range, short
@@ -33,10 +35,6 @@ EVERYWHERE = "0.0.0.0/0"
 SUBNETS, CUSTOM, LAST = 100, 200, 30000
 """Priorities of the rules: the subnet ranges, the custom routes, and the end."""
 END_TABLE = 999
-
-FARTHER = 200
-"""Added to the priority of a dynamic route outside of its Cloud Router's region. Google's own costs are not told beyond
-that they are higher than any difference of MEDs should be: https://cloud.google.com/network-connectivity/docs/router/concepts/learned-routes"""
 
 Hops = tuple[tuple[str, int], ...]
 Key = tuple[str, ...]
@@ -70,12 +68,12 @@ class Candidate:
 class Beyond:
     """What a network's Cloud Routers add to it. routers: their regions by path; tunnels: by the paths of those that
     are up and that static routes lead to, the interface for each; through: the static routes, the peers' included,
-    whose next hop is a tunnel."""
+    whose next hop is a tunnel; dynamic: by region, the learned routes that it uses."""
 
     routers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     tunnels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     through: t.Collection[str] = ()
-    dynamic: tuple[DynamicRoute, ...] = ()
+    dynamic: t.Mapping[str, t.Sequence[DynamicRoute]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,7 +236,7 @@ class Router:
         return [
             Candidate(
                 Range(route.dest_range),
-                route.priority + (FARTHER if route.next_hop_region not in ("", region) else 0),
+                route.priority + inter_region_cost(region, route.next_hop_region or region),
                 ((peer_device(self.network.path, peer.network, region), 1),),
                 route.origin,
                 peer.network,
@@ -262,21 +260,17 @@ class Router:
         return [*self.static_candidates(), *self.dynamic_candidates(region)]
 
     def dynamic_candidates(self, region: str) -> list[Candidate]:
-        """What the Cloud Routers learned, as a region uses it: all of it, or what its own learned."""
-        best: dict[tuple[str, str], tuple[int, DynamicRoute]] = {}
-        for route in self.beyond.dynamic:
-            home = route.region == region
-            if route.origin not in self.beyond.routers:
-                continue
-            if self.network.regional and not home and not mutants.on("regional-as-global"):
-                continue
-            priority = route.priority if home else route.priority + FARTHER
-            where = (route.dest_range, route.origin)
-            if where not in best or priority < best[where][0]:
-                best[where] = (priority, route)
+        """What the Cloud Routers learned, as far as a region uses it."""
         return [
-            Candidate(Range(to), priority, ((gateway_device(router), 1),), router, dynamic=True)
-            for (to, router), (priority, _route) in best.items()
+            Candidate(
+                Range(route.dest_range),
+                route.priority,
+                ((gateway_device(route.origin), 1),),
+                route.origin,
+                dynamic=True,
+            )
+            for route in self.beyond.dynamic.get(region, ())
+            if route.origin in self.beyond.routers
         ]
 
     def static_candidates(self) -> list[Candidate]:

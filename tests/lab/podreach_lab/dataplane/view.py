@@ -101,8 +101,6 @@ class Network:
     mtu: int
     ranges: tuple[Range, ...]
     routes: tuple[Resource, ...]
-    regional: bool = False
-    """Dynamic routing mode REGIONAL: what a Cloud Router learns is for its own region."""
 
     @property
     def namespace(self) -> str:
@@ -155,9 +153,9 @@ def networks(state: State) -> dict[str, Network]:
     found = {}
     for item in in_force(state, NETWORK):
         own = [Range(item.body["IPv4Range"])] if "IPv4Range" in item.body else ranges.get(item.path, [])
-        mode = item.body.get("routingConfig", {}).get("routingMode")
-        mtu = int(item.body.get("mtu", 1460))
-        found[item.path] = Network(item.path, mtu, tuple(own), tuple(routes.get(item.path, ())), mode == "REGIONAL")
+        found[item.path] = Network(
+            item.path, int(item.body.get("mtu", 1460)), tuple(own), tuple(routes.get(item.path, ()))
+        )
     return found
 
 
