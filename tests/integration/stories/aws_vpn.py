@@ -244,10 +244,8 @@ def advertised(story: Teller, *ranges: str) -> None:
 
 def create_cluster(story: Teller, name: str, subnetwork: str, ranges: str) -> Json:
     """A regional cluster of one small node a zone, with a Deployment; the cluster as the API has it."""
-    where = f"--network={NETWORK} --subnetwork={subnetwork}"
-    story.type(
-        f"gcloud container clusters create {name} {WHERE} --machine-type=e2-medium --num-nodes=1 {where} --enable-autorepair {ranges}"
-    )
+    nodes = f"--machine-type=e2-medium --num-nodes=1 --network={NETWORK} --subnetwork={subnetwork} --enable-autorepair"
+    story.type(f"gcloud container clusters create {name} {WHERE} {nodes} {ranges}")
     story.type(f"gcloud container clusters get-credentials {name} {WHERE}")
     story.type(f"kubectl create deployment {APP} --image=asia.gcr.io/{PROJECT}/{APP}:v1 --replicas=1 --port=80")
     story.until(lambda: running(story, name, f"app={APP}") is not None, f"{APP} runs")
