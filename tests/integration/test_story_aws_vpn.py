@@ -16,12 +16,15 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, REGION, ROUTERS, ZONE, Api
 from ansible_collections.podreach.gke.tests.integration.stories import aws_vpn
 from ansible_collections.podreach.gke.tests.integration.stories.teller import Replayer, Teller, Typist
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab, run_command
 
 DATA = pathlib.Path(__file__).parent / "data"
 MISSING = [name for name in ("gcloud", "kubectl", "gke-gcloud-auth-plugin") if shutil.which(name) is None]
+TUNNELS = f"{COMPUTE}/regions/{REGION}/vpnTunnels"
+MACHINE, ADDRESS = "in-google", "10.1.0.9"
 SCALE = "0.5"
 MEGABYTES = 400
 BY_HAND = pytest.mark.skipif(
@@ -63,3 +66,90 @@ def test_by_hand(fast_lab: Lab, name: str) -> None:
 @pytest.mark.parametrize("name", STORIES)
 def test_from_the_recording(fast_lab: Lab, name: str) -> None:
     told(name, fast_lab, lambda lab: Replayer(lab, DATA / f"{name}.http.json"))
+
+
+# ---- when something breaks
+
+
+@pytest.fixture
+def story(lab: Lab) -> Teller:
+    """The whole VPN as the preset builds it, and a machine at its end in Google's network."""
+    lab.preset("aws-vpn")
+    vm(lab)
+    found = Teller(lab)
+    aws_vpn.learn_preset(found)
+    lab.settle()
+    return found
+
+
+def vm(lab: Lab) -> None:
+    """MACHINE, which AWS may reach."""
+    card = {"subnetwork": f"regions/{REGION}/subnetworks/{aws_vpn.SUBNET_1}", "networkIP": ADDRESS}
+    image = "projects/debian-cloud/global/images/family/debian-12"
+    body = {
+        "name": MACHINE,
+        "machineType": f"zones/{ZONE}/machineTypes/e2-micro",
+        "disks": [{"boot": True, "initializeParams": {"sourceImage": image}}],
+        "networkInterfaces": [card],
+    }
+    Api(lab).post(f"{COMPUTE}/zones/{ZONE}/instances", body)
+
+
+def disturb(lab: Lab, *words: str) -> None:
+    """`lab fault WORDS`"""
+    run_command(lab.directory, "fault", *words)
+
+
+def sessions(story: Teller) -> dict[str, tuple[str, str]]:
+    """status and state of the router's sessions, by the tunnel's name."""
+    answer = story.get(f"{ROUTERS}/{aws_vpn.ROUTER}/getRouterStatus")
+    names = {aws_vpn.peer_name(*item): aws_vpn.tunnel_name(*item) for item in aws_vpn.TUNNELS}
+    return {names[peer["name"]]: (peer["status"], peer["state"]) for peer in answer["result"]["bgpPeerStatus"]}
+
+
+def test_traffic_goes_on_when_tunnels_are_cut(story: Teller) -> None:
+    """One after the other, until the last one is gone."""
+    lab = story.lab
+    assert story.health(aws_vpn.INSTANCE, ADDRESS)
+    names = [aws_vpn.tunnel_name(*item) for item in aws_vpn.TUNNELS]
+    for number, name in enumerate(names, 1):
+        disturb(lab, "tunnel", name)
+        story.until(lambda name=name: sessions(story)[name][0] == "DOWN", f"the session in {name} is down")
+        story.until(lambda name=name: aws_vpn.telemetry(story)[name]["Status"] == "DOWN", f"AWS says so of {name}")
+        lab.settle()
+        assert story.health(aws_vpn.INSTANCE, ADDRESS) is (number < len(names)), name
+        assert sum(status == "UP" for status, _state in sessions(story).values()) == len(names) - number
+        assert story.get(f"{TUNNELS}/{name}")["status"] != "ESTABLISHED"
+
+
+def test_a_hundred_and_one_prefixes(story: Teller) -> None:
+    """A virtual private gateway takes no more than 100.
+
+    https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
+    """
+    lab = story.lab
+    disturb(lab, "prefixes", aws_vpn.ROUTER, "100")
+    lab.settle()
+    assert {said["AcceptedRouteCount"] for said in aws_vpn.telemetry(story).values()} == {100}
+    disturb(lab, "prefixes", aws_vpn.ROUTER, "101")
+    story.until(lambda: all(status == "DOWN" for status, _state in sessions(story).values()), "all sessions are down")
+    for name, said in aws_vpn.telemetry(story).items():
+        assert (said["Status"], said["AcceptedRouteCount"]) == ("DOWN", 0), (name, said)
+    assert not story.health(aws_vpn.INSTANCE, ADDRESS)
+    assert {state for _status, state in sessions(story).values()} == {"Idle"}
+    assert aws_vpn.propagated(story) == set()
+
+    disturb(lab, "prefixes", aws_vpn.ROUTER, "0")
+    lab.settle()
+    assert set(sessions(story).values()) == {("UP", "Established")}
+    assert story.health(aws_vpn.INSTANCE, ADDRESS)
+
+
+def test_both_clouds_are_small(tmp_path: pathlib.Path) -> None:
+    lab = Lab.start(tmp_path / ".lab")
+    try:
+        lab.preset("aws-vpn")
+        lab.settle()
+        assert lab.memory() < MEGABYTES
+    finally:
+        lab.stop()
