@@ -9,6 +9,7 @@ PODREACH_RECORD_STORIES=1 writes the recordings anew while they are told with th
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import shutil
@@ -107,6 +108,11 @@ def sessions(story: Teller) -> dict[str, tuple[str, str]]:
     return {names[peer["name"]]: (peer["status"], peer["state"]) for peer in answer["result"]["bgpPeerStatus"]}
 
 
+def is_down(story: Teller, name: str) -> bool:
+    """Whether both clouds say so of a tunnel."""
+    return sessions(story)[name][0] == "DOWN" and aws_vpn.telemetry(story)[name]["Status"] == "DOWN"
+
+
 def test_traffic_goes_on_when_tunnels_are_cut(story: Teller) -> None:
     """One after the other, until the last one is gone."""
     lab = story.lab
@@ -114,8 +120,7 @@ def test_traffic_goes_on_when_tunnels_are_cut(story: Teller) -> None:
     names = [aws_vpn.tunnel_name(*item) for item in aws_vpn.TUNNELS]
     for number, name in enumerate(names, 1):
         disturb(lab, "tunnel", name)
-        story.until(lambda name=name: sessions(story)[name][0] == "DOWN", f"the session in {name} is down")
-        story.until(lambda name=name: aws_vpn.telemetry(story)[name]["Status"] == "DOWN", f"AWS says so of {name}")
+        story.until(functools.partial(is_down, story, name), f"both clouds say that {name} is down")
         lab.settle()
         assert story.health(aws_vpn.INSTANCE, ADDRESS) is (number < len(names)), name
         assert sum(status == "UP" for status, _state in sessions(story).values()) == len(names) - number
