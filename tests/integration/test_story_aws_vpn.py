@@ -133,10 +133,10 @@ def test_a_hundred_and_one_prefixes(story: Teller) -> None:
     https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
     """
     lab = story.lab
-    disturb(lab, "prefixes", aws_vpn.ROUTER, "100")
+    disturb(lab, "prefixes", aws_vpn.ROUTER, "--count=100")
     lab.settle()
     assert {said["AcceptedRouteCount"] for said in aws_vpn.telemetry(story).values()} == {100}
-    disturb(lab, "prefixes", aws_vpn.ROUTER, "101")
+    disturb(lab, "prefixes", aws_vpn.ROUTER)
     story.until(lambda: all(status == "DOWN" for status, _state in sessions(story).values()), "all sessions are down")
     for name, said in aws_vpn.telemetry(story).items():
         assert (said["Status"], said["AcceptedRouteCount"]) == ("DOWN", 0), (name, said)
@@ -144,7 +144,7 @@ def test_a_hundred_and_one_prefixes(story: Teller) -> None:
     assert {state for _status, state in sessions(story).values()} == {"Idle"}
     assert aws_vpn.propagated(story) == set()
 
-    disturb(lab, "prefixes", aws_vpn.ROUTER, "0")
+    disturb(lab, "prefixes", aws_vpn.ROUTER, "--end")
     lab.settle()
     assert set(sessions(story).values()) == {("UP", "Established")}
     assert story.health(aws_vpn.INSTANCE, ADDRESS)
