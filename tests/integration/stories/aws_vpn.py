@@ -302,7 +302,7 @@ def dies_on_the_way_back(story: Teller, name: str, address: str) -> None:
     assert request["delivered"] and INSTANCE in request["received_by"], request
     assert request["source_seen"] == address, request
     died = reply["died"]
-    assert died["reason"] == "no-route" and story.names["table"] in died["detail"], died
+    assert died["reason"] == "aws-route" and story.names["table"] in died["detail"], died
     assert story.names["vpc"] in died["at"], died
 
 
