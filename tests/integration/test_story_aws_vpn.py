@@ -141,7 +141,7 @@ def test_a_hundred_and_one_prefixes(story: Teller) -> None:
     for name, said in aws_vpn.telemetry(story).items():
         assert (said["Status"], said["AcceptedRouteCount"]) == ("DOWN", 0), (name, said)
     assert not story.health(aws_vpn.INSTANCE, ADDRESS)
-    assert {state for _status, state in sessions(story).values()} == {"Idle"}
+    assert "Established" not in {state for _status, state in sessions(story).values()}
     assert aws_vpn.propagated(story) == set()
 
     disturb(lab, "prefixes", aws_vpn.ROUTER, "--end")

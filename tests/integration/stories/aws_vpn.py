@@ -133,6 +133,7 @@ def aws_side(story: Teller) -> None:
     made = story.aws("create_vpn_gateway", Type="ipsec.1", AmazonSideAsn=AWS_ASN)
     story.learn("gateway", made["VpnGateway"]["VpnGatewayId"])
     story.aws("attach_vpn_gateway", VpcId=story.names["vpc"], VpnGatewayId=story.names["gateway"])
+    story.until(lambda: is_attached(story), "the gateway is attached")
     for number in FIRST_INSIDE:
         connection(story, number)
     story.until(
@@ -141,6 +142,11 @@ def aws_side(story: Teller) -> None:
     for number in FIRST_INSIDE:
         learn_connection(story, number)
     story.aws("enable_vgw_route_propagation", RouteTableId=story.names["table"], GatewayId=story.names["gateway"])
+
+
+def is_attached(story: Teller) -> bool:
+    (gateway,) = story.ec2.describe_vpn_gateways(VpnGatewayIds=[story.names["gateway"]])["VpnGateways"]
+    return [item["State"] for item in gateway["VpcAttachments"]] == ["attached"]
 
 
 def connection(story: Teller, number: int) -> None:

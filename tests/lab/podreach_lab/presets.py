@@ -37,6 +37,7 @@ REGION = "asia-northeast1"
 ZONE = "asia-northeast1-a"
 LAB, PEER = "podreach-lab", "podreach-peer"
 ADMITTED = ["10.0.0.0/8", "172.16.0.0/12"]
+ATTACHED = {"vpnGatewaySet/item/attachments/item/state": "attached"}
 JOINED, GOOGLE_ASN, AWS_ASN = "aws-internal-connect", 65010, 64512
 
 
@@ -141,6 +142,7 @@ def aws_vpn(*, tunnels: bool = True) -> list[Step | AwsStep]:
         AwsStep("AttachVpnGateway", vgw),
         *connection(1, ends[:2]),
         *connection(2, ends[2:]),
+        AwsStep("DescribeVpnGateways", {"VpnGatewayId": ["{gateway}"]}, until=ATTACHED),
         AwsStep("EnableVgwRoutePropagation", {"RouteTableId": "{table}", "GatewayId": "{gateway}"}),
         Step("lab", LAB, "global/externalVpnGateways", peer),
         *(joined(ends) if tunnels else []),
