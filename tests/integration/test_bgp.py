@@ -152,6 +152,7 @@ class Running:
 
     async def follow(self) -> None:
         """What the data plane does after each change."""
+        await self.bgp.release(self.wan.plan.namespaces)
         await self.fabric.apply(self.wan.plan)
         negotiated = self.wan.negotiated
         await self.bgp.follow(self.fabric, speakers(self.wan.state, negotiated), negotiated)

@@ -43,6 +43,8 @@ class Gateway:
     reading: asyncio.Task[None] | None = None
     more: bool = False
     changing: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    rate: float = 1.0
+    """The lab's seconds for one of the real services, when its BIRD was started: another would restart its sessions."""
     ups: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -71,6 +73,12 @@ class Bgp:
         await asyncio.gather(*(self._follow_one(key, speaker) for key, speaker in speakers.items()))
         self._tell()
 
+    async def release(self, namespaces: t.Container[str]) -> None:
+        """To be called before any but these namespaces go: no BIRD is to die with its own."""
+        for key, gateway in self._gateways.items():
+            if key not in namespaces:
+                await self._silence(gateway)
+
     async def close(self) -> None:
         self._closed = True
         for key in list(self._gateways):
@@ -78,11 +86,14 @@ class Bgp:
         self._tell()
 
     async def _forget(self, key: str) -> None:
-        gateway = self._gateways.pop(key)
-        self._settle(gateway)
-        if gateway.daemon is not None:
-            await gateway.daemon.stop()
+        await self._silence(self._gateways.pop(key))
         self.state.learn_bgp(key, None)
+
+    async def _silence(self, gateway: Gateway) -> None:
+        self._settle(gateway)
+        daemon, gateway.daemon = gateway.daemon, None
+        if daemon is not None:
+            await daemon.stop()
 
     @staticmethod
     def _settle(gateway: Gateway) -> None:
@@ -107,12 +118,11 @@ class Bgp:
 
     async def _let_speak(self, gateway: Gateway) -> None:
         assert self._fabric is not None
-        text = bird.configuration(gateway.speaker, self.state.clock.scaled)
         daemon = gateway.daemon
-        if daemon is not None and not self._has_namespace(gateway.speaker.gateway):
-            gateway.daemon = None
-            await daemon.stop()
-        elif daemon is not None and daemon.text != text:
+        if daemon is None:
+            gateway.rate = self.state.clock.scaled(1.0)
+        text = bird.configuration(gateway.speaker, gateway.rate)
+        if daemon is not None and daemon.text != text:
             await daemon.configure(text)
         elif daemon is None and gateway.again is None and self._may_start(gateway):
             daemon = await Daemon.start(
