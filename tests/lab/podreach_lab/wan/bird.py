@@ -19,8 +19,8 @@ from .model import Announcement, LearnedRoute, Session, Speaker
 
 LEAST_HOLD = 3
 """What the protocol and BIRD allow."""
-LIMIT = "Route limit exceeded"
-"""Of what it says when it closed a session itself because the peer sent too much."""
+BY_PROTOCOL = ("Received: ", "BGP Error: ", "Automatic shutdown: ")
+"""How errors begin that ended a session by a message of the protocol; others are of the connection below it."""
 CAME_UP = re.compile(r"<TRACE> (\S+): BGP session established")
 ROUTE = re.compile(r"^(\S+/\d+)?\s+\w+ \[")
 ATTRIBUTE = re.compile(r"^\s+BGP\.(\w+): (.*)$")

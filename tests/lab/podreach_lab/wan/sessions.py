@@ -45,7 +45,11 @@ class Gateway:
     changing: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     rate: float = 1.0
     """The lab's seconds for one of the real services, when its BIRD was started: another would restart its sessions."""
+    told: object = None
+    """What its sessions' states were last worked out from, besides what its BIRD logs."""
     ups: dict[str, int] = dataclasses.field(default_factory=dict)
+    ended: dict[str, tuple[Session, str]] = dataclasses.field(default_factory=dict)
+    """What BGP itself, in words of the protocol, ended a session with as it was configured then."""
 
 
 class Bgp:
@@ -114,7 +118,10 @@ class Bgp:
                     await self._let_speak(gateway)
                 except (BirdError, OSError, LookupError) as error:
                     self._stumble(gateway, str(error))
-            await self._publish(gateway)
+            now = (speaker, gateway.daemon, gateway.trouble, self.unavailable)
+            if gateway.told != now:
+                gateway.told = now
+                await self._publish(gateway)
 
     async def _let_speak(self, gateway: Gateway) -> None:
         assert self._fabric is not None
@@ -231,10 +238,9 @@ class Bgp:
         states: dict[str, SessionState] = {}
         for session in gateway.speaker.sessions:
             protocol = found.get(bird.protocol(session.name)) if bird.can_try(session) else None
+            reason = self._reason(gateway, session, protocol)
             now = dataclasses.replace(
-                (said or {}).get(session.name, SessionState()),
-                state=word(protocol, session),
-                reason=self._reason(gateway, session, protocol),
+                (said or {}).get(session.name, SessionState()), state=word(protocol, session, reason), reason=reason
             )
             then = before.get(session.name)
             # Down and up again between two readings is another session.
@@ -258,7 +264,7 @@ class Bgp:
             return "It is disabled."
         if protocol is None:
             return self.unavailable or gateway.trouble or "Its gateway has not started."
-        return "" if protocol.state == "Established" else protocol.error
+        return lasting(gateway, session, protocol)
 
     # ---- whether all is as it should be
 
@@ -317,14 +323,26 @@ def installed() -> bool:
     return shutil.which(PROGRAM, path=PATH) is not None
 
 
-def word(protocol: bird.Protocol | None, session: Session) -> str:
-    """The state to show. BIRD goes from attempt to attempt, through Idle, Active and Connect; what is told of a session
-    that is being tried is Connect throughout."""
+def lasting(gateway: Gateway, session: Session, protocol: bird.Protocol) -> str:
+    """Why a session is down: what the protocol ended it with says more than the attempts to connect that follow."""
+    now = dataclasses.replace(session, announced=())
+    if protocol.state == "Established":
+        gateway.ended.pop(session.name, None)
+        return ""
+    if protocol.error.startswith(bird.BY_PROTOCOL):
+        gateway.ended[session.name] = now, protocol.error
+    then, why = gateway.ended.get(session.name, (None, ""))
+    return why if then == now else protocol.error
+
+
+def word(protocol: bird.Protocol | None, session: Session, reason: str) -> str:
+    """The state to show. BIRD goes from attempt to attempt, through Idle, Active, Connect and more; what is told is
+    Idle where the protocol has ended the session, and Connect where there is no connection."""
     if protocol is None or not session.enabled:
         return "Idle"
     if protocol.state == "Established":
         return "Established"
-    return "Idle" if bird.LIMIT in protocol.error else "Connect"
+    return "Idle" if reason.startswith(bird.BY_PROTOCOL) else "Connect"
 
 
 def agree(a: Session, b: Session) -> bool:
