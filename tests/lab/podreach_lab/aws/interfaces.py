@@ -32,6 +32,10 @@ class LabInterface(NetworkInterface):
     """An interface whose groups are its own."""
 
     @property
+    def network_interface_id(self) -> str:
+        return str(self.id)  # moto finds it by the name of its own class otherwise
+
+    @property
     def group_set(self) -> list[SecurityGroup]:
         return t.cast(list[SecurityGroup], self._group_set)
 
@@ -177,6 +181,9 @@ class InterfaceBackend(EC2Backend):
         if not placed and self.get_default_vpc() is None:
             text = "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC."
             raise Refused("VPCIdNotSpecified", text)
+        if not placed and not cards:
+            zone = more.get("placement") or f"{self.region_name}a"
+            more["subnet_id"] = self.get_default_subnets()[zone].id
         given = {item["NetworkInterfaceId"] for item in cards if item.get("NetworkInterfaceId")}
         for item in given:
             if self.get_network_interface(item).attachment_id:

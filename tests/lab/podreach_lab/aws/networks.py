@@ -18,6 +18,8 @@ from . import reading
 from .answers import Refused
 from .credentials import ACCOUNT
 
+PORTED = ("tcp", "6", "udp", "17", "icmp", "1")
+
 
 def normal(cidr: str) -> str:
     """100.68.0.18/18 is 100.68.0.0/18 to EC2."""
@@ -121,7 +123,20 @@ class NetworkBackend(EC2Backend):
 
 
 class NetworkResponse(EC2Response):
-    """Calls in which moto asks a store that is not the lab's."""
+    """Calls in which moto asks a store that is not the lab's, or trips over what EC2 accepts."""
+
+    def _process_rules_from_querystring(self) -> t.Iterator[t.Any]:
+        """What a security group's call asks for; other protocols than these have no ports."""
+        for rule in super()._process_rules_from_querystring():
+            protocol = str(rule["ip_protocol"]).lower()
+            if rule["from_port"] is None and rule["ip_protocol"] is not None and protocol not in ("-1", "all"):
+                if protocol in PORTED:
+                    text = (
+                        f"Invalid value 'Must specify both from and to ports with {protocol.upper()}.' for portRange."
+                    )
+                    raise Refused("InvalidParameterValue", text)
+                rule["from_port"] = rule["to_port"] = -1
+            yield rule
 
     def create_vpc_peering_connection(self) -> ActionResult:
         peer = self._get_param("PeerVpcId")
