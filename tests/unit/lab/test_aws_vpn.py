@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws import route_tables, vpn
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws import route_tables
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws.facts import Route, TunnelOptions
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import ManualClock
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan import report
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import Telemetry
 from ansible_collections.podreach.gke.tests.unit.lab.aws_account import Account, code
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import Cloud
@@ -390,7 +391,7 @@ def test_telemetry_is_what_bgp_reports(slow: Cloud, monkeypatch: pytest.MonkeyPa
     account = Account(slow.lab)
     made = account.connection(account.customer(), account.gateway())
     t.cast(ManualClock, slow.clock).advance(400)
-    monkeypatch.setattr(vpn.report, "telemetry", reported)
+    monkeypatch.setattr(report, "telemetry", reported)
     up, down = account.described(made["VpnConnectionId"])["VgwTelemetry"]
     assert (up["Status"], up["StatusMessage"], up["AcceptedRouteCount"]) == ("UP", "3 BGP ROUTES", 3)
     assert (down["Status"], down["StatusMessage"], down["AcceptedRouteCount"]) == ("DOWN", "IPSEC IS DOWN", 0)
