@@ -38,6 +38,7 @@ _SCOPES = {
     "vpnGateways": "regional",
     "addresses": "regional",
     "forwardingRules": "regional",
+    "backendServices": "regional",
     "instances": "zonal",
 }
 

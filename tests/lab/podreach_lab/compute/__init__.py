@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from . import (
     addresses,
+    backend_services,
     firewall_policies,
     firewalls,
     forwarding_rules,
+    groups,
+    health_checks,
     instances,
     networks,
     operations,
@@ -22,9 +25,12 @@ from . import (
 
 __all__ = [
     "addresses",
+    "backend_services",
     "firewall_policies",
     "firewalls",
     "forwarding_rules",
+    "groups",
+    "health_checks",
     "instances",
     "networks",
     "operations",

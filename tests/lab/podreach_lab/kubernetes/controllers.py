@@ -27,7 +27,7 @@ from .workloads import OWNERS, Workloads
 Json = dict[str, t.Any]
 INSTANCE_ID = "container.googleapis.com/instance_id"
 POLICIES = "egressnatpolicies.networking.gke.io"
-ALSO = {"pods": ("agents",), "services": ("balancers",)}
+ALSO = {"pods": ("agents",), "services": ("balancers", "backends")}
 FACTS_FROM = {"pods", "services", SLICES, "networkpolicies.networking.k8s.io", "namespaces", "nodes", POLICIES}
 
 
@@ -79,8 +79,6 @@ class Controllers:
         """The cluster is gone: so are the load balancers of its Services."""
         self._stop()
         self.balancers.stop()
-        for rule in self.balancers.rules():
-            self.balancers.drop(rule)
         self.context.stop()
 
     def set_agent(self, deployed: bool | None) -> None:
