@@ -87,6 +87,17 @@ class Site:
         return found
 
 
+def far_vm(api: Api, name: str, subnetwork: str, address: str) -> None:
+    """A machine in the other region."""
+    body = {
+        "name": name,
+        "machineType": f"zones/{OTHER}-a/machineTypes/e2-micro",
+        "networkInterfaces": [{"subnetwork": f"regions/{OTHER}/subnetworks/{subnetwork}", "networkIP": address}],
+        "disks": [{"boot": True, "initializeParams": {"sourceImage": machines.IMAGE}}],
+    }
+    api.post(f"{COMPUTE}/zones/{OTHER}-a/instances", body)
+
+
 def make_site(lab: Lab, tmp_path: pathlib.Path, **cluster: t.Any) -> Site:
     api = Api(lab)
     machines.network(api, "net", "10.1.0.0/20")
@@ -96,15 +107,7 @@ def make_site(lab: Lab, tmp_path: pathlib.Path, **cluster: t.Any) -> Site:
     where = f"/v1/projects/{machines.PROJECT}/locations/{ZONE}/clusters"
     api.post(where, {"cluster": body})
     machines.vm(api, "net", "client", CLIENT)
-    card = {"subnetwork": f"regions/{OTHER}/subnetworks/far", "networkIP": FAR}
-    image = {"boot": True, "initializeParams": {"sourceImage": machines.IMAGE}}
-    vm = {
-        "name": "far",
-        "machineType": f"zones/{OTHER}-a/machineTypes/e2-micro",
-        "networkInterfaces": [card],
-        "disks": [image],
-    }
-    api.post(f"{COMPUTE}/zones/{OTHER}-a/instances", vm)
+    far_vm(api, "far", "far", FAR)
     found = api.get(f"{where}/c1")
     assert found is not None
     return Site(lab, api, Kube(found, lab.token(), tmp_path), found)
@@ -229,5 +232,12 @@ def test_in_a_peered_network(legacy: Site) -> None:
         peering = {"name": "p", "network": f"global/networks/{two}", "exchangeSubnetRoutes": True}
         api.post(f"{COMPUTE}/global/networks/{one}/addPeering", {"networkPeering": peering})
     machines.vm(api, "other", "peer", "10.8.0.9")
+    away = {"name": "away", "network": "global/networks/other", "ipCidrRange": "10.9.0.0/24"}
+    api.post(f"{COMPUTE}/regions/{OTHER}/subnetworks", away)
+    far_vm(api, "far-peer", "away", "10.9.0.9")
     legacy.pod("a", legacy.nodes[0])
-    assert legacy.reached(legacy.service(), source="peer")
+    address = legacy.service()
+    assert legacy.reached(address, source="peer")
+    assert legacy.ask(address, source="far-peer")["request"]["died"]["reason"] == "other-region"
+    legacy.service(annotations={GLOBAL: "true"})
+    assert legacy.reached(address, source="far-peer")
