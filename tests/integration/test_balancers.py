@@ -167,6 +167,32 @@ def test_a_node_that_stops_gets_nothing(site: Site) -> None:
     }
 
 
+def test_a_killed_node(site: Site) -> None:
+    """The API says that it runs; the health checks and Kubernetes notice, and nothing is lost."""
+    first, second, third = site.nodes
+    site.pod("a", first)
+    site.pod("b", second)
+    address = site.service()
+    site.lab.kill_node(first)
+    assert site.health()[first] == "UNHEALTHY"
+    assert {who.rpartition("/")[2] for who, _source in site.reached(address, times=20)} == {"b"}
+    assert ready(site, first) == "Unknown"
+    site.lab.kill_node(first, end=True)
+    assert set(site.health().values()) == {"HEALTHY"}
+    site.kube.wait("the node is ready", lambda: ready(site, first) == "True")
+    assert {who.rpartition("/")[2] for who, _source in site.reached(address, times=20)} == {"a", "b"}
+    site.lab.kill_node(third)
+    assert ready(site, third) == "Unknown"
+    assert site.reached(address)
+
+
+def ready(site: Site, node: str) -> str:
+    """What its Node says of Ready."""
+    found = site.kube.get("Node", node)
+    assert found is not None
+    return next(str(item["status"]) for item in found["status"]["conditions"] if item["type"] == "Ready")
+
+
 def test_as_a_last_resort_all_get_packets(site: Site) -> None:
     site.pod("a", site.nodes[0])
     address = site.service()

@@ -59,6 +59,16 @@ class Lab:
     def status(self) -> Json:
         return self.admin("GET", "status")
 
+    def memory(self) -> float:
+        """Megabytes that its processes have in memory, the server and all that it started; what they share counts in
+        each."""
+        processes = resident()
+        found, mine = 0, {self.status()["pid"]}
+        while mine:
+            found += sum(processes[pid][1] for pid in mine if pid in processes)
+            mine = {pid for pid, (parent, _size) in processes.items() if parent in mine}
+        return found / 1e6
+
     def requests(self, since: int | None = None) -> list[Json]:
         """The logged requests after a sequence number; by default those since reset."""
         found: list[Json] = self.admin("GET", f"requests?since={self.mark if since is None else since}")["requests"]
@@ -77,6 +87,26 @@ class Lab:
         headers, drop, delay, when: before or after carrying the request out, or operation: accept it and let the
         operation fail (a patch has taken effect by then)."""
         self.admin("POST", "faults", fields)
+
+    def cut_tunnel(self, name: str, *, end: bool = False) -> None:
+        """Lose what is sent into a VPN tunnel, named as at Google or as AWS's end (vpn-0a1b/0); end: no more."""
+        self.disturb("tunnel", name=name, end=end)
+
+    def stop_session(self, router: str, peer: str, *, end: bool = False) -> None:
+        """Switch off the other side of a router's BGP session."""
+        self.disturb("session", router=router, peer=peer, end=end)
+
+    def kill_node(self, name: str, *, end: bool = False) -> None:
+        """Let an instance fall silent while the API says RUNNING."""
+        self.disturb("node", name=name, end=end)
+
+    def flood(self, router: str, count: int = 101, *, end: bool = False) -> None:
+        """Let every session of a router announce so many prefixes."""
+        self.disturb("prefixes", router=router, count=count, end=end)
+
+    def disturb(self, kind: str, **fields: t.Any) -> None:
+        """Any of the above; they last until `end` or a reset."""
+        self.admin("POST", "disturbances", {"kind": kind} | fields)
 
     def router_status(self, router: str, result: Json | None) -> None:
         """What getRouterStatus answers for the router at a path; None: computed again."""
@@ -127,6 +157,19 @@ class Lab:
     def key_file(self, account: str = "operator") -> pathlib.Path:
         """The service-account key of lab, peer or operator."""
         return self.directory / "credentials" / f"{account}.json"
+
+
+def resident() -> dict[int, tuple[int, int]]:
+    """Parent and bytes in memory of every process that runs now."""
+    found = {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            status = dict(line.split(":", 1) for line in (entry / "status").read_text("utf-8").splitlines())
+        except OSError:  # it has ended
+            continue
+        kilobytes = status.get("VmRSS", "0").split()
+        found[int(entry.name)] = (int(status["PPid"]), int(kilobytes[0]) * 1024)
+    return found
 
 
 def run_command(directory: pathlib.Path, *arguments: str) -> str:

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute import effective, health
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import balancing
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import balancing, routing, view
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.compile import compile_plan
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes import balancer_resources, balancers
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource
@@ -367,6 +367,24 @@ def test_ports_that_no_rule_forwards(kube: Kube) -> None:
     told = {drop.detail for drop in compiled.drops.values() if drop.reason == "not-forwarded"}
     address = service_of(kube).load_balancer
     assert told == {f"the load balancer {address} forwards tcp 80 only"}
+
+
+@pytest.mark.parametrize(("everywhere", "home"), [(False, False), (True, False), (False, True)])
+def test_from_tunnels_of_a_region(everywhere: bool, home: bool) -> None:
+    """What comes out of a Cloud Router's tunnels is like a machine of the router's region."""
+    region = REGION if home else "us-central1"
+    path = "projects/p/global/networks/n"
+    network = view.Network(path, 1460, (view.Range("10.1.0.0/24"),), ())
+    card = view.Card(0, path, REGION, "10.1.0.2", (), "mcard")
+    node = view.Machine("node", f"{REGION}-a", (card,), frozenset(), frozenset(), forwards=False, runs=True)
+    found = balancing.Balancer("10.1.0.50", path, REGION, everywhere, "tcp", (80,), ("node",), ("node",))
+    beyond = routing.Beyond(routers={f"projects/p/regions/{region}/routers/r": region})
+    built = routing.Router(network, [(node, card)], [], [found], [], beyond).build()
+    where = (routing.table_number("subnets", region), "10.1.0.50/32")
+    if everywhere or home:
+        assert built.by_range[where].hops == (("mcard", 1),)
+    else:
+        assert built.why[where][0] == "other-region"
 
 
 # ---- by hand

@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import (
     addresses,
     backend_services,
+    external_vpn_gateways,
     firewall_policies,
     firewalls,
     forwarding_rules,
@@ -21,11 +22,14 @@ from . import (
     routers,
     routes,
     subnetworks,
+    vpn_gateways,
+    vpn_tunnels,
 )
 
 __all__ = [
     "addresses",
     "backend_services",
+    "external_vpn_gateways",
     "firewall_policies",
     "firewalls",
     "forwarding_rules",
@@ -39,4 +43,6 @@ __all__ = [
     "routers",
     "routes",
     "subnetworks",
+    "vpn_gateways",
+    "vpn_tunnels",
 ]
