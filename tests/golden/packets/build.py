@@ -306,11 +306,7 @@ class Builder:
         if ingress:
             spec["loadBalancerIP"] = ingress[0]["ip"]
         elif service["spec"].get("type") == "LoadBalancer":
-            # an address that isn't there keeps it pending
-            metadata["annotations"] = {
-                **metadata["annotations"],
-                "networking.gke.io/load-balancer-ip-addresses": "not-there",
-            }
+            spec["loadBalancerIP"] = "192.0.2.1"  # in no subnetwork, so it stays pending
         cluster.kube.put({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
         def address() -> t.Any:
