@@ -22,8 +22,8 @@ from ansible_collections.podreach.gke.tests.golden.packets.hybrid import (
 )
 from ansible_collections.podreach.gke.tests.golden.packets.world import Json, World, around, ip, net
 
-#: An address of nobody: documentation (RFC 5737).
-NOBODY = "203.0.113.77"
+#: An address of nobody: of the benchmarking range (RFC 2544).
+NOBODY = "198.18.0.77"
 #: Given statuses that have to be brought about, and how: a peer that isn't there; a peer that speaks IKEv2 only.
 BROKEN = ("NO_INCOMING_PACKETS", "NEGOTIATION_FAILURE")
 
