@@ -28,6 +28,7 @@ from ansible_collections.podreach.gke.tests.golden.packets.hybrid import (
 from ansible_collections.podreach.gke.tests.golden.packets.outside import Outside
 from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
 from ansible_collections.podreach.gke.tests.golden.packets.world import (
+    ANYWHERE,
     NODE_ROUTE,
     REGION,
     Json,
@@ -40,7 +41,12 @@ from ansible_collections.podreach.gke.tests.golden.packets.world import (
 
 #: How a router, or a peer of it, advertises.
 ADVERTISEMENT = ("advertiseMode", "advertisedGroups", "advertisedIpRanges", "advertisedRoutePriority")
-DEFAULTS: Json = {"advertiseMode": "DEFAULT", "advertisedGroups": [], "advertisedIpRanges": []}
+DEFAULTS: Json = {
+    "advertisedRoutePriority": 100,
+    "advertiseMode": "DEFAULT",
+    "advertisedGroups": [],
+    "advertisedIpRanges": [],
+}
 #: What the vectors give that are of nothing but subnetworks and a router.
 PLAIN = {"networks", "subnetworks", "routers", "aws", "changed"}
 PODS = "pods"
@@ -153,6 +159,10 @@ def build(vector: Vector, world: World) -> None:
     if is_plain(vector.given):
         ours = without(ours, ["subnetworks"])
     Builder(world, ours, [end for end in ends_of(vector) if end.kind not in ("ec2", "address")]).build()
+    if not any(route["destRange"] == ANYWHERE for route in given.get("routes", [])):
+        # what comes with a network and isn't given doesn't exist
+        for network in world.networks:
+            world.drop_routes(network, ANYWHERE)
     outside = Outside(world, plan(vector))
     world.outside = outside
     outside.build(given)
@@ -176,7 +186,7 @@ def change(vector: Vector, world: World) -> None:
     outside = world.far_clouds
     given_peers = [peer for router in given.get("routers", []) for peer in router["bgpPeers"]]
     peers = [{**DEFAULTS, **peer} for peer in given_peers] if given_peers else None
-    outside.advertise({**DEFAULTS, **plan(vector).bgp}, peers)
+    outside.advertise(plan(vector).bgp, peers)
     for side in outside.sides:
         outside.filters(side.vpc, given)
     if "masquerade" in given:

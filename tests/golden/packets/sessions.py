@@ -15,6 +15,7 @@ from ansible_collections.podreach.gke.tests.golden.packets.hybrid import first_h
 from ansible_collections.podreach.gke.tests.golden.packets.outside import Outside
 from ansible_collections.podreach.gke.tests.golden.packets.questions import staged
 from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
+from ansible_collections.podreach.gke.tests.golden.packets.traces import NO_ROUTE, gateways, reason, trace
 from ansible_collections.podreach.gke.tests.golden.packets.world import REGION, Json, World, net
 
 ESTABLISHED = "Established"
@@ -171,7 +172,7 @@ LEARNED = 250
 
 @staged("learned_in_force", "kept", "missing", "count_kept")
 def learned_in_force(vector: Vector, stage: Stage) -> None:
-    """Which learned prefixes are in force where there are more than the quota: by bestRoutes.
+    """Which learned prefixes are in force where there are more than the quota: by bestRoutes, and packets.
 
     A vector's small quota is what the real one leaves when others have the rest: ranges that sort between the
     longest of those kept and the rest.
@@ -192,10 +193,22 @@ def learned_in_force(vector: Vector, stage: Stage) -> None:
     kept = in_force & set(learned)
     assert len(kept) == vector.expect.get("count_kept", len(kept))
     if "kept" not in vector.expect:
+        (dropped,) = set(learned) - kept
+        packets_follow(world, sorted(kept)[0], dropped)
         return
     assert kept == set(vector.expect["kept"])
     assert set(others) <= in_force
     assert not in_force & set(vector.expect["missing"])
+
+
+def packets_follow(world: World, kept: str, dropped: str) -> None:
+    """Packets to a range in force go by the gateway at AWS, those to another find no route."""
+    sender = world.sender(world.far_clouds.plan.network)
+    world.far_clouds.settle()
+    part = trace(world, sender, str(net(kept)[7]), "icmp")["request"]
+    assert gateways(world, part), part
+    part = trace(world, sender, str(net(dropped)[7]), "icmp")["request"]
+    assert reason(part) == NO_ROUTE, part
 
 
 # ---- whether it comes up
@@ -251,9 +264,12 @@ def readings(vector: Vector, stage: Stage) -> None:
 
 
 def words(seconds: int) -> str:
-    """A duration as RouterStatus says it."""
+    """A duration as RouterStatus says it: from the largest unit that it has."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     weeks, days = divmod(days, 7)
-    return f"{weeks} weeks, {days} days, {hours} hours, {minutes} minutes, {seconds} seconds"
+    units = [(weeks, "weeks"), (days, "days"), (hours, "hours"), (minutes, "minutes"), (seconds, "seconds")]
+    while len(units) > 1 and not units[0][0]:
+        del units[0]
+    return ", ".join(f"{count} {unit}" for count, unit in units)

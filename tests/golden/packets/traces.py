@@ -54,6 +54,11 @@ def died_at_amazon(world: World, part: Json) -> bool:
     return bool(part["died"]) and any(name in part["died"]["at"] for name in known)
 
 
+def routeless(part: Json) -> bool:
+    """Whether the packet died because a route table of AWS has no route for it."""
+    return reason(part) == "aws-route" and "has no route" in part["died"]["detail"]
+
+
 def died_in_network(part: Json, network: str) -> bool:
     """Whether the packet died in a Google network."""
     return bool(part["died"]) and part["died"]["at"].startswith("network ") and last(part["died"]["at"]) == network
