@@ -5,24 +5,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import typing as t
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
+from . import world as w
+from .amazon import Amazon
 from .clients import CallFailed, Client, Json, google, kubernetes
 from .generate import Step
 from .reading import Reader, last, relative
+from .reading_amazon import AmazonReader
+from .skeleton import Skeleton
 
 PLACEHOLDER = re.compile(r"@(node|link|default|noderoute):([a-z0-9/-]+)(?::(\d+))?")
 
 
 class Estate:
-    """One topology in the lab, from its first call on."""
+    """One topology in the lab, from its first call on; around a skeleton, if there is one."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, skeleton: Skeleton | None = None) -> None:
         self.lab = lab
+        self.skeleton = skeleton
+        self.amazon: Amazon | None = None
+        """As it was read after the last change of it."""
         self.token = lab.token()
         self.google: Client = google(lab.port, self.token)
         self.reader = Reader(self.google)
@@ -32,6 +40,14 @@ class Estate:
     def close(self) -> None:
         self.reader.close()
         self.google.close()
+
+    def read(self) -> w.World:
+        world = self.reader.read()
+        if self.skeleton is None:
+            return world
+        if self.amazon is None:
+            self.amazon = AmazonReader(self.skeleton.account.ec2).read()
+        return dataclasses.replace(world, amazon=self.amazon)
 
     def take(self, step: Step) -> None:
         """Make one step's calls; raises CallFailed with the step."""
@@ -67,6 +83,15 @@ class Estate:
         self.lab.admin(step.method, step.path, step.body)
         if step.path == "masquerade":
             self.reader.agents[step.body["cluster"]] = step.body["agent"]
+
+    def take_router(self, step: Step) -> None:
+        assert step.body is not None and self.skeleton is not None
+        self.skeleton.set_router(step.body)
+
+    def take_amazon(self, step: Step) -> None:
+        assert step.body is not None and self.skeleton is not None
+        self.amazon = None
+        self.skeleton.account.apply(step.body)
 
     def take_kubernetes(self, step: Step) -> None:
         client = self.reader.clusters[step.cluster]
