@@ -33,7 +33,7 @@ class Estate:
         """As it was read after the last change of it."""
         self.token = lab.token()
         self.google: Client = google(lab.port, self.token)
-        self.reader = Reader(self.google)
+        self.reader = Reader(self.google, routers=skeleton is not None)
         self.paths: dict[str, str] = {}
         """Paths of clusters by name."""
 

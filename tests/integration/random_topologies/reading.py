@@ -24,8 +24,10 @@ CIDR_LIMIT = 64
 class Reader:
     """Reads the world through the APIs. It remembers which list each agent took over last, as the agents do."""
 
-    def __init__(self, google: Client) -> None:
+    def __init__(self, google: Client, routers: bool = False) -> None:
         self.google = google
+        self.routers = routers
+        """Whether there are Cloud Routers to be read."""
         self.clusters: dict[str, Client] = {}
         """Clients of the clusters' Kubernetes, by container path."""
         self.agents: dict[str, bool] = {}
@@ -58,7 +60,8 @@ class Reader:
             for body in self.aggregated(project, "instances"):
                 found["instances"].append(instance(body, blocks.get(body["name"])))
         self.place_pods(found)
-        self.read_routers(found)
+        if self.routers:
+            self.read_routers(found)
         fields: dict[str, t.Any] = {name: tuple(items) for name, items in found.items()}
         return w.World(**fields)
 
