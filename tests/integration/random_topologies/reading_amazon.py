@@ -83,7 +83,7 @@ class AmazonReader:
         if not tables:
             return (), ()
         of_vpcs = {
-            body["TransitGatewayAttachmentId"]: frozenset(zones[item] for item in body["SubnetIds"])
+            body["TransitGatewayAttachmentId"]: frozenset(zones[item] for item in body.get("SubnetIds", ()))
             for body in self.ec2.describe_transit_gateway_vpc_attachments()["TransitGatewayVpcAttachments"]
         }
         associated: dict[str, str] = {}
