@@ -7,6 +7,7 @@ GET  /_lab/status                  what runs and what exists
 POST /_lab/reset                   empty every project
 GET  /_lab/requests?since=N        the request log after sequence number N; &mutating=1 for mutating ones only
 POST /_lab/faults                  InjectedFault's fields; DELETE removes all
+POST /_lab/disturbances            {"kind": "tunnel|session|node|prefixes", its names, "end": false}; GET lists them
 POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed
 POST /_lab/token                   {"account": "lab"} -> a token of that account
 POST /_lab/latency                 {"profile": "zero|fast|realistic", "scale": 1.0, "pending": 0.0}
@@ -29,7 +30,7 @@ import pathlib
 import typing as t
 import urllib.parse
 
-from . import presets
+from . import disturbances, presets
 from .container import placing
 from .core import InjectedFault, Lab, Reply, encode
 from .dataplane.capability import Unavailable
@@ -37,6 +38,7 @@ from .dataplane.questions import Questions
 from .dataplane.reconcile import DataPlane
 from .faults import ApiFault
 from .kubernetes.controllers import Controllers
+from .wan import summary
 
 Json = dict[str, t.Any]
 
@@ -97,6 +99,9 @@ def status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         "mutations": lab.mutations,
         "faults": len(lab.faults),
         "revision": lab.state.revision,
+        "tunnels": summary.tunnels(lab.state),
+        "sessions": summary.sessions(lab.state),
+        "disturbances": disturbances.present(lab.state),
         "uptime": round(clock.monotonic() - lab.started, 1),
         "discovery": lab.discovery.revisions,
     }
@@ -129,6 +134,14 @@ def add_fault(lab: Lab, query: Json, body: Json, around: Around) -> Json:
 def clear_faults(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     lab.faults.clear()
     return {"faults": 0}
+
+
+def list_disturbances(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return {"disturbances": disturbances.present(lab.state)}
+
+
+def disturb(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return {"said": disturbances.disturb(lab.state, body), "disturbances": disturbances.present(lab.state)}
 
 
 def router_status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
@@ -222,6 +235,8 @@ ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Around], Json | t.Awa
     ("GET", "/_lab/requests"): requests,
     ("POST", "/_lab/faults"): add_fault,
     ("DELETE", "/_lab/faults"): clear_faults,
+    ("GET", "/_lab/disturbances"): list_disturbances,
+    ("POST", "/_lab/disturbances"): disturb,
     ("POST", "/_lab/routerStatus"): router_status,
     ("POST", "/_lab/token"): token,
     ("POST", "/_lab/latency"): latency,

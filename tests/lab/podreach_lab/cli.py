@@ -21,6 +21,7 @@ import typing as t
 from . import client, files
 from .dataplane import report
 from .dataplane.exec_client import exec_client
+from .wan import summary
 
 NEEDS = {
     "aiohttp": "aiohttp",
@@ -96,7 +97,11 @@ def add_packets(commands: t.Any) -> None:
     preset = commands.add_parser("preset", help="build the surroundings that a story presupposes")
     preset.add_argument("name", nargs="?", help="default: list them")
     preset.set_defaults(run=do_preset)
-    fault = commands.add_parser("fault", help="let the next matching requests fail")
+    fault = commands.add_parser(
+        "fault",
+        help="let the next matching requests fail, or disturb what the APIs do not govern",
+        usage="lab fault [OPTION...] | lab fault {tunnel NAME|session ROUTER PEER|node NAME|prefixes ROUTER} [--end]",
+    )
     fault.add_argument("--clear", action="store_true", help="forget all faults")
     fault.add_argument("--method", default="", help="GET, POST, ...; default: any")
     fault.add_argument("--path", default="", help="a regular expression; default: any")
@@ -108,6 +113,25 @@ def add_packets(commands: t.Any) -> None:
     fault.add_argument("--drop", action="store_true", help="close the connection instead of answering")
     fault.add_argument("--when", choices=("before", "after", "operation"), default="before")
     fault.set_defaults(run=do_fault)
+    add_disturbances(fault)
+
+
+def add_disturbances(fault: argparse.ArgumentParser) -> None:
+    """Faults of the world instead of the API."""
+    kinds = fault.add_subparsers(required=False, prog="lab fault", metavar="DISTURBANCE")
+    tunnel = kinds.add_parser("tunnel", help="lose what is sent into a VPN tunnel")
+    tunnel.add_argument("name", help="a tunnel at Google, or AWS's end of it (vpn-0a1b/0)")
+    session = kinds.add_parser("session", help="switch off the other side of a BGP session")
+    session.add_argument("router")
+    session.add_argument("peer", help="the name of the router's BGP peer")
+    node = kinds.add_parser("node", help="let an instance or node neither send nor answer")
+    node.add_argument("name")
+    prefixes = kinds.add_parser("prefixes", help="let a router announce more than its peers accept")
+    prefixes.add_argument("router")
+    prefixes.add_argument("--count", type=int, default=101, help="prefixes in all; default: 101")
+    for kind, parser_of_kind in (("tunnel", tunnel), ("session", session), ("node", node), ("prefixes", prefixes)):
+        parser_of_kind.add_argument("--end", action="store_true", help="it is over")
+        parser_of_kind.set_defaults(run=do_disturb, kind=kind)
 
 
 def directory_of(options: argparse.Namespace) -> pathlib.Path:
@@ -311,6 +335,8 @@ def do_status(options: argparse.Namespace) -> int:
         print(f"no packets: {packets['reason']}")
     for kind, count in status["resources"].items():
         print(f"{count:6} {kind}")
+    for line in summary.lines(status):
+        print(line)
     return 0
 
 
@@ -378,4 +404,13 @@ def do_fault(options: argparse.Namespace) -> int:
     names = ("method", "path", "status", "reason", "message", "count", "delay", "drop", "when")
     answer = ask(options, "POST", "faults", {name: getattr(options, name) for name in names})
     print(f"Faults waiting for a request: {answer['faults']}.")
+    return 0
+
+
+def do_disturb(options: argparse.Namespace) -> int:
+    given = vars(options)
+    body: dict[str, t.Any] = {
+        key: given[key] for key in ("kind", "name", "router", "peer", "count", "end") if key in given
+    }
+    print(ask(options, "POST", "disturbances", body)["said"])
     return 0

@@ -33,6 +33,11 @@ SECONDS: dict[str, float] = {
     "compute.routers.patch": 8,
     "compute.routers.delete": 10,
     "compute.routes.insert": 10,
+    "compute.vpnGateways.insert": 15,
+    "compute.vpnTunnels.insert": 20,
+    "compute.vpnTunnels.delete": 20,
+    "vpn.handshake": 20,
+    "vpn.deadPeer": 30,
     "compute.instances.insert": 15,
     "compute.instances.start": 15,
     "compute.instances.stop": 40,
@@ -46,14 +51,22 @@ SECONDS: dict[str, float] = {
     "DELETE_NODE_POOL": 120,
     "SET_NODE_POOL_SIZE": 60,
     "container": 30,
+    "aws.vpnConnection": 240,
+    "aws.vpnConnectionModify": 240,
+    "aws.vpnConnectionDelete": 120,
+    "aws.vpnGatewayAttachment": 30,
+    "aws.transitGateway": 60,
+    "aws.transitGatewayAttachment": 60,
+    "aws": 30,
     "kubernetes.configMap": 30,
     "kubernetes.resync": 60,
     "kubernetes.loadBalancer": 40,
     "kubernetes": 1,
 }
-"""Seconds by compute method id or container operation type, or of what Kubernetes waits for; `compute`, `container` and
-`kubernetes` stand for the rest. configMap: until a changed ConfigMap is in the files of running pods. resync: how long
-ip-masq-agent's 60 s are; its other intervals are in proportion."""
+"""Seconds by compute method id or container operation type, or of what Kubernetes or AWS waits for; `compute`,
+`container`, `aws` and `kubernetes` stand for the rest. configMap: until a changed ConfigMap is in the files of running
+pods. resync: how long ip-masq-agent's 60 s are; its other intervals are in proportion. handshake: of a new tunnel;
+deadPeer: until both ends of a cut one notice (AWS's DPDTimeoutSeconds)."""
 
 PROFILES: dict[str, float] = {"zero": 0.0, "fast": 0.005, "realistic": 1.0}
 

@@ -32,6 +32,7 @@ _SCOPES = {
     "firewalls": "global",
     "routes": "global",
     "gateways": "global",
+    "externalVpnGateways": "global",
     "subnetworks": "regional",
     "routers": "regional",
     "vpnTunnels": "regional",

@@ -11,6 +11,9 @@ one, before the cluster is made: a network with 10.1.0.0/16 and test-gce-01 in p
 and target-gce-01 at 10.2.0.1 in podreach-peer, rules that admit 10.0.0.0/8 and 172.16.0.0/12, and their peering without
 custom routes. In a primary range 10.2.0.1 would be the gateway; so the lower half of 10.2.0.0/16 is a secondary range,
 where no address is reserved, and 10.2.0.1 an alias of the instance, whose primary address is in the upper half.
+
+`aws-account` is the AWS side before any VPN: a VPC 10.0.0.0/16 in ap-northeast-1, a subnet 10.0.1.0/24 with a route
+table of its own, and in it aws-ec2-01 at 10.0.1.7, whose security group lets everything out and nothing in.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import dataclasses
 import json
 import typing as t
 
+from .aws.steps import AwsStep, CallRefused, filled, named
+from .aws.steps import carry_out as carry_out_at_aws
 from .core import Lab
 from .links import relative
 
@@ -36,15 +41,19 @@ class PresetError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One request of an account to the compute API, in the account's project."""
+    """One request of an account to the compute API, in the account's project.
+
+    `keep` and {name} are as in AwsStep: paths into what was made, such as vpnInterfaces.0.ipAddress.
+    """
 
     account: str
     project: str
     path: str
     body: Json
+    keep: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-Preset = t.Callable[..., list[Step]]
+Preset = t.Callable[..., t.Sequence[Step | AwsStep]]
 
 
 def peered_project(*, peering: bool = True) -> list[Step]:
@@ -66,9 +75,41 @@ def peered_project(*, peering: bool = True) -> list[Step]:
     return [*mine, *theirs, *(sides if peering else [])]
 
 
-PRESETS: dict[str, Preset] = {"peered-project": peered_project}
+def aws_account() -> list[AwsStep]:
+    """Subnet, route table, closed group and instance."""
+    instance_of = {
+        "ImageId": "ami-0123456789abcdef0",
+        "InstanceType": "t3.micro",
+        "MinCount": 1,
+        "MaxCount": 1,
+        "SubnetId": "{subnet}",
+        "PrivateIpAddress": "10.0.1.7",
+        "SecurityGroupId": ["{group}"],
+    }
+    group = {"GroupName": "aws-ec2", "GroupDescription": "nothing in, everything out", "VpcId": "{vpc}"}
+    place = {"VpcId": "{vpc}", "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "ap-northeast-1a"}
+    return [
+        AwsStep("CreateVpc", {"CidrBlock": "10.0.0.0/16", **named("vpc", "aws-vpc")}, {"vpc": "vpc/vpcId"}),
+        AwsStep("CreateSubnet", place | named("subnet", "aws-subnet-1"), {"subnet": "subnet/subnetId"}),
+        AwsStep(
+            "CreateRouteTable",
+            {"VpcId": "{vpc}", **named("route-table", "aws-routes")},
+            {"table": "routeTable/routeTableId"},
+        ),
+        AwsStep("AssociateRouteTable", {"RouteTableId": "{table}", "SubnetId": "{subnet}"}),
+        AwsStep("CreateSecurityGroup", group | named("security-group", "aws-ec2"), {"group": "groupId"}),
+        AwsStep(
+            "RunInstances",
+            instance_of | named("instance", "aws-ec2-01"),
+            {"instance": "instancesSet/item/instanceId"},
+        ),
+    ]
+
+
+PRESETS: dict[str, Preset] = {"peered-project": peered_project, "aws-account": aws_account}
 SUMMARIES = {
-    "peered-project": "two projects that peer without custom routes, a VM in each; the cluster is yours to make"
+    "peered-project": "two projects that peer without custom routes, a VM in each; the cluster is yours to make",
+    "aws-account": "a VPC with an instance that nothing may reach; no VPN yet",
 }
 
 
@@ -81,23 +122,47 @@ async def build(lab: Lab, name: str, **options: t.Any) -> Json:
         steps = preset(**options)
     except TypeError as error:
         raise PresetError(f"The preset {name} does not take these options: {error}.") from None
-    made = [await carry_out(lab, step) for step in steps]
+    names: dict[str, str] = {}
+    made = [item for step in steps for item in await carry_out(lab, step, names)]
     return {"preset": name, "made": [item for item in dict.fromkeys(made) if item]}
 
 
-async def carry_out(lab: Lab, step: Step) -> str:
-    """Make one request and wait for its operation; the path of what it changed."""
-    answer = await ask(lab, step, f"/compute/v1/projects/{step.project}/{step.path}", step.body)
+async def carry_out(lab: Lab, step: Step | AwsStep, names: dict[str, str]) -> list[str]:
+    """One step; the path or ids of what it made. What it keeps goes into `names`."""
+    if isinstance(step, Step):
+        return [await carry_out_at_google(lab, step, names)]
+    try:
+        return await carry_out_at_aws(lab, step, names)
+    except CallRefused as error:
+        raise PresetError(f"{step.action} was refused: {error}") from None
+
+
+async def carry_out_at_google(lab: Lab, step: Step, names: dict[str, str]) -> str:
+    """Make one request and wait for its operation."""
+    body = filled(step.body, names)
+    answer = await ask(lab, step, "POST", f"projects/{step.project}/{step.path}", body)
     while answer["status"] != "DONE":
-        answer = await ask(lab, step, f"/compute/v1/{relative(answer['selfLink'], step.project)}/wait", {})
+        answer = await ask(lab, step, "POST", f"{relative(answer['selfLink'], step.project)}/wait", {})
     if "error" in answer:
         raise refused(step, answer["error"]["errors"][0]["message"])
-    return relative(answer["targetLink"], step.project)
+    target = relative(answer["targetLink"], step.project)
+    if step.keep:
+        found = await ask(lab, step, "GET", target, None)
+        names |= {name: str(inside(found, path)) for name, path in step.keep.items()}
+    return target
 
 
-async def ask(lab: Lab, step: Step, target: str, body: Json) -> Json:
+def inside(value: t.Any, path: str) -> t.Any:
+    """vpnInterfaces.0.ipAddress of a body."""
+    for part in path.split("."):
+        value = value[int(part) if isinstance(value, list) else part]
+    return value
+
+
+async def ask(lab: Lab, step: Step, verb: str, path: str, body: Json | None) -> Json:
     token = lab.accounts.issue(lab.accounts.accounts[step.account].caller)
-    reply = await lab.call("POST", target, {"authorization": f"Bearer {token}"}, json.dumps(body).encode())
+    payload = b"" if body is None else json.dumps(body).encode()
+    reply = await lab.call(verb, f"/compute/v1/{path}", {"authorization": f"Bearer {token}"}, payload)
     answer = t.cast(Json, reply.json())
     if reply.status != 200:
         raise refused(step, answer["error"]["message"])

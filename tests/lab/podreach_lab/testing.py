@@ -78,6 +78,26 @@ class Lab:
         operation fail (a patch has taken effect by then)."""
         self.admin("POST", "faults", fields)
 
+    def cut_tunnel(self, name: str, *, end: bool = False) -> None:
+        """Lose what is sent into a VPN tunnel, named as at Google or as AWS's end (vpn-0a1b/0); end: no more."""
+        self.disturb("tunnel", name=name, end=end)
+
+    def stop_session(self, router: str, peer: str, *, end: bool = False) -> None:
+        """Switch off the other side of a router's BGP session."""
+        self.disturb("session", router=router, peer=peer, end=end)
+
+    def kill_node(self, name: str, *, end: bool = False) -> None:
+        """Let an instance fall silent while the API says RUNNING."""
+        self.disturb("node", name=name, end=end)
+
+    def flood(self, router: str, count: int = 101, *, end: bool = False) -> None:
+        """Let every session of a router announce so many prefixes."""
+        self.disturb("prefixes", router=router, count=count, end=end)
+
+    def disturb(self, kind: str, **fields: t.Any) -> None:
+        """Any of the above; they last until `end` or a reset."""
+        self.admin("POST", "disturbances", {"kind": kind} | fields)
+
     def router_status(self, router: str, result: Json | None) -> None:
         """What getRouterStatus answers for the router at a path; None: computed again."""
         self.admin("POST", "routerStatus", {"router": router, "result": result})

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute.routers import written_uptime
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.routing_plane import RouterView, Session
+from ansible_collections.podreach.gke.tests.unit.lab import vpn
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused
 
 Json = dict[str, t.Any]
@@ -25,14 +26,15 @@ def make(cloud: Cloud, name: str = "r1", **fields: t.Any) -> Json:
 
 @pytest.fixture
 def peered(cloud: Cloud) -> Cloud:
-    """Router r1 with an interface and a peer."""
+    """Router r1 with an interface, on a tunnel, and a peer."""
     cloud.network()
-    make(
-        cloud,
-        bgp={"asn": 65010},
-        interfaces=[{"name": "if0", "ipRange": "169.254.24.222/30", "linkedVpnTunnel": TUNNEL}],
-        bgpPeers=[{"name": "p0", "interfaceName": "if0", "peerIpAddress": "169.254.24.221", "peerAsn": 64512}],
-    )
+    make(cloud, bgp={"asn": 65010})
+    vpn.gateway(cloud)
+    vpn.external(cloud)
+    vpn.tunnel(cloud, "t1")
+    interface = {"name": "if0", "ipRange": "169.254.24.222/30", "linkedVpnTunnel": TUNNEL}
+    peer = {"name": "p0", "interfaceName": "if0", "peerIpAddress": "169.254.24.221", "peerAsn": 64512}
+    cloud.compute("PATCH", R1, {"interfaces": [interface], "bgpPeers": [peer]})
     return cloud
 
 
@@ -100,6 +102,35 @@ def test_bad_changes(peered: Cloud, change: Json, field: str) -> None:
     assert refused.value.code == 400
     assert f"'{field}'" in refused.value.message
     assert peered.compute("GET", R1) == before
+
+
+def test_tunnels_of_interfaces(peered: Cloud) -> None:
+    """The tunnel must be there, this router's, in its region, and have no other interface."""
+    make(peered, "r2", bgp={"asn": 65010})
+    vpn.tunnel(peered, "t2", vpnGatewayInterface=1, router=f"{ROUTERS}/r2")
+    first = peered.compute("GET", R1)["interfaces"][0]
+    base = "projects/podreach-lab/regions"
+    for path, why in (
+        (f"{base}/{REGION}/vpnTunnels/none", "cannot be found"),
+        (f"{base}/us-central1/vpnTunnels/none", "cannot be found"),
+        (f"{base}/{REGION}/vpnTunnels/t2", "not associated with this router"),
+        (TUNNEL, "is linked to the interface 'if0' already"),
+    ):
+        second = {"name": "if1", "ipRange": "169.254.30.2/30", "linkedVpnTunnel": path}
+        with pytest.raises(Refused, match=why) as refused:
+            peered.compute("PATCH", R1, {"interfaces": [first, second]})
+        assert "resource.interfaces[1].linkedVpnTunnel" in refused.value.message
+
+
+def test_an_interface_outlives_its_tunnel(peered: Cloud) -> None:
+    """gcloud writes back the whole router, whatever became of its tunnels."""
+    peered.compute("DELETE", f"{vpn.TUNNELS}/t1")
+    before = peered.compute("GET", R1)
+    peered.compute("PATCH", R1, before | {"bgpPeers": []})
+    assert peered.compute("GET", R1)["interfaces"] == before["interfaces"]
+    peered.compute("PATCH", R1, {"interfaces": []})
+    with pytest.raises(Refused, match="cannot be found"):
+        peered.compute("PATCH", R1, {"interfaces": before["interfaces"]})
 
 
 @pytest.mark.parametrize("asn", [0, 1, 64511, 65535, 4199999999, 4294967295])
@@ -170,5 +201,8 @@ def test_lists(peered: Cloud) -> None:
     assert [item["name"] for item in peered.compute("GET", ROUTERS)["items"]] == ["r1"]
     items = peered.compute("GET", "aggregated/routers")["items"]
     assert [item["name"] for item in items[f"regions/{REGION}"]["routers"]] == ["r1"]
+    with pytest.raises(Refused, match="router resource .* is already being used by '.*/vpnTunnels/t1'"):
+        peered.compute("DELETE", R1)
+    peered.compute("DELETE", f"{vpn.TUNNELS}/t1")
     peered.compute("DELETE", R1)
     assert "items" not in peered.compute("GET", ROUTERS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     addresses,
+    external_vpn_gateways,
     firewall_policies,
     firewalls,
     forwarding_rules,
@@ -18,10 +19,13 @@ from . import (
     routers,
     routes,
     subnetworks,
+    vpn_gateways,
+    vpn_tunnels,
 )
 
 __all__ = [
     "addresses",
+    "external_vpn_gateways",
     "firewall_policies",
     "firewalls",
     "forwarding_rules",
@@ -33,4 +37,6 @@ __all__ = [
     "routers",
     "routes",
     "subnetworks",
+    "vpn_gateways",
+    "vpn_tunnels",
 ]

@@ -54,13 +54,16 @@ def insert(
     body: Body,
     undo: t.Callable[[Resource], None] | None = None,
     made: t.Callable[[Resource], None] | None = None,
+    *,
+    hidden: Body | None = None,
+    verb: str = "insert",
 ) -> Body:
-    """Add a resource (CREATING until the operation is done) and begin its insert operation. `undo` takes away what
-    came with it, should the operation fail; `made` is called just before it is ready."""
+    """Add a resource (CREATING until the operation is done) and begin its insert operation, of the type `verb`. `undo`
+    takes away what came with it, should the operation fail; `made` is called just before it is ready."""
     if call.state.get(path):
         raise already_exists(path)
     full = base(call, kind, path) | {key: value for key, value in body.items() if value is not None}
-    resource = call.state.add(Resource(kind, path, full, {}, Phase.CREATING))
+    resource = call.state.add(Resource(kind, path, full, hidden or {}, Phase.CREATING))
 
     def finish() -> None:
         if made:
@@ -73,7 +76,7 @@ def insert(
         if undo:
             undo(resource)
 
-    return call.compute_operation("insert", path, full["id"], finish, abort)
+    return call.compute_operation(verb, path, full["id"], finish, abort)
 
 
 def delete(
@@ -81,6 +84,8 @@ def delete(
     resource: Resource,
     before: t.Callable[[], None] | None = None,
     after: t.Callable[[], None] | None = None,
+    *,
+    verb: str = "delete",
 ) -> Body:
     """Begin deleting. `before` runs at the operation's end and may refuse; then the resource is READY again."""
     ready(resource)
@@ -100,7 +105,7 @@ def delete(
     def abort() -> None:
         resource.phase = Phase.READY
 
-    return call.compute_operation("delete", resource.path, resource.body["id"], finish, abort)
+    return call.compute_operation(verb, resource.path, resource.body["id"], finish, abort)
 
 
 def ready(resource: Resource) -> Resource:

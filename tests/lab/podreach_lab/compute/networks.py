@@ -18,6 +18,8 @@ from .common import base, bodies, delete, fixed, insert, listed, merge_patch, ne
 
 KIND = "compute#network"
 LEGACY_RANGE = "10.240.0.0/16"
+CHILDREN = ("compute#subnetwork", "compute#router", "compute#vpnGateway", "compute#firewall", "compute#route")
+"""What must be gone before a network can be."""
 
 
 def path_of(project: str, name: str) -> str:
@@ -146,7 +148,7 @@ def delete_network(call: Call) -> Body:
         for instance in call.state.of_kind("compute#instance"):
             if any(card["network"] == network.body["selfLink"] for card in instance.body["networkInterfaces"]):
                 raise in_use("network", network.path, instance.path)
-        for kind in ("compute#subnetwork", "compute#router", "compute#firewall", "compute#route"):
+        for kind in CHILDREN:
             for item in members(call.state, network.path, kind):
                 made = item.hidden.get("automatic") or item.hidden.get("dynamic")
                 if not (made and kind in ("compute#route", "compute#subnetwork")):

@@ -12,7 +12,7 @@ import typing as t
 from .. import cidr
 from ..clock import compute_time
 from ..core import Call, method
-from ..faults import ApiFault, invalid, required
+from ..faults import ApiFault, in_use, invalid, required
 from ..links import relative, resolve, self_link
 from ..routing_plane import Session
 from ..state import Body, Resource
@@ -121,6 +121,28 @@ def check_interfaces(interfaces: list[Body], project: str) -> dict[str, Body]:
     return found
 
 
+def check_tunnels(call: Call, region: str, name: str, interfaces: list[Body], before: list[Body]) -> None:
+    """An interface's tunnel is there, in the router's region, was made for this router, and has no other interface.
+    Those that were linked `before` stay linked: their tunnel may be gone by now."""
+    kept = {item.get("linkedVpnTunnel") for item in before}
+    seen: dict[str, str] = {}
+    for at, item in enumerate(interfaces):
+        link = item.get("linkedVpnTunnel")
+        if not link:
+            continue
+        field = f"resource.interfaces[{at}].linkedVpnTunnel"
+        if link in seen:
+            raise invalid(field, link, f"The VPN tunnel is linked to the interface '{seen[link]}' already.")
+        seen[link] = item["name"]
+        if link in kept:
+            continue
+        tunnel = reference(call, link, field, "vpnTunnels", missing="400")
+        if tunnel.path.split("/")[3] != region:
+            raise invalid(field, link, "The VPN tunnel must be in the router's region.")
+        if tunnel.body["router"] != self_link(path_of(call.project, region, name)):
+            raise invalid(field, link, "The VPN tunnel is not associated with this router.")
+
+
 def check_peers(peers: list[Body], interfaces: dict[str, Body], bgp: Body | None) -> None:
     if len(peers) > MAX_PEERS:
         raise invalid("resource.bgpPeers", "", f"A router has at most {MAX_PEERS} BGP peers.")
@@ -180,7 +202,9 @@ def insert_router(call: Call) -> Body:
         )
     body["network"] = network.body["selfLink"]
     body["region"] = self_link(f"projects/{call.project}/regions/{region}")
-    return insert(call, KIND, path, complete(body, call.project))
+    complete(body, call.project)
+    check_tunnels(call, region, body["name"], body.get("interfaces", []), [])
+    return insert(call, KIND, path, body)
 
 
 @method("compute.routers.get")
@@ -216,6 +240,8 @@ def change_router(call: Call) -> Body:
     if old is not None and body.get("bgp", {}).get("asn") != old:
         raise invalid("resource.bgp.asn", body.get("bgp", {}).get("asn", ""), "The ASN of a router cannot be changed.")
     complete(body, call.project)
+    before = router.body.get("interfaces", [])
+    check_tunnels(call, call.params["region"], router.name, body.get("interfaces", []), before)
     for name in ("interfaces", "bgpPeers", "nats"):
         if body.get(name) == []:
             del body[name]
@@ -228,7 +254,11 @@ def change_router(call: Call) -> Body:
 
 @method("compute.routers.delete")
 def delete_router(call: Call) -> Body:
-    return delete(call, call.get(path_of(call.project, check_region(call), call.params["router"])))
+    router = call.get(path_of(call.project, check_region(call), call.params["router"]))
+    for tunnel in call.state.of_kind("compute#vpnTunnel", router.project):
+        if tunnel.body["router"] == router.body["selfLink"]:
+            raise in_use("router", router.path, tunnel.path)
+    return delete(call, router)
 
 
 # ---- status
