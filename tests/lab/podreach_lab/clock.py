@@ -91,7 +91,11 @@ class Clock:
 
     def seconds(self, key: str, fallback: str) -> float:
         """How long an operation of this kind takes under the profile."""
-        return SECONDS.get(key, SECONDS[fallback]) * PROFILES[self.profile] * self.scale
+        return self.scaled(SECONDS.get(key, SECONDS[fallback]))
+
+    def scaled(self, seconds: float) -> float:
+        """So many of the real services' seconds under the profile."""
+        return seconds * PROFILES[self.profile] * self.scale
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -27,7 +27,6 @@ from .discovery import Discovery, Method
 from .faults import ApiFault, not_found
 from .links import project_id
 from .operations import Operation, Operations
-from .routing_plane import NoBgp, RoutingPlane
 from .state import State
 
 Json = dict[str, t.Any]
@@ -165,7 +164,6 @@ class Lab:
         self.operations = Operations(state)
         self.check_responses = check_responses
         self.authority = Authority(state.clock.now())
-        self.routing: RoutingPlane = NoBgp()
         self.aws = Aws(state)
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
@@ -182,7 +180,6 @@ class Lab:
         self.faults.clear()
         self.log.clear()
         self.mutations = 0
-        self.routing.reset()
         self.aws.reset()
 
     def recorded(self, headers: t.Mapping[str, str], raw: bytes) -> Json:

@@ -17,27 +17,18 @@ https://cloud.google.com/vpc/docs/vpc-peering#route-exchange-options:
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from .. import cidr
 from ..links import relative
 from ..state import Body, Resource, State
+from ..wan import learning
+from ..wan.model import DynamicRoute
 from . import ranges
 
 SUBNET = "SUBNET"
 STATIC = "STATIC"
 DYNAMIC = "DYNAMIC"
 NETWORK = "compute#network"
-
-
-@dataclasses.dataclass(frozen=True)
-class DynamicRoute:
-    """A route that a network's Cloud Routers learned, best paths only. `origin` is the resource that it came by."""
-
-    dest_range: str
-    priority: int
-    region: str
-    origin: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,18 +44,6 @@ class ExchangedRoute:
     origin: str
     only_in: str = ""
     """The one region whose instances may use it ('': all), as the exporting network's routing mode decides."""
-
-
-Dynamic = t.Callable[[State, Resource], t.Iterable[DynamicRoute]]
-
-
-def recorded(state: State, network: Resource) -> list[DynamicRoute]:
-    """The dynamic routes that are in the state: routes whose hidden `dynamic` names their region."""
-    return [
-        DynamicRoute(route.body["destRange"], route.body["priority"], route.hidden["dynamic"]["region"], route.path)
-        for route in state.of_kind(ranges.ROUTE)
-        if route.hidden.get("dynamic") and network_of(route) == network.path
-    ]
 
 
 def network_of(resource: Resource) -> str:
@@ -97,7 +76,7 @@ def active_peers(state: State, network: Resource) -> list[Resource]:
 # ---- routes
 
 
-def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = recorded) -> list[ExchangedRoute]:
+def exports(state: State, network: Resource, peer: Resource) -> list[ExchangedRoute]:
     """What `network` exports to `peer`; `imported` says whether the peer takes it. Nothing unless both sides peer."""
     mine, theirs = peering_with(network, peer.path), peering_with(peer, network.path)
     if mine is None or theirs is None or mine["state"] != "ACTIVE":
@@ -120,7 +99,7 @@ def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = 
         if not route.body.get("tags") and not route.body.get("nextHopGateway"):
             found.append(ExchangedRoute(text, STATIC, route.body["priority"], taken(text), "", route.path))
     regional = network.body["routingConfig"]["routingMode"] == "REGIONAL"
-    for item in dynamic(state, network):
+    for item in dynamic_routes(state, network, peer):
         only_in = item.region if regional else ""
         imported = taken(item.dest_range)
         found.append(
@@ -129,9 +108,19 @@ def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = 
     return found
 
 
-def imports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = recorded) -> list[ExchangedRoute]:
+def dynamic_routes(state: State, network: Resource, peer: Resource) -> list[DynamicRoute]:
+    """The network's dynamic routes that the peer has room for, besides its own and its other peers'."""
+    own = learning.dynamic_routes(state, network)
+    if not own:
+        return []
+    group = [peer, *active_peers(state, peer)]
+    kept, _dropped = learning.admit(route for member in group for route in learning.dynamic_routes(state, member))
+    return [route for route in own if route in kept]
+
+
+def imports(state: State, network: Resource, peer: Resource) -> list[ExchangedRoute]:
     """What `peer` exports to `network`, those that it does not import included (imported is False then)."""
-    return exports(state, network=peer, peer=network, dynamic=dynamic)
+    return exports(state, network=peer, peer=network)
 
 
 def exports_subnet(found: cidr.Range, mine: Body) -> bool:

@@ -523,8 +523,12 @@ class Fabric:
         protocol: int = 0,
         bind: tuple[t.Any, ...] | None = None,
         options: collections.abc.Iterable[tuple[int, int, bytes | int]] = (),
+        connect: str | None = None,
     ) -> socket.socket:
-        """A socket of a namespace, for use here. It is bound in there if asked, and blocking as new sockets are."""
+        """A socket of a namespace, for use here. It is bound in there if asked, and blocking as new sockets are.
+
+        `connect`: a path that only those inside can see, for AF_UNIX.
+        """
         _answer, descriptors = await self.exchange(
             "socket",
             namespace=self.number(namespace),
@@ -532,6 +536,7 @@ class Fabric:
             kind=int(kind),
             protocol=protocol,
             bind=bind,
+            connect=connect,
             options=[
                 (level, name, value if isinstance(value, int) else base64.b64encode(value).decode())
                 for level, name, value in options

@@ -56,6 +56,11 @@ def router_rules(
         foreign = table.drop("not-for-this-instance", "without canIpForward it is handed only its own addresses")
         lines.insert(0, f"iifname @guarded iifname . ip saddr != @owned {spoofed}")
         lines.append(f"oifname @guarded oifname . ip daddr != @owned {foreign}")
+    dead = [f'"{card.device}"' for machine, card in members if machine.dead]
+    if dead:
+        table.set("dead", "ifname", dead)
+        gone = table.drop("instance-dead", "the instance neither sends nor answers")
+        lines = [f"iifname @dead {gone}", f"oifname @dead {gone}", *lines]
     lines += [
         "ct state established,related accept",
         verdict_map("iifname", egress),
