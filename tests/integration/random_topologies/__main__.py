@@ -35,12 +35,13 @@ def main() -> int:
             topology = ground.topology(seed)
             print(*topology.steps, "-- changes", *topology.changes, sep="\n")
         return 0
+    (ordered,) = ground.shares(seeds, 1)
     tally = Tally()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         lab = Lab.start(pathlib.Path(directory) / ".lab")
         try:
-            for seed in seeds:
+            for seed in ordered:
                 before = len(tally.disagreements)
                 run_one(lab, seed, ground, tally, chosen.most)
                 for item in tally.disagreements[before : chosen.most]:

@@ -17,7 +17,6 @@ from .amazon import Amazon
 from .clients import CallFailed, Client, Json, google, kubernetes
 from .generate import Step
 from .reading import Reader, last, relative
-from .reading_amazon import AmazonReader
 from .skeleton import Skeleton
 
 PLACEHOLDER = re.compile(r"@(node|link|default|noderoute):([a-z0-9/-]+)(?::(\d+))?")
@@ -46,7 +45,7 @@ class Estate:
         if self.skeleton is None:
             return world
         if self.amazon is None:
-            self.amazon = AmazonReader(self.skeleton.account.ec2).read()
+            self.amazon = self.skeleton.reader.read()
         return dataclasses.replace(world, amazon=self.amazon)
 
     def take(self, step: Step) -> None:

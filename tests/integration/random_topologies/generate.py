@@ -198,12 +198,15 @@ class Generator:
                 },
             )
         if self.chance(0.4):
-            path = f"projects/{project}/global/routes/@default:{network.path}"
-            self.compute("no default route", "DELETE", path)
+            self.drop_default(network)
 
     def insert_network(self, network: Network) -> None:
         body = {"name": network.name, "autoCreateSubnetworks": False}
         self.compute("network", "POST", f"projects/{network.project}/global/networks", body)
+
+    def drop_default(self, network: Network) -> None:
+        path = f"projects/{network.project}/global/routes/@default:{network.path}"
+        self.compute("no default route", "DELETE", path)
 
     def make_subnet(self, network: int, at: int) -> Subnet:
         """Ranges that no other subnet of the topology has."""

@@ -68,6 +68,11 @@ class VpnGenerator(Generator):
         network.project = PROJECTS[0]
         self.set_mode(network)
 
+    def drop_default(self, network: Network) -> None:
+        """The skeleton's network keeps its own."""
+        if network.name != "n0":
+            super().drop_default(network)
+
     def set_mode(self, network: Network) -> None:
         body = {"routingConfig": {"routingMode": self.pick(["GLOBAL", "REGIONAL"])}}
         self.compute("routing mode", "PATCH", network.path, body)

@@ -28,18 +28,27 @@ TARGETS = ("GatewayId", "TransitGatewayId", "NetworkInterfaceId", "InstanceId", 
 
 
 class AmazonReader:
-    """Reads an account's region."""
+    """Reads an account's region. VPCs, their subnets and gateways are there from the beginning, and read once."""
 
     def __init__(self, ec2: t.Any) -> None:
         self.ec2 = ec2
+        self.blocks: list[Json] = []
+        self.fixed = Amazon()
+
+    def read_fixed(self) -> None:
+        vpcs = tuple(vpc(body) for body in self.ec2.describe_vpcs()["Vpcs"] if not body.get("IsDefault"))
+        ours = {item.id for item in vpcs}
+        self.blocks = [body for body in self.ec2.describe_subnets()["Subnets"] if body["VpcId"] in ours]
+        self.fixed = Amazon(vpcs=vpcs, attached=tuple(self.attached()), connections=tuple(self.connections()))
 
     def read(self) -> Amazon:
-        vpcs = tuple(vpc(body) for body in self.ec2.describe_vpcs()["Vpcs"] if not body.get("IsDefault"))
+        if not self.blocks:
+            self.read_fixed()
+        vpcs = self.fixed.vpcs
         ours = {item.id for item in vpcs}
         tables = [body for body in self.ec2.describe_route_tables()["RouteTables"] if body["VpcId"] in ours]
         acls = [body for body in self.ec2.describe_network_acls()["NetworkAcls"] if body["VpcId"] in ours]
-        subnets = [body for body in self.ec2.describe_subnets()["Subnets"] if body["VpcId"] in ours]
-        placed = tuple(subnet(body, tables, acls) for body in subnets)
+        placed = tuple(subnet(body, tables, acls) for body in self.blocks)
         zones = {item.id: item.zone for item in placed}
         groups = self.ec2.describe_security_groups()["SecurityGroups"]
         return Amazon(
@@ -49,8 +58,8 @@ class AmazonReader:
             tuple((body["GroupId"], item) for body in groups for item in permissions(body)),
             tuple((body["NetworkAclId"], entry(item)) for body in acls for item in body["Entries"]),
             tuple(self.machines(ours)),
-            tuple(self.attached()),
-            tuple(self.connections()),
+            self.fixed.attached,
+            self.fixed.connections,
             *self.transit(zones),
         )
 
@@ -195,7 +204,7 @@ def entry(body: Json) -> Entry:
 
 def machine(body: Json) -> Machine:
     names = [item["Value"] for item in body.get("Tags", []) if item["Key"] == "Name"]
-    groups = frozenset(item["GroupId"] for item in body["SecurityGroups"])
+    groups = frozenset(item["GroupId"] for item in body["NetworkInterfaces"][0]["Groups"])
     address = w.address(body["PrivateIpAddress"])
     running = body["State"]["Name"] == "running"
     return Machine(body["InstanceId"], names[0], address, body["SubnetId"], groups, running)

@@ -12,6 +12,7 @@ from .account import AMAZON_ASN, GOOGLE_ASN, SESSIONS, Account
 from .clients import Client, Json
 from .generate import PROJECTS, REGIONS
 from .reading import relative
+from .reading_amazon import AmazonReader
 
 PROJECT, REGION = PROJECTS[0], REGIONS[0]
 HERE = f"projects/{PROJECT}/regions/{REGION}"
@@ -27,6 +28,7 @@ class Skeleton:
         self.google = google
         self.transit = transit
         self.account = Account(ec2, transit)
+        self.reader = AmazonReader(ec2)
         self.peers: list[Json] = []
 
     def post(self, path: str, body: Json) -> None:
@@ -109,18 +111,17 @@ class Skeleton:
                     self.post(f"{relative(network['selfLink'])}/removePeering", body)
             for instance in self.aggregated(project, "instances"):
                 self.delete(instance)
-            for kind in ("routes", "firewalls"):
-                for body in self.items(f"projects/{project}/global/{kind}"):
-                    if "nextHopNetwork" not in body:
-                        self.delete(body)
+            for body in self.items(f"projects/{project}/global/routes"):
+                default = body["destRange"] == "0.0.0.0/0" and body["name"].startswith("default")
+                if not default and "nextHopNetwork" not in body:
+                    self.delete(body)
+            for body in self.items(f"projects/{project}/global/firewalls"):
+                self.delete(body)
             for subnetwork in self.aggregated(project, "subnetworks"):
                 self.delete(subnetwork)
             for network in self.items(f"projects/{project}/global/networks"):
                 if relative(network["selfLink"]) != NETWORK:
                     self.delete(network)
-        hop = f"{GLOBAL}/gateways/default-internet-gateway"
-        route = {"name": "default", "network": NETWORK, "destRange": "0.0.0.0/0", "nextHopGateway": hop}
-        self.post(f"{GLOBAL}/routes", route)
 
     def delete(self, body: Json) -> None:
         self.google.call("DELETE", f"/compute/v1/{relative(body['selfLink'])}")
