@@ -19,6 +19,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
     SpeakerState,
     router_key,
 )
+from ansible_collections.podreach.gke.tests.unit.lab import vpn
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused
 
 Json = dict[str, t.Any]
@@ -392,20 +393,16 @@ def test_dynamic_routes_and_the_exporters_mode(peered: Cloud, mode: str) -> None
 
 def learn(cloud: Cloud, *ranges: str) -> None:
     """A router of n1 that has learned these."""
-    if not cloud.compute("GET", f"regions/{REGION}/routers").get("items"):
-        tunnel = f"projects/podreach-lab/regions/{REGION}/vpnTunnels/t1"
-        body = {
-            "name": "r1",
-            "network": "global/networks/n1",
-            "bgp": {"asn": 65010},
-            "interfaces": [{"name": "i1", "ipRange": "169.254.1.2/30", "linkedVpnTunnel": tunnel}],
-            "bgpPeers": [{"name": "p1", "interfaceName": "i1", "peerIpAddress": "169.254.1.1", "peerAsn": 64512}],
-        }
-        cloud.compute("POST", f"regions/{REGION}/routers", body)
-    found = tuple(LearnedRoute(text, "p1", "169.254.1.1", 100, (64512,)) for text in ranges)
+    if not cloud.compute("GET", vpn.ROUTERS).get("items"):
+        vpn.gateway(cloud)
+        vpn.external(cloud)
+        vpn.router(cloud)
+        vpn.tunnel(cloud, "t0")
+        vpn.link(cloud, "t0")
+    found = tuple(LearnedRoute(text, "peer-t0", "169.254.24.1", 100, (64512,)) for text in ranges)
     cloud.lab.state.learn_bgp(
         router_key(f"projects/podreach-lab/regions/{REGION}/routers/r1"),
-        SpeakerState({"p1": SessionState("Established", learned=len(found))}, found),
+        SpeakerState({"peer-t0": SessionState("Established", learned=len(found))}, found),
     )
 
 
