@@ -23,6 +23,9 @@ class CallRefused(Exception):
     """EC2 said no; the text is its code and message."""
 
 
+ID = re.compile("[a-z]+-[0-9a-f]+")
+
+
 @dataclasses.dataclass(frozen=True)
 class AwsStep:
     """One call of EC2. `parameters` are named as on the wire (Tag, not Tags, in a TagSpecification); lists count from 1
@@ -49,7 +52,7 @@ async def call(lab: Lab, action: str, parameters: Json, region: str = REGION) ->
 
 
 async def carry_out(lab: Lab, step: AwsStep, names: dict[str, str]) -> list[str]:
-    """Make one call; what it kept goes into `names` and is returned."""
+    """Make one call; what it kept goes into `names`, and the ids among that are returned: keys are nobody's to show."""
     changed = asyncio.Event()
     stop = lab.state.watch_outside(changed.set)
     try:
@@ -63,7 +66,7 @@ async def carry_out(lab: Lab, step: AwsStep, names: dict[str, str]) -> list[str]
         stop()
     kept = {name: answer.findtext(path) or "" for name, path in step.keep.items()}
     names |= kept
-    return list(kept.values())
+    return [value for value in kept.values() if ID.fullmatch(value)]
 
 
 def flat(value: t.Any, name: str = "") -> dict[str, str]:
