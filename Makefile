@@ -40,7 +40,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-test.txt requirements-dev.txt
 	$(VENV)/bin/python -m pip install --quiet '$(ANSIBLE_CORE)' -r requirements-dev.txt
 	@touch $@
 
-# What kubernetes.core is tried from: hundreds of collections, which must not be found by any other test.
+# What kubernetes.core and amazon.aws are tried from: hundreds of collections, which must not be found by any other test.
 community: .venv-community/community.stamp ## make .venv-community, with PyPI's ansible
 
 .venv-community/community.stamp: requirements-community.txt
@@ -66,8 +66,9 @@ bench: system-packages run-venv ## measure; figures as JSON in .bench/
 # --- testing it ---------------------------------------------------------------------------------------------------
 
 # What holds the lab itself to the truth. It uses nothing of the collection, and takes as long as all the rest.
-LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,fabric gcloud_conformance gcloud_peering golden_packets \
-	kubectl_conformance kubernetes_core lab_life random_topologies story_peered_project)
+LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws bgp fabric fabric_aws gcloud_conformance gcloud_peering \
+	golden_packets kubectl_conformance kubernetes_core lab_life random_topologies story_aws_vpn story_peered_project \
+	transit_gateway)
 
 # The two lanes take about the same time on two cores.
 test: system-packages venv ## all that CI runs

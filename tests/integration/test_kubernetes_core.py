@@ -10,8 +10,6 @@ Its modules know nothing of the lab but an endpoint, a token and a certificate. 
 from __future__ import annotations
 
 import base64
-import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -22,18 +20,12 @@ import pytest
 import yaml
 
 from ansible_collections.podreach.gke.tests.integration.clusters import make_cluster
+from ansible_collections.podreach.gke.tests.integration.community import Community, needs_community
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 Json = dict[str, t.Any]
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMUNITY = pathlib.Path(os.environ.get("PODREACH_COMMUNITY_VENV") or ROOT / ".venv-community").absolute()
-PLAYBOOK = COMMUNITY / "bin" / "ansible-playbook"
-SETTINGS = ("GCP_", "GOOGLE_", "ANSIBLE_", "PODREACH_", "K8S_", "CLOUDSDK_", "KUBE")
-
-pytestmark = pytest.mark.skipif(
-    not PLAYBOOK.exists(), reason=f"{PLAYBOOK} does not exist; make it with: make community"
-)
+pytestmark = needs_community
 
 NAMESPACE: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue", "labels": {"team": "a"}}}
 CONFIG: Json = {
@@ -104,47 +96,6 @@ DAEMON_SET: Json = {
     },
 }
 EVERYTHING = (CONFIG, SERVICE, DEPLOYMENT, POLICY, DAEMON_SET)
-
-
-@dataclasses.dataclass
-class Community:
-    """Runs playbooks of kubernetes.core against one cluster of the lab."""
-
-    lab: Lab
-    directory: pathlib.Path
-    access: dict[str, str]
-    """Variables by which kubernetes.core is told where the cluster is."""
-
-    def run(self, *tasks: Json, check: bool = False, succeeds: bool = True) -> list[Json]:
-        """The results of tasks, in order."""
-        play = {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "tasks": [{"name": f"task {at}", **task} for at, task in enumerate(tasks)],
-        }
-        path = self.directory / "play.yml"
-        path.write_text(yaml.safe_dump([play]), encoding="utf-8")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
-        environment = kept | {
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_HOME": str(self.directory / "home"),
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "none"),
-            **self.access,
-        }
-        done = subprocess.run(
-            [PLAYBOOK, path, *(["--check"] if check else [])],
-            capture_output=True,
-            text=True,
-            env=environment,
-            cwd=self.directory,
-            timeout=180,
-            check=False,
-        )
-        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
-        output = json.loads(done.stdout[done.stdout.index("{") :])
-        return [task["hosts"]["localhost"] for task in output["plays"][0]["tasks"]]
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@
 
 A story is a function of a Teller. `Typist` runs the real commands and can keep what they asked; `Replayer` sends that
 again without them, which is faster and needs no client on the machine. What happens inside instances and pods is real
-in both.
+in both. EC2 is changed with boto3 by the one and with what boto3 sent by the other, signed anew.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import pathlib
@@ -20,7 +21,16 @@ import tempfile
 import time
 import typing as t
 import urllib.error
+import urllib.parse
 import urllib.request
+
+import boto3
+import yaml
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.parsers import create_parser
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
@@ -39,9 +49,37 @@ class Teller:
         (name, content) of one whose path is put at the end."""
         raise NotImplementedError
 
+    def ask(self, line: str) -> Json:
+        """A gcloud or kubectl command that prints one object, as YAML or JSON: that object."""
+        raise NotImplementedError
+
+    def aws(self, call: str, **parameters: t.Any) -> Json:
+        """A call of EC2 that changes something, by boto3's name (create_vpn_gateway), and its answer."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def ec2(self) -> t.Any:
+        """boto3's client for the lab's EC2: what a story only reads need not be recorded."""
+        session = boto3.session.Session(
+            aws_access_key_id=self.lab.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.lab.env["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.lab.env["AWS_DEFAULT_REGION"],
+        )
+        return session.client("ec2", endpoint_url=self.lab.env["AWS_ENDPOINT_URL"], config=Config(proxies={}))
+
     def learn(self, name: str, value: str) -> None:
         """A value that differs in each run and may be used in commands."""
         self.names[name] = value
+
+    def forgotten(self, request: Json) -> Json:
+        """A request with names in place of what was learnt; of two values that begin alike the longer one counts."""
+        longest = sorted(self.names.items(), key=lambda item: -len(item[1]))
+        return rewritten(request, {value: f"{{{name}}}" for name, value in longest})
+
+    def called(self, call: str, parameters: Json) -> str:
+        """How a call of EC2 stands in a recording."""
+        line = f"ec2 {call} {json.dumps(parameters, sort_keys=True)}"
+        return str(self.forgotten({"query": line})["query"])
 
     def get(self, path: str, cluster: str = "") -> Json:
         """A resource of Google's APIs, or of a cluster's Kubernetes."""
@@ -92,9 +130,19 @@ class Typist(Teller):
         }
         self.environment = {**kept, **lab.env}
         self.pages: list[Json] = []
+        self.sent: list[Json] = []
+        self.ec2.meta.events.register("before-send.ec2", self.sending)
         lab.admin("POST", "recording", {"on": True})
 
     def type(self, line: str, file: tuple[str, str] | None = None) -> None:
+        self.run(line, file)
+
+    def ask(self, line: str) -> Json:
+        found: Json = yaml.safe_load(self.run(line))
+        return found
+
+    def run(self, line: str, file: tuple[str, str] | None = None) -> str:
+        """What a command prints."""
         before = self.lab.seq()
         with tempfile.TemporaryDirectory() as directory:
             command = line.format(**self.names)
@@ -108,6 +156,17 @@ class Typist(Teller):
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         asked = [self.request_of(item) for item in self.lab.requests(before) if worth_repeating(item)]
         self.pages.append({"line": line, "requests": asked})
+        return done.stdout
+
+    def aws(self, call: str, **parameters: t.Any) -> Json:
+        line = self.called(call, parameters)
+        answer: Json = getattr(self.ec2, call)(**parameters)
+        self.pages.append({"line": line, "requests": [self.forgotten(self.sent[-1])]})
+        return answer
+
+    def sending(self, request: t.Any, **_more: t.Any) -> None:
+        """botocore tells what it is about to send; the last of one call is the one that was answered."""
+        self.sent.append(ec2_request(request))
 
     def request_of(self, item: Json) -> Json:
         """What is kept of a logged request, with names in place of values."""
@@ -116,7 +175,7 @@ class Typist(Teller):
         }
         if item.get("cluster"):
             kept["cluster"] = item["cluster"]
-        return rewritten(kept, {value: f"{{{name}}}" for name, value in self.names.items()})
+        return self.forgotten(kept)
 
     def keep(self, path: pathlib.Path) -> None:
         """Write the recording."""
@@ -149,14 +208,37 @@ class Replayer(Teller):
         self.pages: list[Json] = json.loads(path.read_text(encoding="utf-8"))
 
     def type(self, line: str, file: tuple[str, str] | None = None) -> None:
-        page = self.pages.pop(0)
-        assert page["line"] == line, f"the recording has {page['line']!r} here; record the story again"
-        for item in page["requests"]:
-            request = rewritten(item, {f"{{{name}}}": value for name, value in self.names.items()})
-            status, answer = send(self.lab, request)
-            assert status == item["status"], f"{line}\n{item['method']} {item['path']} -> {status}\n{answer}"
+        for item in self.turn(line):
+            answer = self.repeat(line, item)
             if not item.get("cluster") and item["method"] != "GET":
                 self.finish(json.loads(answer))
+
+    def ask(self, line: str) -> Json:
+        answers = [self.repeat(line, item) for item in self.turn(line)]
+        found: Json = json.loads(answers[-1])
+        return found
+
+    def aws(self, call: str, **parameters: t.Any) -> Json:
+        line = self.called(call, parameters)
+        (item,) = self.turn(line)
+        text = self.repeat(line, item)
+        model = self.ec2.meta.service_model.operation_model(self.ec2.meta.method_to_api_mapping[call])
+        reply = {"status_code": 200, "headers": {}, "body": text.encode()}
+        answer: Json = create_parser("ec2").parse(reply, model.output_shape) if model.output_shape else {}
+        return answer
+
+    def turn(self, line: str) -> list[Json]:
+        """The requests of the next page, which must be that line's."""
+        page = self.pages.pop(0)
+        assert page["line"] == line, f"the recording has {page['line']!r} here, not {line!r}; record the story again"
+        return list(page["requests"])
+
+    def repeat(self, line: str, item: Json) -> str:
+        """Send one request again; its answer."""
+        request = rewritten(item, {f"{{{name}}}": value for name, value in self.names.items()})
+        status, answer = send(self.lab, request)
+        assert status == item["status"], f"{line}\n{item['method']} {item['path']} -> {status}\n{answer}"
+        return answer
 
     def finish(self, operation: Json) -> None:
         """Wait for an operation, as gcloud did."""
@@ -171,8 +253,26 @@ class Replayer(Teller):
         assert "error" not in operation, operation
 
 
+def ec2_request(request: t.Any) -> Json:
+    """What is kept of a request that botocore is about to send."""
+    url = urllib.parse.urlsplit(request.url)
+    body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")
+    kind = request.headers["Content-Type"]
+    kind = kind.decode() if isinstance(kind, bytes) else kind
+    fixed = {"service": "ec2", "method": request.method, "path": url.path, "status": 200, "content_type": kind}
+    return fixed | {"body": base64.b64encode(body).decode()}
+
+
+def signature(lab: Lab, request: Json, body: bytes | None) -> dict[str, str]:
+    """The headers of a request to AWS."""
+    message = AWSRequest(request["method"], lab.url + request["path"], data=body)
+    credentials = Credentials(lab.env["AWS_ACCESS_KEY_ID"], lab.env["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(credentials, request["service"], lab.env["AWS_DEFAULT_REGION"]).add_auth(message)
+    return dict(message.headers)
+
+
 def send(lab: Lab, request: Json) -> tuple[int, str]:
-    """One request with the operator's token: status and body of the answer."""
+    """One request with the operator's token, or signed for AWS: status and body of the answer."""
     base, context = lab.url, None
     if request.get("cluster"):
         _status, text = send(lab, {"method": "GET", "path": f"/v1/{request['cluster']}"})
@@ -181,10 +281,11 @@ def send(lab: Lab, request: Json) -> tuple[int, str]:
         authority = base64.b64decode(cluster["masterAuth"]["clusterCaCertificate"]).decode()
         context = ssl.create_default_context(cadata=authority)
     query = f"?{request['query']}" if request.get("query") else ""
-    headers = {"Authorization": f"Bearer {lab.token()}"}
+    body = base64.b64decode(request.get("body", "")) or None
+    signed = request.get("service")
+    headers = signature(lab, request, body) if signed else {"Authorization": f"Bearer {lab.token()}"}
     if request.get("content_type"):
         headers["Content-Type"] = request["content_type"]
-    body = base64.b64decode(request.get("body", "")) or None
     message = urllib.request.Request(base + request["path"] + query, body, headers, method=request["method"])
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:

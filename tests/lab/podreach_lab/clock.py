@@ -51,15 +51,24 @@ SECONDS: dict[str, float] = {
     "DELETE_NODE_POOL": 120,
     "SET_NODE_POOL_SIZE": 60,
     "container": 30,
+    "aws.vpnConnection": 240,
+    "aws.vpnConnectionModify": 240,
+    "aws.vpnConnectionDelete": 120,
+    "aws.vpnGatewayAttachment": 30,
+    "aws.transitGateway": 60,
+    "aws.transitGatewayAttachment": 60,
+    "aws": 30,
     "kubernetes.configMap": 30,
     "kubernetes.resync": 60,
     "kubernetes.loadBalancer": 40,
+    "kubernetes.nodeMonitorGrace": 40,
     "kubernetes": 1,
 }
-"""Seconds by compute method id or container operation type, or of what Kubernetes waits for; `compute`, `container` and
-`kubernetes` stand for the rest. configMap: until a changed ConfigMap is in the files of running pods. resync: how long
-ip-masq-agent's 60 s are; its other intervals are in proportion. handshake: of a new tunnel; deadPeer: until both ends
-of a cut one notice (AWS's DPDTimeoutSeconds)."""
+"""Seconds by compute method id or container operation type, or of what Kubernetes or AWS waits for; `compute`,
+`container`, `aws` and `kubernetes` stand for the rest. configMap: until a changed ConfigMap is in the files of running
+pods. resync: how long ip-masq-agent's 60 s are; its other intervals are in proportion. handshake: of a new tunnel;
+deadPeer: until both ends of a cut one notice (AWS's DPDTimeoutSeconds). nodeMonitorGrace: until a silent node is not
+ready."""
 
 PROFILES: dict[str, float] = {"zero": 0.0, "fast": 0.005, "realistic": 1.0}
 
@@ -84,7 +93,11 @@ class Clock:
 
     def seconds(self, key: str, fallback: str) -> float:
         """How long an operation of this kind takes under the profile."""
-        return SECONDS.get(key, SECONDS[fallback]) * PROFILES[self.profile] * self.scale
+        return self.scaled(SECONDS.get(key, SECONDS[fallback]))
+
+    def scaled(self, seconds: float) -> float:
+        """So many of the real services' seconds under the profile."""
+        return seconds * PROFILES[self.profile] * self.scale
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -22,11 +22,11 @@ import urllib.parse
 
 from .auth import Accounts, Caller
 from .authority import Authority
+from .aws.service import Aws
 from .discovery import Discovery, Method
 from .faults import ApiFault, not_found
 from .links import project_id
 from .operations import Operation, Operations
-from .routing_plane import NoBgp, RoutingPlane
 from .state import State
 
 Json = dict[str, t.Any]
@@ -164,7 +164,7 @@ class Lab:
         self.operations = Operations(state)
         self.check_responses = check_responses
         self.authority = Authority(state.clock.now())
-        self.routing: RoutingPlane = NoBgp()
+        self.aws = Aws(state)
         self.faults: list[InjectedFault] = []
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
         self.recording = False
@@ -173,13 +173,14 @@ class Lab:
         self.started = state.clock.monotonic()
 
     def reset(self) -> None:
-        """Back to empty projects: resources, operations, injected faults and the request log. Tokens stay valid."""
+        """Back to empty projects and an empty AWS account: resources, operations, injected faults and the request log.
+        Tokens stay valid."""
         self.operations.clear()
         self.state.clear()
         self.faults.clear()
         self.log.clear()
         self.mutations = 0
-        self.routing.reset()
+        self.aws.reset()
 
     def recorded(self, headers: t.Mapping[str, str], raw: bytes) -> Json:
         """What the log keeps of a request besides who asked what, while recording: its body, in base64."""

@@ -20,6 +20,8 @@ import secrets
 import shutil
 import typing as t
 
+from .aws import credentials
+
 if t.TYPE_CHECKING:
     from .auth import Accounts  # needs packages that `lab down` must work without
 
@@ -64,7 +66,7 @@ def write(directory: pathlib.Path, port: int, accounts: Accounts) -> str:
 
 
 def environment(directory: pathlib.Path, port: int) -> dict[str, str]:
-    """What a shell sources to make ansible, gcloud and kubectl use this lab."""
+    """What a shell sources to make ansible, gcloud, kubectl and boto3 use this lab."""
     if "'" in str(directory):
         raise ValueError(f"the lab's directory must not contain a quote: {directory}")
     url = f"http://127.0.0.1:{port}"
@@ -85,6 +87,11 @@ def environment(directory: pathlib.Path, port: int) -> dict[str, str]:
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"{url}/compute/v1/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER": f"{url}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE": f"{url}/",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": credentials.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": credentials.SECRET_KEY,
+        "AWS_DEFAULT_REGION": credentials.REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
         "KUBECONFIG": str(directory / "kubeconfig"),
         "KUBECACHEDIR": str(directory / "kubectl"),
     }

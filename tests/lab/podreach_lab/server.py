@@ -16,6 +16,8 @@ from aiohttp import web
 
 from . import admin, batch, compute, container, files
 from .auth import Accounts, TokenRefusal
+from .aws import front
+from .aws.credentials import is_aws
 from .clock import Clock
 from .core import Lab, Reply, encode
 from .dataplane.execution import ExecServer
@@ -58,6 +60,8 @@ class Server:
 
     async def answer(self, http_method: str, target: str, headers: t.Mapping[str, str], raw: bytes) -> Reply:
         path = target.partition("?")[0]
+        if is_aws(headers):
+            return await front.answer(self.lab, http_method, target, headers, raw)
         if path.startswith(("/compute/v1/", "/v1/")):
             return await self.lab.call(http_method, target, headers, raw)
         if path.startswith("/_lab/"):

@@ -59,6 +59,16 @@ class Lab:
     def status(self) -> Json:
         return self.admin("GET", "status")
 
+    def memory(self) -> float:
+        """Megabytes that its processes have in memory, the server and all that it started; what they share counts in
+        each."""
+        processes = resident()
+        found, mine = 0, {self.status()["pid"]}
+        while mine:
+            found += sum(processes[pid][1] for pid in mine if pid in processes)
+            mine = {pid for pid, (parent, _size) in processes.items() if parent in mine}
+        return found / 1e6
+
     def requests(self, since: int | None = None) -> list[Json]:
         """The logged requests after a sequence number; by default those since reset."""
         found: list[Json] = self.admin("GET", f"requests?since={self.mark if since is None else since}")["requests"]
@@ -147,6 +157,19 @@ class Lab:
     def key_file(self, account: str = "operator") -> pathlib.Path:
         """The service-account key of lab, peer or operator."""
         return self.directory / "credentials" / f"{account}.json"
+
+
+def resident() -> dict[int, tuple[int, int]]:
+    """Parent and bytes in memory of every process that runs now."""
+    found = {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            status = dict(line.split(":", 1) for line in (entry / "status").read_text("utf-8").splitlines())
+        except OSError:  # it has ended
+            continue
+        kilobytes = status.get("VmRSS", "0").split()
+        found[int(entry.name)] = (int(status["PPid"]), int(kilobytes[0]) * 1024)
+    return found
 
 
 def run_command(directory: pathlib.Path, *arguments: str) -> str:

@@ -11,7 +11,15 @@ import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import ManualClock
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute import exchange, quotas
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan import figures, learning
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
+    DynamicRoute,
+    LearnedRoute,
+    SessionState,
+    SpeakerState,
+    router_key,
+)
+from ansible_collections.podreach.gke.tests.unit.lab import vpn
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused
 
 Json = dict[str, t.Any]
@@ -375,23 +383,27 @@ def test_dynamic_routes_and_the_exporters_mode(peered: Cloud, mode: str) -> None
     peered.compute("PATCH", "global/networks/n1", {"routingConfig": {"routingMode": mode}})
     update(peered, "n1", "n2", exportCustomRoutes=True)
     update(peered, "n2", "n1", importCustomRoutes=True)
-    learn(peered, "10.0.0.0/16")
-    learn(peered, "10.2.9.0/24")  # inside a subnetwork of the importer
+    learn(peered, "10.0.0.0/16", "10.2.9.0/24")  # the other is inside a subnetwork of the importer
     found = routes(peered, "n2", "n1", more=f"&region={REGION}")
     assert found["10.0.0.0/16"]["type"] == "DYNAMIC_PEERING_ROUTE"
     assert (found["10.0.0.0/16"]["imported"], found["10.0.0.0/16"]["nextHopRegion"]) == (True, REGION)
     assert found["10.2.9.0/24"]["imported"] is False
     assert ("10.0.0.0/16" in routes(peered, "n2", "n1", more="&region=us-east1")) is (mode == "GLOBAL")
-    names = [item["name"] for item in peered.compute("GET", "global/routes")["items"]]
-    assert not any(name.startswith("bgp") for name in names)
 
 
-def learn(cloud: Cloud, text: str) -> None:
-    name = f"bgp-{text.replace('.', '-').replace('/', '-')}"
-    link = "https://www.googleapis.com/compute/v1/projects/podreach-lab/global/networks/n1"
-    body = {"name": name, "network": link, "destRange": text, "priority": 100}
-    path = f"projects/podreach-lab/global/routes/{name}"
-    cloud.lab.state.add(Resource("compute#route", path, body, {"dynamic": {"region": REGION}}))
+def learn(cloud: Cloud, *ranges: str) -> None:
+    """A router of n1 that has learned these."""
+    if not cloud.compute("GET", vpn.ROUTERS).get("items"):
+        vpn.gateway(cloud)
+        vpn.external(cloud)
+        vpn.router(cloud)
+        vpn.tunnel(cloud, "t0")
+        vpn.link(cloud, "t0")
+    found = tuple(LearnedRoute(text, "peer-t0", "169.254.24.1", 100, (64512,)) for text in ranges)
+    cloud.lab.state.learn_bgp(
+        router_key(f"projects/podreach-lab/regions/{REGION}/routers/r1"),
+        SpeakerState({"peer-t0": SessionState("Established", learned=len(found))}, found),
+    )
 
 
 def test_public_and_special_use_ranges(pair: Cloud) -> None:
@@ -467,10 +479,10 @@ def test_static_routes_per_network(pair: Cloud, monkeypatch: pytest.MonkeyPatch)
         static(pair)
 
 
-def test_dynamic_routes_over_quota_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(quotas.LIMITS, "DYNAMIC_ROUTES_PER_REGION_PER_PEERING_GROUP", 1)
+def test_dynamic_routes_over_quota_are_dropped(peered: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "PEERING_GROUP_ACCEPTS", 1)
     one, same, other, elsewhere = (
-        exchange.DynamicRoute(text, 100, region, origin)
+        DynamicRoute(text, 100, region, origin)
         for text, region, origin in (
             ("10.0.0.0/16", "r1", "a"),
             ("10.0.0.0/16", "r1", "b"),
@@ -478,7 +490,12 @@ def test_dynamic_routes_over_quota_are_dropped(monkeypatch: pytest.MonkeyPatch) 
             ("10.1.0.0/16", "r2", "a"),
         )
     )
-    assert quotas.admit_dynamic([one, same, other, elsewhere]) == ([one, same, elsewhere], [other])
+    assert learning.admit([one, same, other, elsewhere]) == ([one, same, elsewhere], [other])
+    update(peered, "n1", "n2", exportCustomRoutes=True)
+    update(peered, "n2", "n1", importCustomRoutes=True)
+    learn(peered, "10.10.0.0/16", "10.11.0.0/16")
+    found = routes(peered, "n2", "n1", more=f"&region={REGION}")
+    assert [text for text in found if text.startswith("10.1") and not text.startswith("10.1.")] == ["10.10.0.0/16"]
 
 
 def test_a_peered_network_stays(peered: Cloud) -> None:

@@ -9,8 +9,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.compute.routers import written_uptime
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.routing_plane import RouterView, Session
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
+    Announcement,
+    LearnedRoute,
+    SessionState,
+    SpeakerState,
+    router_key,
+)
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.report import written_uptime
 from ansible_collections.podreach.gke.tests.unit.lab import vpn
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, Cloud, Refused
 
@@ -163,33 +169,51 @@ def test_status_without_bgp_is_down_and_empty(peered: Cloud) -> None:
     assert answer["kind"] == "compute#routerStatusResponse"
     assert answer["result"]["network"].endswith("/global/networks/n1")
     (peer,) = answer["result"]["bgpPeerStatus"]
-    assert (peer["name"], peer["status"], peer["state"], peer["numLearnedRoutes"]) == ("p0", "DOWN", "Connect", 0)
+    assert (peer["name"], peer["status"], peer["state"], peer["numLearnedRoutes"]) == ("p0", "DOWN", "Idle", 0)
     assert peer["linkedVpnTunnel"].endswith("/vpnTunnels/t1")
     assert (peer["ipAddress"], peer["peerIpAddress"]) == ("169.254.24.222", "169.254.24.221")
     assert "advertisedRoutes" not in peer
 
 
-def test_status_follows_the_routing_plane(peered: Cloud) -> None:
-    route = {"kind": "compute#route", "destRange": "10.1.0.0/24", "priority": 100, "nextHopIp": "169.254.24.222"}
-
-    class Plane:
-        def view(self, router: str) -> RouterView:
-            assert router.endswith("/routers/r1")
-            return RouterView({"p0": Session(True, "Established", 774000, 3, [route])}, [route], [route])
-
-        def reset(self) -> None:
-            return None
-
-    peered.lab.routing = Plane()
+def test_status_is_what_bgp_really_did(peered: Cloud) -> None:
+    state = peered.lab.state
+    learned = LearnedRoute("10.0.0.0/16", "p0", "169.254.24.221", 100, (64512,))
+    up = SessionState("Established", state.clock.monotonic() - 774000, "", 1, (Announcement("10.1.0.0/24", 100),))
+    key = router_key(f"projects/podreach-lab/{R1}")
+    state.learn_bgp(key, SpeakerState({"p0": up}, (learned,)))
     result = peered.compute("GET", f"{R1}/getRouterStatus")["result"]
-    assert result["bestRoutes"] == [route]
+    (best,) = result["bestRoutes"]
+    assert (best["destRange"], best["priority"], best["nextHopIp"]) == ("10.0.0.0/16", 100, "169.254.24.221")
+    assert best["nextHopVpnTunnel"].endswith("/vpnTunnels/t1")
+    assert (best["routeType"], best["asPaths"]) == ("BGP", [{"pathSegmentType": "AS_SEQUENCE", "asLists": [64512]}])
+    assert result["bestRoutesForRouter"] == [best]
     (peer,) = result["bgpPeerStatus"]
-    assert (peer["status"], peer["state"], peer["numLearnedRoutes"]) == ("UP", "Established", 3)
+    assert (peer["status"], peer["state"], peer["numLearnedRoutes"]) == ("UP", "Established", 1)
     assert peer["uptimeSeconds"] == "774000"
-    assert peer["advertisedRoutes"] == [route]
-    peered.compute("PATCH", R1, {"bgpPeers": [{**peered.compute("GET", R1)["bgpPeers"][0], "enable": "FALSE"}]})
+    assert peer["uptime"] == "1 weeks, 1 days, 23 hours, 0 minutes, 0 seconds"
+    assert peer["advertisedRoutes"] == [
+        {"kind": "compute#route", "destRange": "10.1.0.0/24", "priority": 100, "nextHopIp": "169.254.24.222"}
+    ]
+    state.learn_bgp(key, SpeakerState({"p0": SessionState("Idle", reason="It is disabled.")}))
     (peer,) = peered.compute("GET", f"{R1}/getRouterStatus")["result"]["bgpPeerStatus"]
     assert (peer["status"], peer["state"]) == ("DOWN", "Idle")
+
+
+def test_md5_keys_are_kept_and_never_shown(peered: Cloud) -> None:
+    (peer,) = peered.compute("GET", R1)["bgpPeers"]
+    with pytest.raises(Refused, match=r"resource\.bgpPeers\[0\]\.md5AuthenticationKeyName"):
+        peered.compute("PATCH", R1, {"bgpPeers": [{**peer, "md5AuthenticationKeyName": "k1"}]})
+    keys = [{"name": "k1", "key": "hush"}]
+    peered.compute(
+        "PATCH", R1, {"bgpPeers": [{**peer, "md5AuthenticationKeyName": "k1"}], "md5AuthenticationKeys": keys}
+    )
+    shown = peered.compute("GET", R1)
+    assert shown["md5AuthenticationKeys"] == [{"name": "k1"}]
+    peered.compute("PATCH", R1, shown)
+    resource = peered.lab.state.get(f"projects/podreach-lab/{R1}")
+    assert resource is not None
+    assert resource.hidden["md5_keys"] == {"k1": "hush"}
+    assert peered.compute("GET", f"{R1}/getRouterStatus")["result"]["bgpPeerStatus"][0]["md5AuthEnabled"] is True
 
 
 def test_uptime_is_written_as_google_does() -> None:

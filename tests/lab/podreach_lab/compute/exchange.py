@@ -22,22 +22,14 @@ import typing as t
 from .. import cidr
 from ..links import relative
 from ..state import Body, Resource, State
+from ..wan import learning
+from ..wan.model import DynamicRoute
 from . import ranges
 
 SUBNET = "SUBNET"
 STATIC = "STATIC"
 DYNAMIC = "DYNAMIC"
 NETWORK = "compute#network"
-
-
-@dataclasses.dataclass(frozen=True)
-class DynamicRoute:
-    """A route that a network's Cloud Routers learned, best paths only. `origin` is the resource that it came by."""
-
-    dest_range: str
-    priority: int
-    region: str
-    origin: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +47,7 @@ class ExchangedRoute:
     """The one region whose instances may use it ('': all), as the exporting network's routing mode decides."""
 
 
-Dynamic = t.Callable[[State, Resource], t.Iterable[DynamicRoute]]
-
-
-def recorded(state: State, network: Resource) -> list[DynamicRoute]:
-    """The dynamic routes that are in the state: routes whose hidden `dynamic` names their region."""
-    return [
-        DynamicRoute(route.body["destRange"], route.body["priority"], route.hidden["dynamic"]["region"], route.path)
-        for route in state.of_kind(ranges.ROUTE)
-        if route.hidden.get("dynamic") and network_of(route) == network.path
-    ]
+Dynamic = t.Callable[[State, Resource], t.Sequence[DynamicRoute]]
 
 
 def network_of(resource: Resource) -> str:
@@ -97,7 +80,9 @@ def active_peers(state: State, network: Resource) -> list[Resource]:
 # ---- routes
 
 
-def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = recorded) -> list[ExchangedRoute]:
+def exports(
+    state: State, network: Resource, peer: Resource, dynamic: Dynamic = learning.dynamic_routes
+) -> list[ExchangedRoute]:
     """What `network` exports to `peer`; `imported` says whether the peer takes it. Nothing unless both sides peer."""
     mine, theirs = peering_with(network, peer.path), peering_with(peer, network.path)
     if mine is None or theirs is None or mine["state"] != "ACTIVE":
@@ -120,7 +105,7 @@ def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = 
         if not route.body.get("tags") and not route.body.get("nextHopGateway"):
             found.append(ExchangedRoute(text, STATIC, route.body["priority"], taken(text), "", route.path))
     regional = network.body["routingConfig"]["routingMode"] == "REGIONAL"
-    for item in dynamic(state, network):
+    for item in admitted(state, network, peer, dynamic):
         only_in = item.region if regional else ""
         imported = taken(item.dest_range)
         found.append(
@@ -129,7 +114,19 @@ def exports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = 
     return found
 
 
-def imports(state: State, network: Resource, peer: Resource, dynamic: Dynamic = recorded) -> list[ExchangedRoute]:
+def admitted(state: State, network: Resource, peer: Resource, dynamic: Dynamic) -> list[DynamicRoute]:
+    """The network's dynamic routes that the peer has room for, besides its own and its other peers'."""
+    own = dynamic(state, network)
+    if not own:
+        return []
+    group = [peer, *active_peers(state, peer)]
+    kept, _dropped = learning.admit(route for member in group for route in dynamic(state, member))
+    return [route for route in own if route in kept]
+
+
+def imports(
+    state: State, network: Resource, peer: Resource, dynamic: Dynamic = learning.dynamic_routes
+) -> list[ExchangedRoute]:
     """What `peer` exports to `network`, those that it does not import included (imported is False then)."""
     return exports(state, network=peer, peer=network, dynamic=dynamic)
 

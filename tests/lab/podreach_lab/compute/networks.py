@@ -150,8 +150,7 @@ def delete_network(call: Call) -> Body:
                 raise in_use("network", network.path, instance.path)
         for kind in CHILDREN:
             for item in members(call.state, network.path, kind):
-                made = item.hidden.get("automatic") or item.hidden.get("dynamic")
-                if not (made and kind in ("compute#route", "compute#subnetwork")):
+                if not (item.hidden.get("automatic") and kind in ("compute#route", "compute#subnetwork")):
                     raise in_use("network", network.path, item.path)
         for policy in call.state.of_kind("compute#firewallPolicy"):
             if any(link["attachmentTarget"] == network.body["selfLink"] for link in policy.body["associations"]):

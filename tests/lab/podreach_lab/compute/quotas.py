@@ -2,14 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How much there may be of what. Google publishes limits per project and quota page only; these are the defaults that
-users report. Change a number here (or in a test) and the lab follows.
+users report. Change a number here (or in a test) and the lab follows. Those of BGP are in wan/figures.py.
 
 Names: https://cloud.google.com/vpc/docs/quota
 """
 
 from __future__ import annotations
-
-import typing as t
 
 from ..faults import ApiFault
 from ..state import Resource, State
@@ -20,7 +18,6 @@ LIMITS: dict[str, int] = {
     "SUBNET_RANGES_PER_PEERING_GROUP": 400,
     "STATIC_ROUTES_PER_NETWORK": 200,
     "STATIC_ROUTES_PER_PEERING_GROUP": 300,
-    "DYNAMIC_ROUTES_PER_REGION_PER_PEERING_GROUP": 300,
 }
 
 
@@ -65,21 +62,3 @@ def check_joining(state: State, network: Resource, peer: Resource) -> None:
         check("SUBNET_RANGES_PER_PEERING_GROUP", subnets)
         routes = sum(len(ranges.static_routes(state, member.path)) for member in members)
         check("STATIC_ROUTES_PER_PEERING_GROUP", routes)
-
-
-def admit_dynamic(
-    routes: t.Iterable[exchange.DynamicRoute],
-) -> tuple[list[exchange.DynamicRoute], list[exchange.DynamicRoute]]:
-    """Dynamic routes of a peering group that fit into the quota, and those that are dropped, silently as Google does.
-    A destination counts once a region; who came first stays."""
-    kept: list[exchange.DynamicRoute] = []
-    dropped: list[exchange.DynamicRoute] = []
-    seen: dict[str, set[str]] = {}
-    for route in routes:
-        known = seen.setdefault(route.region, set())
-        if route.dest_range in known or len(known) < LIMITS["DYNAMIC_ROUTES_PER_REGION_PER_PEERING_GROUP"]:
-            known.add(route.dest_range)
-            kept.append(route)
-        else:
-            dropped.append(route)
-    return kept, dropped

@@ -63,10 +63,6 @@ def is_public(found: cidr.Range) -> bool:
 
 
 def static_routes(state: State, network: str) -> list[Resource]:
-    """The network's static routes; those that the server made itself (subnet routes, the default route) are not meant,
-    nor learned ones."""
-    return [
-        route
-        for route in networks.members(state, network, ROUTE)
-        if not (route.hidden.get("automatic") or route.hidden.get("dynamic"))
-    ]
+    """The network's static routes; those that the server made itself (subnet routes, the default route) are not
+    meant."""
+    return [route for route in networks.members(state, network, ROUTE) if not route.hidden.get("automatic")]

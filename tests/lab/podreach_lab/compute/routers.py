@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""compute.routers: Cloud Routers, their BGP configuration, and the status that the routing plane reports."""
+"""compute.routers: Cloud Routers, their BGP configuration, and their status."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import ipaddress
 import typing as t
 
 from .. import cidr
-from ..clock import compute_time
 from ..core import Call, method
 from ..faults import ApiFault, in_use, invalid, required
-from ..links import relative, resolve, self_link
-from ..routing_plane import Session
+from ..links import resolve, self_link
 from ..state import Body, Resource
+from ..wan import report
 from . import networks
 from .common import (
     aggregated,
@@ -178,6 +177,25 @@ def check_peers(peers: list[Body], interfaces: dict[str, Body], bgp: Body | None
         check_advertisement(peer, where)
 
 
+def take_keys(body: Body, known: t.Mapping[str, str]) -> dict[str, str]:
+    """The MD5 keys by name, out of the body: they are never shown. One that is left out stays what it was."""
+    found = {}
+    for at, item in enumerate(body.get("md5AuthenticationKeys", [])):
+        where = f"resource.md5AuthenticationKeys[{at}]"
+        if not item.get("name"):
+            raise required(f"{where}.name")
+        key = item.pop("key", known.get(item["name"]))
+        if not key:
+            raise required(f"{where}.key")
+        found[item["name"]] = key
+    for at, peer in enumerate(body.get("bgpPeers", [])):
+        name = peer.get("md5AuthenticationKeyName")
+        if name and name not in found:
+            where = f"resource.bgpPeers[{at}].md5AuthenticationKeyName"
+            raise invalid(where, name, "The router has no such MD5 authentication key.")
+    return found
+
+
 # ---- methods
 
 
@@ -202,9 +220,10 @@ def insert_router(call: Call) -> Body:
         )
     body["network"] = network.body["selfLink"]
     body["region"] = self_link(f"projects/{call.project}/regions/{region}")
+    keys = take_keys(body, {})
     complete(body, call.project)
     check_tunnels(call, region, body["name"], body.get("interfaces", []), [])
-    return insert(call, KIND, path, body)
+    return insert(call, KIND, path, body, made=lambda made: made.hidden.update(md5_keys=keys))
 
 
 @method("compute.routers.get")
@@ -239,12 +258,14 @@ def change_router(call: Call) -> Body:
     old = router.body.get("bgp", {}).get("asn")
     if old is not None and body.get("bgp", {}).get("asn") != old:
         raise invalid("resource.bgp.asn", body.get("bgp", {}).get("asn", ""), "The ASN of a router cannot be changed.")
+    keys = take_keys(body, router.hidden.get("md5_keys", {}))
     complete(body, call.project)
     before = router.body.get("interfaces", [])
     check_tunnels(call, call.params["region"], router.name, body.get("interfaces", []), before)
-    for name in ("interfaces", "bgpPeers", "nats"):
+    for name in ("interfaces", "bgpPeers", "nats", "md5AuthenticationKeys"):
         if body.get(name) == []:
             del body[name]
+    router.hidden["md5_keys"] = keys
     router.body.clear()
     router.body.update(body)
     call.state.changed(router)
@@ -264,71 +285,14 @@ def delete_router(call: Call) -> Body:
 # ---- status
 
 
-def written_uptime(seconds: int) -> str:
-    parts: list[str] = []
-    for word, size in (("weeks", 604800), ("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
-        if seconds >= size or parts or word == "seconds":
-            parts.append(f"{seconds // size} {word}")
-            seconds %= size
-    return ", ".join(parts)
-
-
-def peer_status(router: Resource, peer: Body, session: Session) -> Body:
-    interface = next(item for item in router.body["interfaces"] if item["name"] == peer["interfaceName"])
-    off = peer.get("enable") == "FALSE"
-    body: Body = {
-        "name": peer["name"],
-        "status": "UP" if session.up and not off else "DOWN",
-        "state": "Established" if session.up and not off else "Idle" if off else session.state,
-        "numLearnedRoutes": session.learned if session.up else 0,
-        "enableIpv4": peer.get("enableIpv4", True),
-        "enableIpv6": peer.get("enableIpv6", False),
-        "md5AuthEnabled": "md5AuthenticationKeyName" in peer,
-    }
-    for name in ("ipAddress", "peerIpAddress"):
-        if name in peer:
-            body[name] = peer[name]
-    if interface.get("linkedVpnTunnel"):
-        body["linkedVpnTunnel"] = interface["linkedVpnTunnel"]
-    if session.up and not off:
-        body["uptime"] = written_uptime(session.seconds_up)
-        body["uptimeSeconds"] = str(session.seconds_up)
-        if session.advertised:
-            body["advertisedRoutes"] = session.advertised
-    return body
-
-
 def status_of(call: Call, router: Resource) -> Body:
-    """RouterStatus: what tests have set for this router, else what the routing plane sees."""
+    """RouterStatus: what tests have set for this router, else what its BGP really does."""
     if "status" in router.hidden:
         return t.cast(Body, router.hidden["status"])
-    view = call.lab.routing.view(router.path)
-    body: Body = {"network": router.body["network"]}
-    if view.best_routes:
-        body["bestRoutes"] = view.best_routes
-    if view.best_routes_for_router:
-        body["bestRoutesForRouter"] = view.best_routes_for_router
-    peers = router.body.get("bgpPeers", [])
-    if peers:
-        body["bgpPeerStatus"] = [
-            peer_status(router, peer, view.sessions.get(peer["name"], Session())) for peer in peers
-        ]
-    return body
+    return report.router_view(call.state, router.path)
 
 
 @method("compute.routers.getRouterStatus")
 def router_status(call: Call) -> Body:
     router = call.get(path_of(call.project, check_region(call), call.params["router"]))
     return {"kind": "compute#routerStatusResponse", "result": status_of(call, router)}
-
-
-def describe_route(call: Call, network: str, dest: str, priority: int, next_hop: str) -> Body:
-    """The Route body that status calls show for one prefix."""
-    return {
-        "kind": "compute#route",
-        "network": self_link(relative(network, call.project)),
-        "destRange": dest,
-        "priority": priority,
-        "nextHopIp": next_hop,
-        "creationTimestamp": compute_time(call.state.clock.now()),
-    }

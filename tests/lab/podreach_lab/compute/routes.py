@@ -133,7 +133,7 @@ def get_route(call: Call) -> Body:
 @method("compute.routes.list")
 def list_routes(call: Call) -> Body:
     path = f"projects/{call.project}/global/routes"
-    found = [view(call.state, item) for item in call.state.within(path) if not item.hidden.get("dynamic")]
+    found = [view(call.state, item) for item in call.state.within(path)]
     return listed(call, "compute#routeList", path, found)
 
 

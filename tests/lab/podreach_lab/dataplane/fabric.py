@@ -248,7 +248,7 @@ class Fabric:
         """Make a bit of everything and take it away again: kernels are built differently."""
         link = Link(End("a", "ab"), End("b", "ba"))
         routes = frozenset({Route("10.0.0.0/8", (("ab", 1), ("lo", 2)), table=100), Route("10.0.0.0/9", ())})
-        rules = frozenset({Rule(100, 100, "ab", "10.0.0.0/8")})
+        rules = frozenset({Rule(100, 100, "ab", "10.0.0.0/8"), Rule(101, 100, "ab", protocol="tcp", port=80)})
         first = Namespace(frozenset({("lo", "10.0.0.1/32")}), routes, rules, True, True, TRIAL)
         await self.apply(Plan({"a": first, "b": Namespace()}, frozenset({link})))
         await self.apply(Plan())
@@ -523,8 +523,12 @@ class Fabric:
         protocol: int = 0,
         bind: tuple[t.Any, ...] | None = None,
         options: collections.abc.Iterable[tuple[int, int, bytes | int]] = (),
+        connect: str | None = None,
     ) -> socket.socket:
-        """A socket of a namespace, for use here. It is bound in there if asked, and blocking as new sockets are."""
+        """A socket of a namespace, for use here. It is bound in there if asked, and blocking as new sockets are.
+
+        `connect`: a path that only those inside can see, for AF_UNIX.
+        """
         _answer, descriptors = await self.exchange(
             "socket",
             namespace=self.number(namespace),
@@ -532,6 +536,7 @@ class Fabric:
             kind=int(kind),
             protocol=protocol,
             bind=bind,
+            connect=connect,
             options=[
                 (level, name, value if isinstance(value, int) else base64.b64encode(value).decode())
                 for level, name, value in options

@@ -17,6 +17,11 @@ KNOWN = (
     "custom-routes-always-exchanged",
     "tags-ignored",
     "no-egress-rules",
+    "propagated-beats-local",
+    "acl-stateful",
+    "security-groups-ignored",
+    "tagged-routes-for-tunnels",
+    "regional-as-global",
 )
 _CHOSEN = os.environ.get(VARIABLE, "")
 if _CHOSEN and _CHOSEN not in KNOWN:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What users and tests ask of the packets: names they may type, traces, many probes at once, waiting.
 
-A name is that of an instance (`test-gce-01`), of a pod (`my-pod`, `default/my-pod`, `my-gke/default/my-pod`), or, as a
-destination, an address or a Service (`svc/plot`, `svc/default/plot`).
+A name is that of an instance (`test-gce-01`), of one of EC2 (its tag Name, or its id), of a pod (`my-pod`,
+`default/my-pod`, `my-gke/default/my-pod`), or, as a destination, an address or a Service (`svc/plot`,
+`svc/default/plot`).
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class Directory:
         self.titles: dict[str, str] = {}
         for machine in self.compiled.machines.values():
             self._machine(machine)
+        for instance in self.compiled.instances:
+            end = End(f"ec2 {instance.name or instance.id}", instance.namespace, instance.address)
+            self.titles[instance.namespace] = end.name
+            for name in dict.fromkeys(filter(None, (instance.name, instance.id))):
+                self.ends.setdefault(name, []).append(end)
         for facts in self.facts.values():
             cluster = facts.cluster.rsplit("/", 1)[1]
             for pod in facts.pods:
@@ -76,6 +82,9 @@ class Directory:
         if namespace.startswith("network "):
             _projects, project, _global, _networks, name = namespace.removeprefix("network ").split("/")
             return f"network {project}/{name}"
+        if namespace.startswith("router "):
+            _projects, project, _regions, region, _routers, name = namespace.removeprefix("router ").split("/")
+            return f"router {project}/{region}/{name}"
         return self.titles.get(namespace, namespace)
 
     def find(self, name: str) -> End:

@@ -17,6 +17,9 @@ import typing as t
 
 from ..kubernetes.facts import ClusterFacts
 from ..state import State
+from ..wan.sessions import Bgp
+from ..wan.speakers import speakers
+from ..wan.tunnels import negotiate
 from .compile import Compiled, compile_plan
 from .fabric import ApplyError, Fabric, FabricDied, PlanError, Unavailable
 from .plan import Plan
@@ -27,6 +30,8 @@ Json = dict[str, t.Any]
 MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError)
 RETRY = 1.0
 """Seconds until what could not be applied is tried again."""
+BGP_SECONDS = 15.0
+"""How long whoever waits for the packets waits for BGP."""
 
 
 class DataPlane:
@@ -43,10 +48,11 @@ class DataPlane:
         self.applied = -1
         self.workloads = Workloads()
         self.taps = Taps()
+        self.bgp = Bgp(state)
         self._wake = asyncio.Event()
         self._reached = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
-        self._unwatch: t.Callable[[], None] = lambda: None
+        self._unwatch: list[t.Callable[[], None]] = []
 
     async def start(self, log: pathlib.Path | None = None) -> None:
         """Start the fabric if the machine can; `unavailable` is set if it can't."""
@@ -57,14 +63,16 @@ class DataPlane:
             return
         self.unavailable = None
         self.fabric.on_death = self._died
-        self._unwatch = self.state.watch(lambda change: self.touch())
+        self._unwatch = [self.state.watch(lambda change: self.touch()), self.state.watch_outside(self.touch)]
         self._task = asyncio.get_running_loop().create_task(self._follow())
         self.touch()
 
     async def close(self) -> None:
-        self._unwatch()
+        for unwatch in self._unwatch:
+            unwatch()
         if self._task:
             self._task.cancel()
+        await self.bgp.close()
         await self.workloads.close()
         self.taps.close()
         if self.fabric:
@@ -86,7 +94,19 @@ class DataPlane:
         self.touch()
 
     async def settled(self) -> Fabric:
-        """Wait until the packets follow everything that has happened up to now."""
+        """Wait until the packets follow everything that has happened up to now, and what BGP makes of it."""
+        fabric = await self._followed()
+        try:
+            async with asyncio.timeout(BGP_SECONDS):
+                while self.bgp.waiting():
+                    await self.bgp.changed()
+                    fabric = await self._followed()
+        except TimeoutError:
+            waited = "; ".join(self.bgp.waiting())
+            raise Unavailable(f"BGP has not settled in {BGP_SECONDS:.0f} seconds: {waited}.", "") from None
+        return fabric
+
+    async def _followed(self) -> Fabric:
         wanted = self.changes
         async with self._reached:
             await self._reached.wait_for(lambda: self.applied >= wanted or self.unavailable or self.failure)
@@ -103,6 +123,7 @@ class DataPlane:
             "settled": self.applied >= self.changes,
             "applied_revision": max(self.applied, 0),
             "namespaces": len(self.compiled.plan.namespaces),
+            "bgp": self.bgp.status(),
         }
 
     async def _follow(self) -> None:
@@ -126,11 +147,14 @@ class DataPlane:
 
     async def _apply(self) -> None:
         assert self.fabric is not None
+        negotiated = negotiate(self.state)
+        said = speakers(self.state, negotiated)
         compiled = compile_plan(self.state, self.facts)
         self.taps.forget(self.compiled.plan.namespaces.keys() - compiled.plan.namespaces.keys())
         await self.fabric.apply(compiled.plan)
         self.compiled = compiled
         await self.workloads.follow(self.fabric, compiled, self.facts)
+        await self.bgp.follow(self.fabric, said, negotiated)
 
     async def _stumble(self, why: str) -> None:
         print(f"The data plane did not follow: {why}", file=sys.stderr, flush=True)

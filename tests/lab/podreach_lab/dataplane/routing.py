@@ -8,6 +8,8 @@ A network is one namespace, its router. Whoever sends into it is of a class, and
 - a machine's: its region and its tags decide which routes it sees. First the table of subnet ranges (own and peers'),
   then the table of custom routes (own and imported).
 - a peer's: only what this network exports to it. A peer's traffic never goes on to another peer.
+- what comes out of a Cloud Router's tunnels: subnet ranges as a machine of its region sees them, and static routes
+  without tags; never what was learned by a tunnel, so that nothing goes through from one to another.
 
 Destinations that go nowhere are routed to `lo`, where the filter counts and drops them.
 Order: https://cloud.google.com/vpc/docs/routes#routeselection
@@ -17,33 +19,26 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import typing as t
 
-from ..compute.exchange import ExchangedRoute
+from ..compute.exchange import DYNAMIC, STATIC, ExchangedRoute
 from ..links import relative
+from ..wan.figures import inter_region_cost
+from ..wan.model import DynamicRoute
 from . import mutants
+from .balancing import NONE_BEHIND, Balancer, by_address, unlike
 from .plan import Route, Rule
 from .view import Card, Machine, Network, Range, short
 
 NOWHERE = (("lo", 1),)
 EVERYWHERE = "0.0.0.0/0"
-SUBNETS, CUSTOM, LAST = 100, 200, 30000
-"""Priorities of the rules: the subnet ranges, the custom routes, and the end."""
+SHARED, SUBNETS, CUSTOM, LAST = 90, 100, 200, 30000
+"""Priorities of the rules: load balancers that share an address, the subnet ranges, the custom routes, the end."""
 END_TABLE = 999
 
 Hops = tuple[tuple[str, int], ...]
 Key = tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Balancer:
-    """An internal passthrough load balancer: its address and the nodes behind it."""
-
-    address: str
-    network: str
-    region: str
-    everywhere: bool
-    cluster: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +51,19 @@ class Candidate:
     origin: str
     peer: str = ""
     tags: frozenset[str] = frozenset()
+    dynamic: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Beyond:
+    """What a network's Cloud Routers add to it. routers: their regions by path; tunnels: by the paths of those that
+    are up and that static routes lead to, the interface for each; through: the static routes, the peers' included,
+    whose next hop is a tunnel; dynamic: by region, the learned routes that it uses."""
+
+    routers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tunnels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    through: t.Collection[str] = ()
+    dynamic: t.Mapping[str, t.Sequence[DynamicRoute]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +103,11 @@ def peer_device(network: str, peer: str, region: str) -> str:
     return "p" + short(network, peer, region)
 
 
+def gateway_device(gateway: str) -> str:
+    """A network's interface towards a gateway: a Cloud Router by its path, one of AWS by its key."""
+    return "g" + short(gateway)
+
+
 def table_number(*key: object) -> int:
     return 1000 + int(short(*key)[:7], 16)
 
@@ -109,37 +122,49 @@ class Router:
         peers: t.Sequence[Peer],
         balancers: t.Sequence[Balancer],
         regions: t.Iterable[str],
+        beyond: Beyond,
     ) -> None:
         self.network = network
+        self.beyond = beyond
         self.members = [(machine, card) for machine, card in members if machine.runs]
         self.peers = peers
         self.balancers = [item for item in balancers if item.network == network.path]
         self.regions = sorted(regions)
         self.devices = {machine.path: card.device for machine, card in self.members}
         self.routing = Routing()
+        self.shared: dict[int, list[Rule]] = {}
+        """By table of subnet ranges: where a port of a shared address leads, without the interface."""
         self.known_tags = {tag for route in network.routes for tag in route.body.get("tags", ())}
 
     def build(self) -> Routing:
         done: set[Key] = set()
+
+        def once(key: Key, make: t.Callable[[int], None]) -> int:
+            number = table_number(*key)
+            if key not in done:
+                done.add(key)
+                make(number)
+            return number
+
+        def subnets(region: str) -> int:
+            return once(("subnets", region), lambda number: self.subnet_table(number, region, None))
+
         for machine, card in self.members:
             tags = frozenset(machine.tags & self.known_tags)
             if mutants.on("tags-ignored"):
                 tags = frozenset(self.known_tags)
-            subnets: Key = ("subnets", card.region)
-            custom: Key = ("custom", card.region, *sorted(tags))
-            if subnets not in done:
-                self.subnet_table(table_number(*subnets), card.region, None)
-            if custom not in done:
-                self.custom_table(table_number(*custom), card.region, tags)
-            done |= {subnets, custom}
-            self.enter(card.device, table_number(*subnets), table_number(*custom))
+            make = functools.partial(self.custom_table, region=card.region, tags=tags)
+            self.enter(card.device, subnets(card.region), once(("custom", card.region, *sorted(tags)), make))
+        for router, region in self.beyond.routers.items():
+            make = functools.partial(self.tunnels_table, region=region)
+            self.enter(gateway_device(router), subnets(region), once(("tunnels", region), make))
         for peer in self.peers:
             for region in self.regions:
-                subnets, custom = ("from", peer.network, region), ("custom from", peer.network, region)
-                self.subnet_table(table_number(*subnets), region, peer)
-                self.exported_table(table_number(*custom), region, peer)
+                first, second = ("from", peer.network, region), ("custom from", peer.network, region)
+                self.subnet_table(table_number(*first), region, peer)
+                self.exported_table(table_number(*second), region, peer)
                 device = peer_device(self.network.path, peer.network, region)
-                self.enter(device, table_number(*subnets), table_number(*custom))
+                self.enter(device, table_number(*first), table_number(*second))
         self.routing.rules.add(Rule(LAST, END_TABLE))
         self.routing.add(END_TABLE, EVERYWHERE, (), ("no-route", f"{self.network.path} has no route to it"))
         return self.routing
@@ -147,6 +172,7 @@ class Router:
     def enter(self, device: str, subnets: int, custom: int) -> None:
         first, second = (SUBNETS, CUSTOM) if not mutants.on("subnet-ranges-not-first") else (CUSTOM, SUBNETS)
         self.routing.rules |= {Rule(first, subnets, device), Rule(second, custom, device)}
+        self.routing.rules |= {dataclasses.replace(item, device=device) for item in self.shared.get(subnets, ())}
 
     # ---- subnet ranges
 
@@ -162,17 +188,9 @@ class Router:
             for owned in card.owned:
                 if any(owned.subnet_of(item) for item in own):
                     self.routing.add(table, owned, ((card.device, 1),))
-        for balancer in self.balancers:
-            if not any(Range(balancer.address).subnet_of(item) for item in own):
-                continue
-            if balancer.everywhere or balancer.region == region:
-                behind = tuple(
-                    (card.device, 1) for machine, card in self.members if machine.cluster == balancer.cluster
-                )
-                self.routing.add(table, Range(balancer.address), behind, ("no-backend", "its cluster has no node"))
-            else:
-                detail = f"the load balancer {balancer.address} serves {balancer.region} only, not {region}"
-                self.routing.add(table, Range(balancer.address), (), ("other-region", detail))
+        for address, sharing in by_address(self.balancers).items():
+            if any(Range(address).subnet_of(item) for item in own):
+                self.balanced(table, region, sharing)
         if peer is None or mutants.on("peering-transitive"):
             for other in self.peers:
                 if other is peer:
@@ -182,30 +200,84 @@ class Router:
                     if route.type == "SUBNET":
                         self.routing.add(table, route.dest_range, ((device, 1),))
 
+    def balanced(self, table: int, region: str, sharing: t.Sequence[Balancer]) -> None:
+        """The way to a load balancer. Where rules that share an address differ, every port has a table of its own."""
+        self.balance(table, region, sharing[0])
+        for item in sharing if unlike(sharing) else ():
+            own = table_number("balancer", table, item.address, item.protocol, *item.ports)
+            self.balance(own, region, item)
+            self.shared.setdefault(table, []).extend(
+                Rule(SHARED, own, to=f"{item.address}/32", protocol=item.protocol, port=port)
+                for port in item.ports or (0,)
+            )
+
+    def balance(self, table: int, region: str, item: Balancer) -> None:
+        if item.serves(region):
+            behind = tuple((card.device, 1) for machine, card in self.members if machine.path in item.active)
+            self.routing.add(table, Range(item.address), behind, NONE_BEHIND)
+        else:
+            detail = f"the load balancer {item.address} serves {item.region} only, not {region}"
+            self.routing.add(table, Range(item.address), (), ("other-region", detail))
+
     # ---- custom routes
 
     def custom_table(self, table: int, region: str, tags: frozenset[str]) -> None:
         """What a machine of that region with those tags sees."""
-        found = [item for item in self.own_candidates() if not item.tags or item.tags & tags]
-        for peer in self.peers:
-            device = peer_device(self.network.path, peer.network, region)
-            found += [
-                Candidate(Range(route.dest_range), route.priority, ((device, 1),), route.origin, peer.network)
-                for route in peer.imports
-                if route.type != "SUBNET" and route.only_in in ("", region)
-            ]
+        found = [item for item in self.own_candidates(region) if not item.tags or item.tags & tags]
+        found += self.imported(region)
         self.install(table, found)
+
+    def tunnels_table(self, table: int, region: str) -> None:
+        """What packets out of the tunnels of a region's Cloud Routers see."""
+        static = [item for item in self.static_candidates() if item.origin not in self.beyond.through]
+        if not mutants.on("tagged-routes-for-tunnels"):
+            static = [item for item in static if not item.tags]
+        imported = self.imported(region, (STATIC,))
+        self.install(table, static + [item for item in imported if item.origin not in self.beyond.through])
+
+    def imported(self, region: str, kinds: t.Collection[str] = (STATIC, DYNAMIC)) -> list[Candidate]:
+        """The peers' custom routes that can be used in a region."""
+        return [
+            Candidate(
+                Range(route.dest_range),
+                route.priority + inter_region_cost(region, route.next_hop_region or region),
+                ((peer_device(self.network.path, peer.network, region), 1),),
+                route.origin,
+                peer.network,
+                dynamic=route.type == DYNAMIC,
+            )
+            for peer in self.peers
+            for route in peer.imports
+            if route.type in kinds and route.only_in in ("", region)
+        ]
 
     def exported_table(self, table: int, region: str, peer: Peer) -> None:
         """What a peer may reach by custom routes of this network."""
-        shown = {route.origin for route in peer.exports if route.type != "SUBNET"}
-        found = [item for item in self.own_candidates() if item.origin in shown]
+        shown = {(route.origin, route.dest_range) for route in peer.exports if route.type != "SUBNET"}
+        found = [item for item in self.own_candidates(region) if (item.origin, str(item.to)) in shown]
         if mutants.on("peering-transitive"):
             self.custom_table(table, region, frozenset())
             return
         self.install(table, found)
 
-    def own_candidates(self) -> list[Candidate]:
+    def own_candidates(self, region: str) -> list[Candidate]:
+        return [*self.static_candidates(), *self.dynamic_candidates(region)]
+
+    def dynamic_candidates(self, region: str) -> list[Candidate]:
+        """What the Cloud Routers learned, as far as a region uses it."""
+        return [
+            Candidate(
+                Range(route.dest_range),
+                route.priority,
+                ((gateway_device(route.origin), 1),),
+                route.origin,
+                dynamic=True,
+            )
+            for route in self.beyond.dynamic.get(region, ())
+            if route.origin in self.beyond.routers
+        ]
+
+    def static_candidates(self) -> list[Candidate]:
         found = []
         for route in self.network.routes:
             body = route.body
@@ -227,6 +299,9 @@ class Router:
             return ((device, 1),) if device else ()
         if body.get("nextHopIp"):
             return tuple((card.device, 1) for _machine, card in self.members if card.address == body["nextHopIp"])
+        if body.get("nextHopVpnTunnel"):
+            device = self.beyond.tunnels.get(relative(body["nextHopVpnTunnel"], project))
+            return ((device, 1),) if device else ()
         if body.get("nextHopGateway"):
             return NOWHERE
         return ()
@@ -251,7 +326,8 @@ class Router:
 
 def choose(rivals: t.Sequence[Candidate]) -> list[Candidate]:
     """Of routes to one destination: local ones before imported ones, of imported ones those of a single peer; of these
-    the usable ones with the lowest priority, and the internet gateway only where there is no other."""
+    the usable ones with the lowest priority, static ones before dynamic ones, and the internet gateway only where there
+    is no other."""
     pool = [item for item in rivals if not item.peer]
     if not pool:
         first = min(item.peer for item in rivals)
@@ -259,4 +335,5 @@ def choose(rivals: t.Sequence[Candidate]) -> list[Candidate]:
     usable = [item for item in pool if item.hops]
     lowest = min((item.priority for item in usable), default=0)
     best = [item for item in usable if item.priority == lowest]
-    return [item for item in best if item.hops != NOWHERE] or best
+    inside = [item for item in best if item.hops != NOWHERE]
+    return [item for item in inside if not item.dynamic] or inside or best

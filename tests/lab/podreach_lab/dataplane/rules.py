@@ -9,6 +9,7 @@ import dataclasses
 import ipaddress
 import typing as t
 
+from .plan import Link, Namespace
 from .view import Range, short
 
 
@@ -18,6 +19,17 @@ class Drop:
 
     reason: str
     detail: str
+
+
+@dataclasses.dataclass
+class Part:
+    """Some namespaces of a plan, the links of these, and what drops in them mean: by namespace and counter, and by
+    namespace, table and destination."""
+
+    namespaces: dict[str, Namespace] = dataclasses.field(default_factory=dict)
+    links: set[Link] = dataclasses.field(default_factory=set)
+    drops: dict[tuple[str, str], Drop] = dataclasses.field(default_factory=dict)
+    nowhere: dict[tuple[str, int, str], Drop] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass

@@ -21,6 +21,8 @@ SUBNETWORK = "compute#subnetwork"
 INSTANCE = "compute#instance"
 ROUTE = "compute#route"
 CLUSTER = "container#cluster"
+ROUTER = "compute#router"
+TUNNEL = "compute#vpnTunnel"
 
 
 def in_force(state: State, kind: str) -> list[Resource]:
@@ -35,6 +37,11 @@ def link_path(item: Resource, link: str) -> str:
 def short(*parts: object) -> str:
     """Ten hexadecimal digits that depend on nothing but the parts: for names of devices and counters."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:10]
+
+
+def region_of_path(path: str) -> str:
+    """The region of a regional resource."""
+    return path.split("/")[3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Machine:
     runs: bool
     cluster: str = ""
     pods: str = ""
+    dead: bool = False
+    """It neither sends nor answers, whatever the API says."""
 
     @property
     def name(self) -> str:
@@ -127,6 +136,7 @@ def machine(item: Resource) -> Machine:
         runs=item.body["status"] == "RUNNING",
         cluster=item.hidden.get("cluster", ""),
         pods=item.hidden.get("pods", ""),
+        dead=bool(item.hidden.get("dead")),
     )
 
 

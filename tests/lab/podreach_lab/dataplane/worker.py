@@ -418,6 +418,8 @@ class Worker:
                 made.setsockopt(level, name, base64.b64decode(value) if isinstance(value, str) else value)
             if request["bind"] is not None:
                 made.bind(tuple(request["bind"]))
+            if request["connect"] is not None:
+                made.connect(request["connect"])
             return made
         except BaseException:
             made.close()

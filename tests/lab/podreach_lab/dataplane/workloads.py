@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What answers inside the workloads: small HTTP servers of this process on sockets made in their namespaces.
 
-A VM answers on port 80: `/health` with OK, everything else with who it is and whom it sees. A pod answers the same way
-on every TCP port that it listens on.
+A VM, at EC2 as well, answers on port 80: `/health` with OK, everything else with who it is and whom it sees. A pod
+answers the same way on every TCP port that it listens on.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def listeners(compiled: Compiled, facts: t.Mapping[str, ClusterFacts]) -> t.Iter
     for machine in compiled.machines.values():
         if not machine.cluster:
             yield Listener(machine.namespace, machine.cards[0].address, VM_PORT)
+    for instance in compiled.instances:
+        yield Listener(instance.namespace, instance.address, VM_PORT)
     for cluster in facts.values():
         for pod in cluster.pods:
             if pod.host_network:

@@ -194,3 +194,13 @@ class Telemetry:
     message: str
     accepted: int
     since: float
+
+
+@dataclasses.dataclass(frozen=True)
+class DynamicRoute:
+    """A route that a VPC network has from one of its Cloud Routers (`origin`, its path), best paths only."""
+
+    dest_range: str
+    priority: int
+    region: str
+    origin: str
