@@ -171,12 +171,12 @@ def peers_of(state: State, path: str) -> list[Peer]:
     assert network is not None
     found = []
     for peer in exchange.active_peers(state, network):
-        imports = exchange.imports(state, network, peer)
-        exports = exchange.exports(state, network, peer)
+        imports = exchange.imports(state, network, peer, learning.dynamic_routes)
+        exports = exchange.exports(state, network, peer, learning.dynamic_routes)
         if mutants.on("custom-routes-always-exchanged"):
             here, there = exchanging_all(network), exchanging_all(peer)
-            imports = exchange.exports(state, there, here)
-            exports = exchange.exports(state, here, there)
+            imports = exchange.exports(state, there, here, learning.dynamic_routes)
+            exports = exchange.exports(state, here, there, learning.dynamic_routes)
         found.append(
             Peer(
                 peer.path,
