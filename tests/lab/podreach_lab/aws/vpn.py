@@ -223,6 +223,9 @@ class VpnBackend(EC2Backend):
     def make_vpn_connection(self, asked: Json, tags: dict[str, str]) -> LabVpnConnection:
         """`asked`: CreateVpnConnection's parameters."""
         gateway, customer = self._connected(asked), asked.get("CustomerGatewayId", "")
+        if asked.get("VpnConcentratorId") or asked.get("PreSharedKeyStorage", "Standard") != "Standard":
+            text = "The lab models neither VPN concentrators nor keys in Secrets Manager."
+            raise Refused("UnsupportedOperation", text)
         if asked.get("Type") != "ipsec.1":
             raise invalid_value("type", asked.get("Type"))
         for item in self.connections:
@@ -265,8 +268,10 @@ class VpnBackend(EC2Backend):
         return str(self.known_vpn_gateway(virtual).id)
 
     def _options(self, asked: Json, gateway: str) -> Json:
-        if asked.get("TunnelInsideIpVersion", "ipv4") != "ipv4":
-            raise Refused("UnsupportedOperation", "The lab does not model IPv6 inside VPN tunnels.")
+        unlike = {"TunnelInsideIpVersion": "ipv4", "EnableAcceleration": False, "OutsideIpAddressType": "PublicIpv4"}
+        for name, modelled in unlike.items():
+            if asked.get(name, modelled) != modelled:
+                raise Refused("UnsupportedOperation", f"The lab models {name} {modelled} only.")
         specified = asked.get("TunnelOptions") or []
         if len(specified) > 2:
             raise invalid_value("TunnelOptions", len(specified), "A VPN connection has two tunnels.")
@@ -275,7 +280,7 @@ class VpnBackend(EC2Backend):
             options = tunnel_options.checked(specified[number] if number < len(specified) else {})
             tunnels.append(self._completed(options, gateway, tunnels))
         return {
-            "EnableAcceleration": bool(asked.get("EnableAcceleration", False)),
+            "EnableAcceleration": False,
             "StaticRoutesOnly": bool(asked.get("StaticRoutesOnly", False)),
             "LocalIpv4NetworkCidr": asked.get("LocalIpv4NetworkCidr", "0.0.0.0/0"),
             "RemoteIpv4NetworkCidr": asked.get("RemoteIpv4NetworkCidr", "0.0.0.0/0"),
@@ -351,7 +356,7 @@ class VpnBackend(EC2Backend):
 
     def add_static_route(self, identity: str, cidr: str) -> None:
         connection = self.living_connection(identity)
-        if not connection.static_only:
+        if not connection.static_only or connection.transit_gateway_id:
             raise Refused("InvalidParameterValue", f"The VPN connection {identity} does not use static routes.")
         try:
             text = str(ipaddress.IPv4Network(cidr))
