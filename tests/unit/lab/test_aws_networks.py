@@ -392,6 +392,19 @@ def test_several_interfaces(account: Account) -> None:
     account.ec2.delete_network_interface(NetworkInterfaceId=kept)
 
 
+def test_interfaces_that_stay_or_go(account: Account) -> None:
+    instance = launch(account, SubnetId=account.subnet(account.vpc()))
+    [card] = instance["NetworkInterfaces"]
+    change = account.ec2.modify_network_interface_attribute
+    identity = {"NetworkInterfaceId": card["NetworkInterfaceId"]}
+    known, unknown = card["Attachment"]["AttachmentId"], "eni-attach-1"
+    wrong = {"AttachmentId": unknown, "DeleteOnTermination": False}
+    assert refused(change, **identity, Attachment=wrong) == "InvalidAttachmentID.NotFound"
+    change(**identity, Attachment={"AttachmentId": known, "DeleteOnTermination": False})
+    account.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    assert [(item.id, item.instance) for item in facts(account).interfaces] == [(card["NetworkInterfaceId"], "")]
+
+
 def test_attaching_and_detaching(account: Account) -> None:
     subnet = account.subnet(account.vpc())
     instance = launch(account, SubnetId=subnet)["InstanceId"]

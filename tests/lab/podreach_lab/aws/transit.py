@@ -17,6 +17,7 @@ from moto.ec2.models.transit_gateway import TransitGateway
 from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRouteTable
 from moto.ec2.responses import EC2Response
+from moto.ec2.utils import generic_filter
 
 from ..wan.learning import paths
 from ..wan.model import transit_gateway_key
@@ -92,6 +93,20 @@ class TransitBackend(EC2Backend):
         if found is None or found.state == "deleted":
             raise not_found("TransitGatewayAttachment", identity)
         return found
+
+    def describe_transit_gateway_attachments(
+        self, transit_gateways_attachment_ids: list[str] | None = None, filters: t.Any = None
+    ) -> list[TransitGatewayAttachment]:
+        known = self.transit_gateway_attachments
+        chosen = [self.attachment(item) for item in transit_gateways_attachment_ids or ()] or list(known.values())
+        return t.cast(list[TransitGatewayAttachment], generic_filter(filters, chosen))
+
+    def describe_transit_gateway_vpc_attachments(
+        self, transit_gateways_attachment_ids: list[str] | None = None, filters: t.Any = None
+    ) -> list[TransitGatewayAttachment]:
+        found = self.describe_transit_gateway_attachments(transit_gateways_attachment_ids)
+        ours = [item for item in found if item.resource_type == "vpc"]
+        return t.cast(list[TransitGatewayAttachment], generic_filter(filters, ours))
 
     def create_transit_gateway_vpc_attachment(
         self, transit_gateway_id: str, vpc_id: str, subnet_ids: list[str], tags: t.Any = None, options: t.Any = None
@@ -334,6 +349,16 @@ def _length(route: Json) -> int:
 
 class TransitResponse(EC2Response):
     """Calls about transit gateways that moto lacks or answers in part."""
+
+    def create_transit_gateway_vpc_attachment(self) -> ActionResult:
+        made = self.ec2_backend.create_transit_gateway_vpc_attachment(
+            self._get_param("TransitGatewayId"),
+            self._get_param("VpcId"),
+            self._get_param("SubnetIds", []),
+            self._parse_tag_specification().get("transit-gateway-attachment", {}),
+            self._get_param("Options", {}),
+        )
+        return ActionResult({"TransitGatewayVpcAttachment": made})
 
     def create_transit_gateway_route(self) -> ActionResult:
         return self._put(new=True)
