@@ -108,6 +108,11 @@ def test_sizes_of_subnets(account: Account, block: str) -> None:
     assert refused(account.subnet, account.vpc(), block).startswith("Invalid")
 
 
+def test_zones_of_other_regions(account: Account) -> None:
+    place = {"VpcId": account.vpc(), "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1a"}
+    assert refused(account.ec2.create_subnet, **place) == "InvalidParameterValue"
+
+
 def test_what_keeps_a_vpc(account: Account) -> None:
     vpc = account.vpc()
     delete = account.ec2.delete_vpc

@@ -22,8 +22,9 @@ from moto.ec2.utils import generic_filter
 from ..wan.learning import paths
 from ..wan.model import transit_gateway_key
 from . import reading
-from .answers import Refused, checked_asn, invalid_value
+from .answers import Refused, invalid_value
 from .places import Place, advance
+from .vpn import checked_asn
 
 Json = dict[str, t.Any]
 
@@ -62,6 +63,12 @@ class TransitBackend(EC2Backend):
         if found.state not in ("available", "modifying"):
             raise Refused("IncorrectState", f"{identity} is in invalid state")
         return found
+
+    def describe_transit_gateways(self, filters: t.Any, transit_gateway_ids: list[str] | None) -> list[TransitGateway]:
+        for identity in transit_gateway_ids or ():
+            if identity not in self.transit_gateways:
+                raise not_found("TransitGateway", identity)
+        return t.cast(list[TransitGateway], super().describe_transit_gateways(filters, transit_gateway_ids))
 
     def delete_transit_gateway(self, transit_gateway_id: str) -> TransitGateway:
         self.available_transit_gateway(transit_gateway_id)
