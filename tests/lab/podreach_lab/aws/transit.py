@@ -333,8 +333,8 @@ def matches(route: Json, filters: t.Mapping[str, list[str]]) -> bool:
         "prefix-list-id": lambda values: False,
         "route-search.exact-match": lambda values: by_range(lambda value: value == network, values),
         "route-search.longest-prefix-match": lambda values: by_range(lambda value: value.subnet_of(network), values),
-        "route-search.subnet-of-match": lambda values: by_range(lambda value: network.subnet_of(value), values),
-        "route-search.supernet-of-match": lambda values: by_range(lambda value: network.supernet_of(value), values),
+        "route-search.subnet-of-match": lambda values: by_range(network.subnet_of, values),
+        "route-search.supernet-of-match": lambda values: by_range(network.supernet_of, values),
     }
     for name in filters:
         if name not in tests:
