@@ -66,13 +66,9 @@ bench: system-packages run-venv ## measure; figures as JSON in .bench/
 # --- testing it ---------------------------------------------------------------------------------------------------
 
 # What holds the lab itself to the truth. It uses nothing of the collection, and takes as long as all the rest.
-<<<<<<< HEAD
-LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,fabric gcloud_conformance gcloud_peering golden_packets \
-	kubectl_conformance kubernetes_core lab_life random_topologies story_aws_vpn story_peered_project)
-=======
-LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws fabric gcloud_conformance gcloud_peering golden_packets \
-	kubectl_conformance kubernetes_core lab_life random_topologies story_peered_project)
->>>>>>> ec2
+LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws bgp fabric fabric_aws gcloud_conformance gcloud_peering \
+	golden_packets kubectl_conformance kubernetes_core lab_life random_topologies story_aws_vpn story_peered_project \
+	transit_gateway)
 
 # The two lanes take about the same time on two cores.
 test: system-packages venv ## all that CI runs

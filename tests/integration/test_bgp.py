@@ -220,3 +220,123 @@ def test_both_sides_learn_what_the_other_says() -> None:
         assert not running.wan.state.bgp
 
     run(Wan(), body)
+
+
+def test_what_one_side_has_wrong_keeps_the_session_down() -> None:
+    """Each side is configured by its own data, so that BIRD itself finds the contradiction."""
+
+    async def body(running: Running) -> None:
+        wan = running.wan
+        change_facts(wan, customer_gateways=(CustomerGateway("cgw-1", 65011, ""),))
+        wan.router.body["interfaces"][1]["ipRange"] = "169.254.1.1/30"
+        wan.peers[1]["peerIpAddress"] = "169.254.1.2"
+        await running.follow()
+        assert not running.bgp.waiting()
+        await running.until(lambda: "Bad peer AS" in running.session(AWS, "vpn-1/0").reason)
+        assert (running.session(GOOGLE, "p0").state, running.learned(GOOGLE, "p0")) == ("Connect", {})
+        assert not running.session(GOOGLE, "p1").up
+        change_facts(wan, customer_gateways=(CustomerGateway("cgw-1", 65010, ""),))
+        await running.settle()
+        assert running.session(GOOGLE, "p0").up
+        assert not running.session(GOOGLE, "p1").up
+        wan.router.body["interfaces"][1]["ipRange"] = "169.254.1.2/30"
+        wan.peers[1]["peerIpAddress"] = "169.254.1.1"
+        await running.settle()
+        assert running.session(GOOGLE, "p1").up
+        wan.peers[0]["peerAsn"] = 64999
+        await running.settle()
+        assert not running.session(AWS, "vpn-1/0").up
+        assert running.session(AWS, "vpn-1/1").up
+
+    run(Wan(), body)
+
+
+def test_an_md5_key_must_be_on_both_sides() -> None:
+    async def body(running: Running) -> None:
+        wan = running.wan
+        wan.peers[0]["md5AuthenticationKeyName"] = "k1"
+        wan.router.hidden["md5_keys"] = {"k1": "hush"}
+        await running.follow()
+        await running.until(lambda: running.session(GOOGLE, "p1").up)
+        assert not running.session(GOOGLE, "p0").up
+        known = running.bgp._gateways[AWS]
+        said = dataclasses.replace(known.speaker.sessions[0], password="hush")
+        spoken = {key: item.speaker for key, item in running.bgp._gateways.items()}
+        spoken[AWS] = dataclasses.replace(known.speaker, sessions=(said, *known.speaker.sessions[1:]))
+        await running.bgp.follow(running.fabric, spoken, wan.negotiated)
+        await running.until(lambda: not running.bgp.waiting())
+        assert running.session(GOOGLE, "p0").up
+
+    run(Wan(), body)
+
+
+def test_too_many_prefixes_close_the_session_until_there_are_fewer() -> None:
+    async def body(running: Running) -> None:
+        await running.settle()
+        running.wan.router.hidden["prefixes"] = 100
+        await running.settle()
+        assert running.session(AWS, "vpn-1/0").learned == 100
+        running.wan.router.hidden["prefixes"] = 101
+        await running.settle()
+        await running.until(lambda: "prefixes" in running.session(GOOGLE, "p0").reason)
+        assert running.session(GOOGLE, "p0").reason == "Received: Maximum number of prefixes reached"
+        assert "Route limit exceeded" in running.session(AWS, "vpn-1/0").reason
+        assert running.session(AWS, "vpn-1/0").state == "Idle"
+        del running.wan.router.hidden["prefixes"]
+        await running.settle()
+        assert running.session(AWS, "vpn-1/0").learned == 1
+
+    run(Wan(), body)
+
+
+def test_sessions_that_are_switched_off_and_tunnels_that_go() -> None:
+    async def body(running: Running) -> None:
+        wan = running.wan
+        await running.settle()
+        wan.router.hidden["stopped"] = ["p0"]
+        await running.settle()
+        assert running.session(AWS, "vpn-1/0").reason == "It is disabled."
+        assert running.session(GOOGLE, "p0").reason == "Received: Peer de-configured"
+        assert running.learned(GOOGLE, "p0") == {}
+        assert running.session(GOOGLE, "p1").up
+        del wan.router.hidden["stopped"]
+        wan.peers[1]["enable"] = "FALSE"
+        await running.settle()
+        assert (running.session(GOOGLE, "p0").up, running.session(GOOGLE, "p1").state) == (True, "Idle")
+        wan.up = [1]
+        await running.follow()
+        assert running.session(GOOGLE, "p0").reason == "The tunnel is not up."
+        wan.up = [0, 1]
+        wan.peers[1]["enable"] = "TRUE"
+        await running.settle()
+        assert all(running.session(GOOGLE, name).up for name in ("p0", "p1"))
+
+    run(Wan(), body)
+
+
+def test_a_bird_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
+    async def body(running: Running) -> None:
+        await running.settle()
+        daemon = running.bgp._gateways[GOOGLE].daemon
+        assert daemon is not None and daemon._running is not None
+        await daemon._running.kill()
+        await running.until(lambda: not running.session(GOOGLE, "p0").up)
+        assert running.session(GOOGLE, "p0").reason.startswith("BIRD has ended (137)")
+        assert running.bgp.status()["trouble"]
+        await running.until(lambda: not running.bgp.waiting())
+        assert running.session(GOOGLE, "p0").up
+        assert not running.bgp.status()["trouble"]
+
+    run(Wan(), body)
+    assert "BIRD has ended (137)" in capsys.readouterr().err
+
+
+def test_without_bird_sessions_are_down_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "installed", lambda: False)
+
+    async def body(running: Running) -> None:
+        await running.settle()
+        assert running.session(GOOGLE, "p0").reason == sessions.MISSING
+        assert running.bgp.status()["reason"] == sessions.MISSING
+
+    run(Wan(), body)

@@ -146,6 +146,11 @@ def test_addresses_and_forwarding_rules(two: Two) -> None:
     gcloud(f"compute addresses create vip --region {REGION} --subnet sub --purpose SHARED_LOADBALANCER_VIP")
     [row] = gcloud.table("compute addresses list")
     assert (row["NAME"], row["ADDRESS/RANGE"], row["STATUS"]) == ("vip", "10.1.0.2", "RESERVED")
+    gcloud("compute health-checks create tcp check --port 80")
+    gcloud(
+        f"compute backend-services create backend --region {REGION} --load-balancing-scheme internal --protocol tcp "
+        "--health-checks check --global-health-checks"
+    )
     gcloud(
         f"compute forwarding-rules create rule --region {REGION} --load-balancing-scheme internal --network net "
         "--subnet sub --address 10.1.0.2 --ports 80 --backend-service backend"

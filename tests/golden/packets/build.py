@@ -56,6 +56,25 @@ READS = frozenset(
         "unread",
         "namespaces",
         "quota",
+        "aws",
+        "Vpcs",
+        "Subnets",
+        "RouteTables",
+        "PrefixLists",
+        "SecurityGroups",
+        "NetworkAcls",
+        "TransitGatewayVpcAttachments",
+        "TransitGatewayRouteTables",
+        "VgwRoutes",
+        "vgwReceived",
+        "tgwReceived",
+        "flow_source",
+        "learned",
+        "counts",
+        "changed",
+        "plan",
+        "note",
+        "routerStatus",
     )
 )
 #: What makes a vector need a cluster.
@@ -70,7 +89,12 @@ def present(given: Json, key: str) -> t.Any:
 
 def needs_cluster(given: Json, ends: t.Sequence[End]) -> bool:
     """Whether the vector speaks of a cluster, its nodes or its pods."""
-    return any(present(given, key) for key in OF_A_CLUSTER) or any(end.kind in ("pod", "node") for end in ends)
+    routed = any(route.get("description") == NODE_ROUTE for route in given.get("routes", []))
+    return (
+        any(present(given, key) for key in OF_A_CLUSTER)
+        or any(end.kind == "pod" or (end.kind == "node" and end.name) for end in ends)
+        or bool(routed and given.get("clusters"))
+    )
 
 
 def nodes_of(given: Json, ends: t.Sequence[End]) -> list[Json]:
@@ -116,8 +140,7 @@ class Builder:
         self.pool = pool or {}
         self.subnetworks = [copy.deepcopy(item) for item in given.get("subnetworks", [])]
         self.open = " ".join(given.get("open", []))
-        #: route name -> name of the instance that is its next hop, '' for none
-        self.hops: dict[str, str] = {}
+        self.hops = world.hops
 
     def build(self) -> World:
         """All of it, in the order that the APIs need."""
@@ -306,11 +329,7 @@ class Builder:
         if ingress:
             spec["loadBalancerIP"] = ingress[0]["ip"]
         elif service["spec"].get("type") == "LoadBalancer":
-            # an address that isn't there keeps it pending
-            metadata["annotations"] = {
-                **metadata["annotations"],
-                "networking.gke.io/load-balancer-ip-addresses": "not-there",
-            }
+            spec["loadBalancerIP"] = "192.0.2.1"  # in no subnetwork, so it stays pending
         cluster.kube.put({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
         def address() -> t.Any:

@@ -11,6 +11,7 @@ import re
 ADDRESS = r"\d+\.\d+\.\d+\.\d+"
 REGION = r"[a-z]+-[a-z]{4,}\d"
 KINDS = ("vm", "node", "pod", "ec2", "service", "address")
+SYNONYMS = {"container": "pod"}
 #: Words that no end of the vectors adds anything with.
 SILENT = re.compile(r"same VPC|not masqueraded|\(spoke\)|\(hostNetwork\)|\(namespace [a-z0-9-]+\)|[(),]")
 
@@ -19,7 +20,7 @@ SILENT = re.compile(r"same VPC|not masqueraded|\(spoke\)|\(hostNetwork\)|\(names
 class End:
     """One end of a flow; what the text doesn't say is ''. ``kind`` is a word of KINDS; an address alone is "address".
 
-    ``node`` is the node that a pod is on, or the instance that an address is behind.
+    ``node`` is the node that a pod is on, or the instance that an address is behind; ``subnet`` is one of AWS.
     """
 
     kind: str
@@ -30,13 +31,17 @@ class End:
     region: str = ""
     namespace: str = "default"
     host_network: bool = False
+    subnet: str = ""
 
 
 def parse(text: str) -> End:
     """The end that ``text`` describes; a word that isn't understood is an error, never passed over."""
     if re.fullmatch(ADDRESS, text):
         return End("address", address=text)
+    if found := re.fullmatch(rf"(\S+) \(node ({ADDRESS})\)", text):
+        return End("node", found[1], found[2])
     kind, _space, rest = text.partition(" ")
+    kind = SYNONYMS.get(kind, kind)
     if kind not in KINDS:
         raise ValueError(f"not an end of a flow: {text!r}")
     fields: dict[str, str] = {}
@@ -53,7 +58,8 @@ def parse(text: str) -> End:
             fields["node"] = words.pop(0)
         elif word == "in" or re.fullmatch(REGION, word):
             place = words.pop(0) if word == "in" else word
-            fields["region" if re.fullmatch(REGION, place) else "network"] = place
+            within = "subnet" if kind == "ec2" else "network"
+            fields["region" if re.fullmatch(REGION, place) else within] = place
         elif word == "at":
             pass
         elif re.fullmatch(ADDRESS, word):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from ansible_collections.podreach.gke.tests.golden.loader import Vector
 from ansible_collections.podreach.gke.tests.golden.packets.build import Builder
-from ansible_collections.podreach.gke.tests.golden.packets.questions import answers
+from ansible_collections.podreach.gke.tests.golden.packets.estates import raised
+from ansible_collections.podreach.gke.tests.golden.packets.hybrid import is_hybrid
+from ansible_collections.podreach.gke.tests.golden.packets.questions import answers, staged
+from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
 from ansible_collections.podreach.gke.tests.golden.packets.world import Json, World, ip, net
 
 
@@ -18,11 +21,15 @@ def peering_routes(world: World, network: str, peering: str, direction: str, reg
     return items
 
 
-@answers("listPeeringRoutes", "routes", "routes_include", "routes_exclude")
-def list_peering_routes(vector: Vector, world: World) -> None:
+@staged("listPeeringRoutes", "routes", "routes_include", "routes_exclude")
+def list_peering_routes(vector: Vector, stage: Stage) -> None:
     """The exchanged routes; the status that gcloud prints is its own word for ``imported``."""
     ask = vector.ask["listPeeringRoutes"]
-    Builder(world, vector.given).build()
+    if is_hybrid(vector):
+        world = raised(vector, stage)
+    else:
+        world = stage.fresh()
+        Builder(world, vector.given).build()
     # helper subnetworks are exchanged like any other
     found = [
         item
@@ -54,11 +61,35 @@ def peering_state(vector: Vector, world: World) -> None:
     assert vector.expect["stateDetails_contains"] in found["stateDetails"]
 
 
-@answers("address_in", "range")
-def address_in(vector: Vector, world: World) -> None:
-    """An address that the lab chooses for the load balancer, none being asked for, lies in that range too."""
-    Builder(world, vector.given).build()
-    assert ip(vector.ask["address_in"]["ip"]) in net(vector.expect["range"])
+@staged("address_in", "range", "advertised", "10.1.163.57", "10.1.1.7")
+def address_in(vector: Vector, stage: Stage) -> None:
+    """The Service's addresses lie in these ranges, and so does one that the lab chooses, none being asked for."""
+    world = raised(vector, stage)
+    asked = vector.ask["address_in"]
+    if isinstance(asked, list):
+        (service,) = vector.given["services"]
+        there = world.cluster_made.kube.get("Service", service["metadata"]["name"])
+        assert there is not None
+        balanced = [item["ip"] for item in there["status"]["loadBalancer"]["ingress"]]
+        assert {item["ip"] for item in asked} == {there["spec"]["clusterIP"], *balanced}
+        for item in asked:
+            assert ip(item["ip"]) in net(vector.expect[item["ip"]].split()[0])
+        return
+    range_ = net(vector.expect["range"])
+    assert ip(asked["ip"]) in range_
+    assert ip(second_service(vector, world)) in range_
+    assert (str(range_) in advertised_ranges(world)) == vector.expect["advertised"]
+
+
+def advertised_ranges(world: World) -> list[str]:
+    """What the router's first peer is sent."""
+    peer = world.far_clouds.status()["bgpPeerStatus"][0]
+    assert peer["state"] == "Established", peer
+    return [route["destRange"] for route in peer["advertisedRoutes"]]
+
+
+def second_service(vector: Vector, world: World) -> str:
+    """The address that another such Service gets."""
     (service,) = vector.given["services"]
     kube = world.cluster_made.kube
     spec = {key: value for key, value in service["spec"].items() if key != "clusterIP"}
@@ -74,7 +105,18 @@ def address_in(vector: Vector, world: World) -> None:
         "an address",
         lambda: (kube.get("Service", "second") or {}).get("status", {}).get("loadBalancer", {}).get("ingress"),
     )
-    assert ip(ingress[0]["ip"]) in net(vector.expect["range"])
+    return str(ingress[0]["ip"])
+
+
+@answers("services_range", "servicesIpv4Cidr", "inside")
+def services_range(vector: Vector, world: World) -> None:
+    """Where a routes-based cluster gets its Services, by the container API."""
+    (cluster,) = vector.given["clusters"]
+    subnetwork = world.make_subnetwork(vector.given["subnetworks"][0])
+    made = world.cluster_at(network=cluster["network"], subnetwork=subnetwork, given=cluster, pool={})
+    found = world.container("GET", made.path.partition(f"projects/{world.project}/")[2]).json()
+    assert found["servicesIpv4Cidr"] == vector.expect["servicesIpv4Cidr"]
+    assert net(found["servicesIpv4Cidr"]).subnet_of(net(vector.expect["inside"]))
 
 
 @answers("max_nodes", "max_nodes")

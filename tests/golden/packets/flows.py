@@ -6,11 +6,23 @@
 from __future__ import annotations
 
 from ansible_collections.podreach.gke.tests.golden.loader import Vector
+from ansible_collections.podreach.gke.tests.golden.packets import mend
 from ansible_collections.podreach.gke.tests.golden.packets.build import Builder
 from ansible_collections.podreach.gke.tests.golden.packets.ends import End, parse
+from ansible_collections.podreach.gke.tests.golden.packets.estates import raised
 from ansible_collections.podreach.gke.tests.golden.packets.exchange import peering_routes
-from ansible_collections.podreach.gke.tests.golden.packets.questions import answers
-from ansible_collections.podreach.gke.tests.golden.packets.traces import passed, trace
+from ansible_collections.podreach.gke.tests.golden.packets.hybrid import is_hybrid
+from ansible_collections.podreach.gke.tests.golden.packets.payload import arrives
+from ansible_collections.podreach.gke.tests.golden.packets.questions import answers, staged
+from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
+from ansible_collections.podreach.gke.tests.golden.packets.traces import (
+    NO_ROUTE,
+    died_at_amazon,
+    died_in_network,
+    passed,
+    reason,
+    trace,
+)
 from ansible_collections.podreach.gke.tests.golden.packets.world import FAR, Json, World, ip, last, net
 
 
@@ -28,8 +40,10 @@ def stand(world: World, end: End, given: Json) -> str:
     """Make an end be there; returns its name for a trace."""
     if end.kind == "pod":
         return world.pod(end)
-    if end.kind == "node":
+    if end.kind == "node" and end.name:
         return end.name
+    if world.outside is not None and world.outside.knows(end):
+        return world.outside.machine(end.address, end.subnet)
     if end.name in world.machines:
         return end.name
     if (address := world.instead.get(end.address, end.address)) in world.addresses:
@@ -38,16 +52,13 @@ def stand(world: World, end: End, given: Json) -> str:
     if not end.address:
         return world.sender(network, end.region)
     name = end.name or f"{end.kind}-{end.address.replace('.', '-')}"
-    region = end.region
-    if end.kind == "ec2":
-        region = (given.get("vpnTunnels") or [{}])[0].get("region", "")
-    tags = {"tags": {"items": [FAR]}} if far(world, end, given) else {}
-    return world.machine(name, network, end.address, region, **tags)
+    tags = {"tags": {"items": [FAR]}} if far(end, given) else {}
+    return world.machine(name, network, end.address, end.region, **tags)
 
 
-def far(world: World, end: End, given: Json) -> bool:
+def far(end: End, given: Json) -> bool:
     """Whether the end is a stand-in, outside all that is given."""
-    return end.kind in ("ec2", "address") and not any(
+    return end.kind == "address" and not any(
         ip(end.address) in net(item["ipCidrRange"]) for item in given.get("subnetworks", [])
     )
 
@@ -61,11 +72,19 @@ def target(world: World, end: End, given: Json) -> str:
         if service["spec"]["type"] == "LoadBalancer" and not end.address:
             return str(ingress[0]["ip"]) if ingress else ""
         return end.address or str(service["spec"]["clusterIP"])
-    balanced = [item["IPAddress"] for item in given.get("forwardingRules", [])]
-    if end.kind == "address" and end.address in balanced:
+    if end.kind == "address" and end.address in served(given):
         return end.address
     stand(world, end, given)
     return world.instead.get(end.address, end.address)
+
+
+def served(given: Json) -> list[str]:
+    """The addresses of Services, which no machine has."""
+    found = [item["IPAddress"] for item in given.get("forwardingRules", [])]
+    for service in given.get("services", []):
+        found += [item["ip"] for item in service.get("status", {}).get("loadBalancer", {}).get("ingress", [])]
+        found += [service["spec"]["clusterIP"]] if "clusterIP" in service["spec"] else []
+    return found
 
 
 def judge_flow(vector: Vector, world: World, flow: Json, expect: Json) -> Json:
@@ -76,9 +95,14 @@ def judge_flow(vector: Vector, world: World, flow: Json, expect: Json) -> Json:
     if not address:
         assert expect["verdict"] == "unreachable", "there is no address to send to"
         return {}
+    if world.outside is not None:
+        world.outside.settle()
     answer = trace(world, name, address, flow["protocol"], flow.get("port"))
     assert answer["verdict"] == expect["verdict"], answer
     request = answer["request"]
+    judge_where(world, answer, expect)
+    if "ttl_seen_by_pod" in expect:
+        judge_ttl(world, name, address, expect["ttl_seen_by_pod"])
     if "source_seen" in expect:
         assert request["source_seen"] == expect["source_seen"], answer
     if "source_seen_by_pod" in expect:
@@ -92,6 +116,29 @@ def judge_flow(vector: Vector, world: World, flow: Json, expect: Json) -> Json:
     if "reply_route" in expect:
         judge_reply_route(world, answer, expect["reply_route"])
     return answer
+
+
+def judge_where(world: World, answer: Json, expect: Json) -> None:
+    """How far the request came, and where its reply was lost."""
+    if "request_arrives" in expect:
+        assert answer["request"]["delivered"] == expect["request_arrives"], answer
+    if "reply_arrives" in expect:
+        assert bool(answer["reply"] and answer["reply"]["delivered"]) == expect["reply_arrives"], answer
+    if "lost" in expect:
+        assert expect["lost"] == "reply, at AWS"
+        assert answer["request"]["delivered"], answer
+        assert died_at_amazon(world, answer["reply"]), answer
+    if "where" in expect:
+        assert expect["where"] == "reply entering by the tunnel finds no route"
+        assert answer["request"]["delivered"], answer
+        assert died_in_network(answer["reply"], world.far_clouds.plan.network), answer
+        assert reason(answer["reply"]) == NO_ROUTE, answer
+
+
+def judge_ttl(world: World, name: str, address: str, ttl: int) -> None:
+    """The TTL of the reply, as ping says it."""
+    done = world.lab.exec(name, "ping", "-c1", "-W2", address)
+    assert f"64 bytes from {address}: icmp_seq=1 ttl={ttl} " in done.stdout, done
 
 
 def judge_reply_route(world: World, answer: Json, route: Json) -> None:
@@ -108,9 +155,54 @@ def judge_reply_route(world: World, answer: Json, route: Json) -> None:
     assert [item["imported"] for item in items if item["destRange"] == route["destRange"]] == [True], items
 
 
-@answers("flow", "verdict", "source_seen", "source_seen_by_pod", "served_by", "reply_route")
-def flow(vector: Vector, world: World) -> None:
+@staged(
+    "flow",
+    "verdict",
+    "source_seen",
+    "source_seen_by_pod",
+    "served_by",
+    "reply_route",
+    "request_arrives",
+    "reply_arrives",
+    "lost",
+    "where",
+    "ttl_seen_by_pod",
+)
+def flow(vector: Vector, stage: Stage) -> None:
     """One packet from one end to the other, and its reply."""
+    if not is_hybrid(vector):
+        flow_here(vector, stage.fresh())
+    elif "ip_length" in vector.ask:
+        big_packet(vector, raised(vector, stage))
+    else:
+        world = raised(vector, stage)
+        judge_tunnels(vector, world)
+        judge_flow(vector, world, vector.ask, vector.expect)
+        if vector.expect["verdict"] == "unreachable":
+            name = stand(world, parse(vector.ask["from"]), vector.given)
+            address = target(world, parse(vector.ask["to"]), vector.given)
+            mend.judge(vector, stage, world, name, address)
+
+
+def big_packet(vector: Vector, world: World) -> None:
+    """Datagrams of a length that a tunnel carries or doesn't; of those that are too long none arrives."""
+    source, to = parse(vector.ask["from"]), parse(vector.ask["to"])
+    assert (vector.ask["protocol"], vector.ask["df"]) == ("udp", True)
+    name, machine = stand(world, source, vector.given), stand(world, to, vector.given)
+    world.far_clouds.settle()
+    arrived = arrives(world, name, machine, to.address, vector.ask["port"], vector.ask["ip_length"])
+    assert arrived == (vector.expect["verdict"] == "reachable")
+
+
+def judge_tunnels(vector: Vector, world: World) -> None:
+    """The tunnels are as the vector has them."""
+    for tunnel in vector.given.get("vpnTunnels", []):
+        if "status" in tunnel:
+            assert world.far_clouds.tunnel_status(tunnel["name"]) == tunnel["status"]
+
+
+def flow_here(vector: Vector, world: World) -> None:
+    """The same where no other cloud is needed."""
     ends = [parse(vector.ask["from"]), parse(vector.ask["to"])]
     if vector.expect.get("verdict") == "unknown":
         before_and_after_resync(vector, world, ends)

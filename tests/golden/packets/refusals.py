@@ -44,11 +44,11 @@ def subnetworks_insert(vector: Vector, world: World) -> None:
     refused_at_once(vector, world, f"regions/{REGION}/subnetworks", body)
 
 
-def refused_at_once(vector: Vector, world: World, path: str, body: Json) -> None:
+def refused_at_once(vector: Vector, world: World, path: str, body: Json, method: str = "POST") -> None:
     """A 400 for the reason ``invalid``, about the field and with the words that are expected."""
     expected = vector.expect["error"]
     assert expected["class"] == "invalid"
-    reply = world.compute("POST", path, body)
+    reply = world.compute(method, path, body)
     assert reply.status_code == 400, reply.text
     error = reply.json()["error"]
     assert [item["reason"] for item in error["errors"]] == ["invalid"]
@@ -100,3 +100,25 @@ def expand(vector: Vector, world: World) -> None:
     assert vector.expect["error"]["class"] == "refused"
     assert refused(operation)
     assert world.read(path)["ipCidrRange"] == before
+
+
+@answers("validate compute.routers.insert", "error")
+def routers_insert(vector: Vector, world: World) -> None:
+    """A router that the API must refuse at once."""
+    body = dict(vector.ask["validate"]["body"])
+    Builder(world, vector.given).build()
+    body["network"] = world.network_path(body["network"])
+    refused_at_once(vector, world, f"regions/{REGION}/routers", body)
+
+
+@answers("validate compute.routers.patch", "error")
+def routers_patch(vector: Vector, world: World) -> None:
+    """A change of a router that the API must refuse at once; the router is as it was."""
+    body = vector.ask["validate"]["body"]
+    Builder(world, vector.given).build()
+    (network,) = sorted(world.networks)
+    bgp = {"asn": body["bgp"]["asn"]}
+    world.do("POST", f"regions/{REGION}/routers", {"name": "r1", "network": world.network_path(network), "bgp": bgp})
+    before = world.read(f"regions/{REGION}/routers/r1")
+    refused_at_once(vector, world, f"regions/{REGION}/routers/r1", body, method="PATCH")
+    assert world.read(f"regions/{REGION}/routers/r1") == before

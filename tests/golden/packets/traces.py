@@ -32,6 +32,38 @@ def reason(part: Json) -> str:
     return part["died"]["reason"] if part["died"] else ""
 
 
+NO_ROUTE = "no-route"
+
+
+def gateways(world: World, part: Json) -> list[str]:
+    """The AWS gateways that the packet came by, by id."""
+    if world.outside is None:
+        return []
+    known = [side.gateway for side in world.outside.sides]
+    return [gateway for gateway in known if passed_at(part, gateway)]
+
+
+def passed_at(part: Json, name: str) -> bool:
+    """Whether the packet was seen where this name is part of what the place is called."""
+    return any(name in hop["at"] for hop in part["hops"])
+
+
+def died_at_amazon(world: World, part: Json) -> bool:
+    """Whether the packet died in a VPC, or at an AWS gateway."""
+    known = [name for side in world.far_clouds.sides for name in (side.gateway, side.vpc.id)]
+    return bool(part["died"]) and any(name in part["died"]["at"] for name in known)
+
+
+def routeless(part: Json) -> bool:
+    """Whether the packet died because a route table of AWS has no route for it."""
+    return reason(part) == "aws-route" and "has no route" in part["died"]["detail"]
+
+
+def died_in_network(part: Json, network: str) -> bool:
+    """Whether the packet died in a Google network."""
+    return bool(part["died"]) and part["died"]["at"].startswith("network ") and last(part["died"]["at"]) == network
+
+
 def on_the_wire(answer: Json) -> str:
     """The source address in the first network that the packet came into."""
     sources = [hop["source"] for hop in answer["request"]["hops"] if hop["at"].startswith("network ")]

@@ -9,9 +9,7 @@ and to, a second node where a route names one. Stand-ins, where the thing itself
 
 * a tunnel that is a next hop: a forwarding instance; which static route is chosen doesn't depend on the kind of hop;
 * the address 10.2.0.1 of a machine in the subnetwork 10.2.0.0/16, and the like: the tenth after it, since Google keeps
-  the first for itself (https://cloud.google.com/vpc/docs/subnets; Subnetwork.gatewayAddress of the compute API);
-* an EC2 instance behind a VPN whose layers the vector calls open: a machine of the same VPC, in the tunnel's region,
-  since traffic out of a tunnel follows the VPC's untagged routes as an untagged machine's does.
+  the first for itself (https://cloud.google.com/vpc/docs/subnets; Subnetwork.gatewayAddress of the compute API).
 """
 
 from __future__ import annotations
@@ -27,6 +25,9 @@ from ansible_collections.podreach.gke.tests.golden.lab_estate import Estate
 from ansible_collections.podreach.gke.tests.golden.packets.ends import End
 from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+if t.TYPE_CHECKING:
+    from ansible_collections.podreach.gke.tests.golden.packets.outside import Outside
 
 Json = dict[str, t.Any]
 Address = ipaddress.IPv4Address
@@ -105,6 +106,10 @@ class World(Estate):
         self.instead: dict[str, str] = {}
         self.policies: dict[str, Json] = {}
         self.the_cluster: Cluster | None = None
+        #: route name -> name of the instance that is its next hop, '' for none
+        self.hops: dict[str, str] = {}
+        #: what is beyond this project, where a vector speaks of it (outside.py)
+        self.outside: Outside | None = None
         self._helpers = HELPERS.subnets(new_prefix=24)
 
     # ---- requests
@@ -454,6 +459,12 @@ class World(Estate):
         self.machines[name] = found["selfLink"].partition("/compute/v1/")[2]
         self.addresses[address] = name
         cluster.nodes[name] = {"address": address, "pods": pods, "name": found["name"]}
+
+    @property
+    def far_clouds(self) -> Outside:
+        """What is beyond the project."""
+        assert self.outside is not None, "the vector needs another cloud"
+        return self.outside
 
     @property
     def cluster_made(self) -> Cluster:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replay topologies: python -m ...random_topologies --seed N [--count N] [--steps]
+"""Replay topologies: python -m ...random_topologies --seed N [--count N] [--steps] [--vpn]
 
 The module's full name is ansible_collections.podreach.gke.tests.integration.random_topologies, with
 PYTHONPATH=.collections in the checkout.
@@ -17,7 +17,7 @@ import time
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 from .compare import Tally, run_one
-from .generate import generate
+from .grounds import EmptyGround, Ground, VpnGround
 
 
 def main() -> int:
@@ -26,21 +26,24 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1, help="how many seeds from there on")
     parser.add_argument("--steps", action="store_true", help="print the calls, make none")
     parser.add_argument("--most", type=int, default=5, help="stop after that many disagreements")
+    parser.add_argument("--vpn", action="store_true", help="topologies around a VPN to AWS")
     chosen = parser.parse_args()
     seeds = range(chosen.seed, chosen.seed + chosen.count)
+    ground: Ground = VpnGround() if chosen.vpn else EmptyGround()
     if chosen.steps:
         for seed in seeds:
-            topology = generate(seed)
+            topology = ground.topology(seed)
             print(*topology.steps, "-- changes", *topology.changes, sep="\n")
         return 0
+    (ordered,) = ground.shares(seeds, 1)
     tally = Tally()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         lab = Lab.start(pathlib.Path(directory) / ".lab")
         try:
-            for seed in seeds:
+            for seed in ordered:
                 before = len(tally.disagreements)
-                run_one(lab, generate(seed), tally, chosen.most)
+                run_one(lab, seed, ground, tally, chosen.most)
                 for item in tally.disagreements[before : chosen.most]:
                     print(item, end="\n\n")
                 if len(tally.disagreements) >= chosen.most:

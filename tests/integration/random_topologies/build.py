@@ -5,33 +5,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import typing as t
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
+from . import world as w
+from .amazon import Amazon
 from .clients import CallFailed, Client, Json, google, kubernetes
 from .generate import Step
 from .reading import Reader, last, relative
+from .skeleton import Skeleton
 
 PLACEHOLDER = re.compile(r"@(node|link|default|noderoute):([a-z0-9/-]+)(?::(\d+))?")
 
 
 class Estate:
-    """One topology in the lab, from its first call on."""
+    """One topology in the lab, from its first call on; around a skeleton, if there is one."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, skeleton: Skeleton | None = None) -> None:
         self.lab = lab
+        self.skeleton = skeleton
+        self.amazon: Amazon | None = None
+        """As it was read after the last change of it."""
         self.token = lab.token()
         self.google: Client = google(lab.port, self.token)
-        self.reader = Reader(self.google)
+        self.reader = Reader(self.google, routers=skeleton is not None)
         self.paths: dict[str, str] = {}
         """Paths of clusters by name."""
 
     def close(self) -> None:
         self.reader.close()
         self.google.close()
+
+    def read(self) -> w.World:
+        world = self.reader.read()
+        if self.skeleton is None:
+            return world
+        if self.amazon is None:
+            self.amazon = self.skeleton.reader.read()
+        return dataclasses.replace(world, amazon=self.amazon)
 
     def take(self, step: Step) -> None:
         """Make one step's calls; raises CallFailed with the step."""
@@ -67,6 +82,15 @@ class Estate:
         self.lab.admin(step.method, step.path, step.body)
         if step.path == "masquerade":
             self.reader.agents[step.body["cluster"]] = step.body["agent"]
+
+    def take_router(self, step: Step) -> None:
+        assert step.body is not None and self.skeleton is not None
+        self.skeleton.set_router(step.body)
+
+    def take_amazon(self, step: Step) -> None:
+        assert step.body is not None and self.skeleton is not None
+        self.amazon = None
+        self.skeleton.account.apply(step.body)
 
     def take_kubernetes(self, step: Step) -> None:
         client = self.reader.clusters[step.cluster]

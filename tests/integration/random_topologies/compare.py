@@ -14,8 +14,10 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 from . import world as w
 from .build import Estate
-from .generate import PORTS, Step, Topology, generate
+from .generate import PORTS, Step, Topology
+from .grounds import EmptyGround, Ground
 from .oracle import MASQUERADED, Oracle
+from .reports import Report, compare_reports
 
 Json = dict[str, t.Any]
 NOWHERE = ("10.200.5.7", "8.8.8.8")
@@ -44,6 +46,18 @@ class Disagreement:
 
 
 @dataclasses.dataclass
+class Misreport:
+    """One thing that an API says of BGP other than the oracle."""
+
+    seed: int
+    step: str
+    report: Report
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, {self.step}\n{self.report}"
+
+
+@dataclasses.dataclass
 class Tally:
     """What was compared."""
 
@@ -57,7 +71,9 @@ class Tally:
     """Flows beyond the documents."""
     again: int = 0
     """Flows that only agreed when they were asked once more; see `by_chance`."""
-    disagreements: list[Disagreement] = dataclasses.field(default_factory=list)
+    reports: int = 0
+    """What the APIs said of BGP."""
+    disagreements: list[Disagreement | Misreport] = dataclasses.field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         for field in dataclasses.fields(self):
@@ -67,54 +83,59 @@ class Tally:
         return (
             f"{self.topologies} topologies, {self.comparisons} comparisons, {self.flows} flows ({self.delivered} "
             f"delivered, {self.several} open, {self.skipped} skipped, {self.again} asked again), "
-            f"{len(self.disagreements)} disagreements"
+            f"{self.reports} reports, {len(self.disagreements)} disagreements"
         )
 
 
-def run(lab: Lab, seeds: t.Iterable[int], enough: int = 1) -> Tally:
+def run(lab: Lab, seeds: t.Iterable[int], enough: int = 1, ground: Ground | None = None) -> Tally:
     """Compare the topologies of the seeds, until `enough` disagreements are found."""
+    ground = ground or EmptyGround()
     tally = Tally()
     for seed in seeds:
-        run_one(lab, generate(seed), tally, enough)
+        run_one(lab, seed, ground, tally, enough)
         if len(tally.disagreements) >= enough:
             break
     return tally
 
 
-def run_together(labs: t.Sequence[Lab], seeds: t.Sequence[int], enough: int = 1) -> Tally:
+def run_together(
+    labs: t.Sequence[Lab], seeds: t.Sequence[int], enough: int = 1, ground: type[Ground] = EmptyGround
+) -> Tally:
     """The same with several labs at once, each with its share of the seeds: a lab waits more than it works."""
-    shares = [seeds[at :: len(labs)] for at in range(len(labs))]
+    grounds = [ground() for _lab in labs]
+    shares = grounds[0].shares(seeds, len(labs))
     total = Tally()
     with concurrent.futures.ThreadPoolExecutor(len(labs)) as pool:
-        for tally in pool.map(run, labs, shares, [enough] * len(labs)):
+        for tally in pool.map(run, labs, shares, [enough] * len(labs), grounds):
             total.add(tally)
     return total
 
 
-def run_one(lab: Lab, topology: Topology, tally: Tally, enough: int = MOST_TRACES) -> None:
+def run_one(lab: Lab, seed: int, ground: Ground, tally: Tally, enough: int = MOST_TRACES) -> None:
     """One topology, until `enough` disagreements are found."""
-    lab.reset()
-    estate = Estate(lab)
+    topology: Topology = ground.topology(seed)
+    estate = ground.estate(lab, seed)
     tally.topologies += 1
     try:
         for step in topology.steps:
             estate.take(step)
-        compare(estate, topology.seed, None, tally)
+        compare(estate, topology.seed, None, tally, ground)
         for step in topology.changes:
             if len(tally.disagreements) >= enough:
                 break
             estate.take(step)
-            compare(estate, topology.seed, step, tally)
+            compare(estate, topology.seed, step, tally, ground)
     finally:
         estate.close()
 
 
-def compare(estate: Estate, seed: int, step: Step | None, tally: Tally) -> None:
-    """All flows at this moment."""
-    world = estate.reader.read()
+def compare(estate: Estate, seed: int, step: Step | None, tally: Tally, ground: Ground) -> None:
+    """All flows at this moment, and what is reported of BGP."""
+    world = estate.read()
     oracle = Oracle(world)
     chance = random.Random(f"{seed} {step}")
-    expected = {flow: oracle.verdicts(flow) for flow in flows(world, chance)}
+    when = f"after {step}" if step else "as built"
+    expected = {flow: oracle.verdicts(flow) for flow in ground.flows(flows(world, chance), world, chance)}
     asked = [flow for flow, allowed in expected.items() if allowed is not None]
     results = probe(estate.lab, world, asked)
     tally.comparisons += 1
@@ -125,14 +146,24 @@ def compare(estate: Estate, seed: int, step: Step | None, tally: Tally) -> None:
         assert allowed is not None
         tally.delivered += found.delivered
         tally.several += len({(verdict.delivered, verdict.replied) for verdict in allowed}) > 1
-        if found not in allowed and by_chance(oracle, flow, found, allowed):
+        if not fits(flow, found, allowed) and by_chance(oracle, flow, found, allowed):
             tally.again += 1
             found = probe(estate.lab, world, [flow])[0]
-        if found not in allowed:
-            when = f"after {step}" if step else "as built"
+        if not fits(flow, found, allowed):
             enough_traces = len(tally.disagreements) >= MOST_TRACES
             trace = {} if enough_traces else estate.lab.admin("POST", "trace", question(world, flow))
             tally.disagreements.append(Disagreement(seed, when, flow, found, allowed, oracle.story(flow), trace))
+    for report in compare_reports(estate, oracle.bgp) if estate.skeleton else ():
+        tally.reports += 1
+        if not report.agrees:
+            tally.disagreements.append(Misreport(seed, when, report))
+
+
+def fits(flow: w.Flow, found: w.Verdict, allowed: frozenset[w.Verdict]) -> bool:
+    """Whether udp is answered is up to the program that gets it."""
+    if flow.protocol != "udp":
+        return found in allowed
+    return any((item.delivered, item.source_seen) == (found.delivered, found.source_seen) for item in allowed)
 
 
 def by_chance(oracle: Oracle, flow: w.Flow, found: w.Verdict, allowed: frozenset[w.Verdict]) -> bool:
@@ -146,7 +177,9 @@ def flows(world: w.World, chance: random.Random) -> list[w.Flow]:
     """Every sender to every other's address, and to addresses that nobody has; icmp, and tcp to one of the ports."""
     senders: dict[str, w.Address] = {item.path: item.address for item in world.instances if item.running}
     senders |= {pod.full_name: pod.address for pod in world.pods}
+    senders |= {item.name: item.address for item in world.amazon.machines if item.running}
     targets = {item.address for item in world.instances} | {pod.address for pod in world.pods}
+    targets |= {item.address for item in world.amazon.machines}
     targets |= {alias[3] for item in world.instances if item.pods is None for alias in item.aliases}
     targets |= {service.address for service in world.services}
     targets |= {w.address(text) for text in NOWHERE}

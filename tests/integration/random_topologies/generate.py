@@ -27,9 +27,9 @@ PORTS = (80, 5000)
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One call. api: compute, container, kubernetes (of `cluster`) or lab. In path and body stand for what only the
-    estate knows: @node:CLUSTER:N and @link:CLUSTER:N, a node's name and instance; @default:NETWORK and
-    @noderoute:CLUSTER:N, names of routes."""
+    """One call. api: compute, container, kubernetes (of `cluster`), lab; or router and amazon, which set many things at
+    once (skeleton.py, account.py). In path and body stand for what only the estate knows: @node:CLUSTER:N and
+    @link:CLUSTER:N, a node's name and instance; @default:NETWORK and @noderoute:CLUSTER:N, names of routes."""
 
     what: str
     api: str
@@ -178,8 +178,7 @@ class Generator:
         project = self.pick([PROJECTS[0], PROJECTS[index % 2]])
         network = Network(project, f"n{index}", [], alone)
         self.networks.append(network)
-        body = {"name": network.name, "autoCreateSubnetworks": False}
-        self.compute("network", "POST", f"projects/{project}/global/networks", body)
+        self.insert_network(network)
         if alone:  # the same ranges as another network, which it never meets
             network.subnets = [dataclasses.replace(item) for item in self.networks[0].subnets]
         else:
@@ -199,8 +198,15 @@ class Generator:
                 },
             )
         if self.chance(0.4):
-            path = f"projects/{project}/global/routes/@default:{network.path}"
-            self.compute("no default route", "DELETE", path)
+            self.drop_default(network)
+
+    def insert_network(self, network: Network) -> None:
+        body = {"name": network.name, "autoCreateSubnetworks": False}
+        self.compute("network", "POST", f"projects/{network.project}/global/networks", body)
+
+    def drop_default(self, network: Network) -> None:
+        path = f"projects/{network.project}/global/routes/@default:{network.path}"
+        self.compute("no default route", "DELETE", path)
 
     def make_subnet(self, network: int, at: int) -> Subnet:
         """Ranges that no other subnet of the topology has."""
@@ -424,10 +430,14 @@ class Generator:
         inside += self.buried
         return [text for text in options if not any(Range(text).subnet_of(found) for found in inside)]
 
+    def priority(self, destination: str) -> int:
+        """Of a new static route."""
+        return t.cast(int, self.pick([100, 500, 900, 1000, 1100]))
+
     def add_route(self, index: int) -> None:
         network = self.networks[index]
         destination = self.pick(self.destinations())
-        priority = self.pick([100, 500, 900, 1000, 1100])
+        priority = self.priority(destination)
         if (index, destination, priority) in self.taken:  # equal routes share the traffic: any answer would do
             return
         self.taken.add((index, destination, priority))

@@ -27,6 +27,7 @@ What it rests on:
   https://github.com/kubernetes-sigs/ip-masq-agent
 - network policies: https://kubernetes.io/docs/concepts/services-networking/network-policies/ (traffic between a pod and
   its own node is always allowed)
+- BGP: see bgp.py; what happens in AWS: see cloud.py
 - cluster addresses of Services exist only on the nodes of the cluster:
   https://kubernetes.io/docs/reference/networking/virtual-ips/
 """
@@ -38,6 +39,10 @@ import dataclasses
 import typing as t
 
 from . import world as w
+from .amazon import Machine
+from .bgp import Bgp, Dynamic
+from .cloud import Arrived, Cloud, Fate
+from .walk import BeyondTheDocuments, Dropped, Fork, Memory, Packet
 
 PRIVATE = tuple(w.cidr(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 #: https://cloud.google.com/vpc/docs/subnets#valid-ranges, without the private ones
@@ -55,77 +60,20 @@ SPECIAL_USE = tuple(
     )
 )
 LINK_LOCAL = w.cidr("169.254.0.0/16")
-MAX_HOPS = 6
+MAX_HOPS = 8
+#: Static routes of these priorities come before, or after, whatever MED a gateway of AWS may send.
+SURELY_BEFORE = 0
+SURELY_AFTER = 20_000
 MAX_WALKS = 256
 #: The word of a story whose packet got another source.
 MASQUERADED = "masquerades"
 
 T = t.TypeVar("T")
-Sender: t.TypeAlias = "w.Instance | w.Pod"
+Sender: t.TypeAlias = "w.Instance | w.Pod | Machine"
+Google: t.TypeAlias = "w.Instance | w.Pod"
+Custom: t.TypeAlias = "w.Route | Dynamic"
 
-
-class Dropped(Exception):
-    """The packet died; the text says why."""
-
-
-class BeyondTheDocuments(Exception):
-    """Nobody says what happens."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Packet:
-    """`port` is the server's port in both directions."""
-
-    source: w.Address
-    destination: w.Address
-    protocol: str
-    port: int
-    reply: bool = False
-
-    def __str__(self) -> str:
-        return f"{'reply ' if self.reply else ''}{self.source} > {self.destination} {self.protocol}/{self.port}"
-
-
-@dataclasses.dataclass
-class Memory:
-    """What the network and the nodes remember of one connection."""
-
-    passed: set[tuple[str, w.Address, w.Address]] = dataclasses.field(default_factory=set)
-    """Instance, source and destination of requests that its firewall let through."""
-    masqueraded: dict[str, tuple[w.Address, w.Address]] = dataclasses.field(default_factory=dict)
-    """By node: the request's source, and what it was replaced by."""
-    services: dict[str, Packet] = dataclasses.field(default_factory=dict)
-    """By node: the request before its destination was replaced."""
-    hops: int = 0
-
-
-class Fork:
-    """Runs a walk once for every sequence of open decisions."""
-
-    def __init__(self) -> None:
-        self.script: list[int] = []
-        self.sizes: list[int] = []
-        self.at = 0
-
-    def choose(self, options: t.Sequence[T]) -> T:
-        if len(options) == 1:
-            return options[0]
-        if self.at == len(self.script):
-            self.script.append(0)
-            self.sizes.append(len(options))
-        taken = options[self.script[self.at]]
-        self.at += 1
-        return taken
-
-    def advance(self) -> bool:
-        """Prepare the next walk; False when all were made."""
-        self.at = 0
-        while self.script and self.script[-1] + 1 == self.sizes[-1]:
-            self.script.pop()
-            self.sizes.pop()
-        if self.script:
-            self.script[-1] += 1
-        return bool(self.script)
+__all__ = ["BeyondTheDocuments", "Dropped", "Oracle"]
 
 
 class Oracle:
@@ -150,8 +98,12 @@ class Oracle:
             self.own_routes[route.network].append(route)
         self.fork = Fork()
         self.told: list[str] = []
+        self.bgp = Bgp(world)
+        self.cloud = Cloud(self.bgp, self.choose, self.tell)
+        self.own_dynamics = {name: self.bgp.dynamics(name) for name in world.networks}
         self.foreign_ranges = {name: self.imported_ranges(name) for name in world.networks}
         self.foreign_routes = {name: self.imported_routes(name) for name in world.networks}
+        self.foreign_dynamics = {name: self.imported_dynamics(name) for name in world.networks}
 
     # ---- questions
 
@@ -213,21 +165,25 @@ class Oracle:
         return w.Verdict(True, source, self.same(heard, sender))
 
     def sender(self, name: str) -> Sender:
+        if name in self.cloud.machines:
+            return self.cloud.machines[name]
         return self.pods[name] if name in self.pods else self.instances[name]
 
     def same(self, one: Sender, other: Sender) -> bool:
         """A pod with the host's network is its node."""
-        return self.host(one) == self.host(other) if self.is_host(one) and self.is_host(other) else one == other
+        return self.itself(one) == self.itself(other)
 
-    def is_host(self, who: Sender) -> bool:
-        return isinstance(who, w.Instance) or who.host_network
+    def itself(self, who: Sender) -> Sender:
+        return self.host(who) if isinstance(who, w.Pod) and who.host_network else who
 
-    def host(self, who: Sender) -> w.Instance:
+    def host(self, who: Google) -> w.Instance:
         return who if isinstance(who, w.Instance) else self.instances[who.node]
 
     # ---- in the sender's hands
 
     def send(self, sender: Sender, packet: Packet, memory: Memory) -> tuple[Sender, Packet]:
+        if isinstance(sender, Machine):
+            return self.from_amazon(self.cloud.send(sender, packet, memory), memory)
         if not self.host(sender).running:
             raise Dropped(f"{named(sender)} does not run")
         if isinstance(sender, w.Pod) and not sender.host_network:
@@ -355,20 +311,40 @@ class Oracle:
         if not instance.can_forward and not instance.owns(packet.source):
             raise Dropped(f"{instance.name} may not send from {packet.source}")
         self.pass_firewall(instance, packet, memory, ingress=False)
-        target = self.next_instance(instance.network, instance.tags, packet.destination)
+        target = self.next_hop(instance.network, instance.tags, instance.region, packet.destination)
         self.tell(f"{instance.name} sends {packet}, next is {target.name}")
+        if isinstance(target, w.Router):
+            return self.from_amazon(self.cloud.receive(target, packet, memory), memory)
+        return self.hand_over(target, packet, memory)
+
+    def from_amazon(self, fate: Fate, memory: Memory) -> tuple[Sender, Packet]:
+        """Either it stays there, or it comes out of a tunnel here. Routes with tags are for instances only; all others
+        are for tunnels too. https://cloud.google.com/vpc/docs/routes#applicable_routes"""
+        if isinstance(fate, Arrived):
+            return fate.machine, fate.packet
+        memory.hops += 1
+        router, packet = fate.router, fate.packet
+        target = self.next_hop(router.network, frozenset(), router.region, packet.destination)
+        self.tell(f"{router.name} gets {packet}, next is {target.name}")
+        if isinstance(target, w.Router):
+            raise BeyondTheDocuments("from AWS to AWS through Google")
+        return self.hand_over(target, packet, memory)
+
+    def hand_over(self, target: w.Instance, packet: Packet, memory: Memory) -> tuple[Sender, Packet]:
         if not target.can_forward and not target.owns(packet.destination):
             raise Dropped(f"{target.name} may not get packets for {packet.destination}")
         self.pass_firewall(target, packet, memory, ingress=True)
         return self.inside(target, packet, memory, arrived=True)
 
-    def next_instance(self, network: str, tags: frozenset[str], destination: w.Address) -> w.Instance:
-        """The running instance whose card gets the packet."""
+    def next_hop(
+        self, network: str, tags: frozenset[str], region: str, destination: w.Address
+    ) -> w.Instance | w.Router:
+        """The running instance whose card gets the packet, or the Cloud Router by whose tunnels it leaves."""
         subnets = [(found, network) for found in self.own_ranges[network]] + self.foreign_ranges[network]
         fitting = [(found, owner) for found, owner in subnets if destination in found]
         if fitting:
             return self.owner(max(fitting, key=lambda item: item[0].prefixlen)[1], destination)
-        return self.by_custom_route(network, tags, destination)
+        return self.by_custom_route(network, tags, region, destination)
 
     def owner(self, network: str, destination: w.Address) -> w.Instance:
         for instance in self.in_network[network]:
@@ -376,11 +352,12 @@ class Oracle:
                 return instance
         raise Dropped(f"nobody in {network} has {destination}")
 
-    def by_custom_route(self, network: str, tags: frozenset[str], destination: w.Address) -> w.Instance:
+    def by_custom_route(
+        self, network: str, tags: frozenset[str], region: str, destination: w.Address
+    ) -> w.Instance | w.Router:
         routes = [
-            (route, network) for route in self.own_routes[network] if not route.tags or route.tags & tags
-        ] + self.foreign_routes[network]
-        routes = [(route, origin) for route, origin in routes if destination in route.destination]
+            (route, origin) for route, origin in self.customs(network, tags, region) if destination in route.destination
+        ]
         while routes:
             longest = max(route.destination.prefixlen for route, origin in routes)
             best = [(route, origin) for route, origin in routes if route.destination.prefixlen == longest]
@@ -395,10 +372,37 @@ class Oracle:
             routes = [(route, origin) for route, origin in routes if (route, origin) not in best or origin != chosen]
         raise Dropped(f"{network} has no route to {destination}")
 
-    def usable(self, route: w.Route) -> bool:
-        return not route.hop or (route.hop in self.instances and self.instances[route.hop].running)
+    def customs(self, network: str, tags: frozenset[str], region: str) -> list[tuple[Custom, str]]:
+        """Static and dynamic routes for a sender, with the network that each is from."""
+        found: list[tuple[Custom, str]] = [
+            (route, network) for route in self.own_routes[network] if not route.tags or route.tags & tags
+        ]
+        found += self.foreign_routes[network]
+        dynamics = [(route, network) for route in self.own_dynamics[network]] + self.foreign_dynamics[network]
+        return found + [(route, origin) for route, origin in dynamics if self.bgp.usable(route, region)]
 
-    def by_best_route(self, routes: list[w.Route], network: str, origin: str, destination: w.Address) -> w.Instance:
+    def usable(self, route: Custom) -> bool:
+        if isinstance(route, Dynamic) or not route.hop:
+            return True
+        return route.hop in self.instances and self.instances[route.hop].running
+
+    def by_best_route(
+        self, routes: list[Custom], network: str, origin: str, destination: w.Address
+    ) -> w.Instance | w.Router:
+        """Of routes to one destination: by priority, at the same one static before dynamic."""
+        dynamics = [route for route in routes if isinstance(route, Dynamic)]
+        statics = [route for route in routes if isinstance(route, w.Route)]
+        if dynamics and (not statics or not self.static_first(min(route.priority for route in statics))):
+            routers = {route.router.path: route.router for route in dynamics}
+            return routers[self.choose(sorted(routers), "which Cloud Router")]
+        return self.by_best_static(statics, network, origin, destination)
+
+    def static_first(self, priority: int) -> bool:
+        if SURELY_BEFORE < priority < SURELY_AFTER:
+            return self.choose([True, False], "whether the MED of AWS is below a static route's priority")
+        return priority <= SURELY_BEFORE
+
+    def by_best_static(self, routes: list[w.Route], network: str, origin: str, destination: w.Address) -> w.Instance:
         first = min(route.priority for route in routes)
         best = [route for route in routes if route.priority == first]
         hops = sorted({route.hop for route in best if route.hop})
@@ -428,6 +432,14 @@ class Oracle:
             for mine, theirs in self.active_peerings(network)
             for found in self.own_ranges[theirs.network]
             if not is_public(found) or (theirs.export_public and mine.import_public)
+        ]
+
+    def imported_dynamics(self, network: str) -> list[tuple[Dynamic, str]]:
+        return [
+            (route, theirs.network)
+            for mine, theirs in self.active_peerings(network)
+            for route in self.own_dynamics[theirs.network]
+            if theirs.export_custom and mine.import_custom
         ]
 
     def imported_routes(self, network: str) -> list[tuple[w.Route, str]]:
@@ -492,7 +504,7 @@ class Oracle:
 
 
 def named(who: Sender) -> str:
-    return who.name if isinstance(who, w.Instance) else who.full_name
+    return who.full_name if isinstance(who, w.Pod) else who.name
 
 
 def is_public(found: w.Range) -> bool:

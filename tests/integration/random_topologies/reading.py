@@ -24,8 +24,10 @@ CIDR_LIMIT = 64
 class Reader:
     """Reads the world through the APIs. It remembers which list each agent took over last, as the agents do."""
 
-    def __init__(self, google: Client) -> None:
+    def __init__(self, google: Client, routers: bool = False) -> None:
         self.google = google
+        self.routers = routers
+        """Whether there are Cloud Routers to be read."""
         self.clusters: dict[str, Client] = {}
         """Clients of the clusters' Kubernetes, by container path."""
         self.agents: dict[str, bool] = {}
@@ -37,10 +39,12 @@ class Reader:
             client.close()
 
     def read(self) -> w.World:
-        found: dict[str, list[t.Any]] = {name: [] for name in w.World.__dataclass_fields__}
+        found: dict[str, t.Any] = {name: [] for name in w.World.__dataclass_fields__ if name != "amazon"}
         for project in PROJECTS:
             for body in self.items(f"/compute/v1/projects/{project}/global/networks"):
                 found["networks"].append(relative(body["selfLink"]))
+                if body.get("routingConfig", {}).get("routingMode") == "GLOBAL":
+                    found["worldwide"].append(relative(body["selfLink"]))
                 found["peerings"] += peerings(body)
             for body in self.aggregated(project, "subnetworks"):
                 found["subnetworks"].append(subnetwork(body))
@@ -56,7 +60,24 @@ class Reader:
             for body in self.aggregated(project, "instances"):
                 found["instances"].append(instance(body, blocks.get(body["name"])))
         self.place_pods(found)
-        return w.World(**{name: tuple(items) for name, items in found.items()})
+        if self.routers:
+            self.read_routers(found)
+        fields: dict[str, t.Any] = {name: tuple(items) for name, items in found.items()}
+        return w.World(**fields)
+
+    def read_routers(self, found: dict[str, t.Any]) -> None:
+        outsides: dict[str, str] = {}
+        for project in PROJECTS:
+            peers = {
+                relative(body["selfLink"]): {item["id"]: item["ipAddress"] for item in body["interfaces"]}
+                for body in self.items(f"/compute/v1/projects/{project}/global/externalVpnGateways")
+            }
+            for body in self.aggregated(project, "vpnTunnels"):
+                peer = peers[relative(body["peerExternalGateway"])]
+                outsides[relative(body["selfLink"])] = peer[body["peerExternalGatewayInterface"]]
+            for body in self.aggregated(project, "routers"):
+                found["routers"].append(router(body))
+                found["sessions"] += sessions(body, outsides)
 
     def items(self, path: str) -> list[Json]:
         return t.cast(list[Json], self.google.call("GET", f"{path}?maxResults=500").get("items", []))
@@ -65,7 +86,7 @@ class Reader:
         answer = self.google.call("GET", f"/compute/v1/projects/{project}/aggregated/{kind}?maxResults=500")
         return [body for scope in answer.get("items", {}).values() for body in scope.get(kind, [])]
 
-    def read_cluster(self, path: str, client: Client, found: dict[str, list[t.Any]]) -> dict[str, tuple[str, w.Range]]:
+    def read_cluster(self, path: str, client: Client, found: dict[str, t.Any]) -> dict[str, tuple[str, w.Range]]:
         """Adds what the cluster has; pod blocks by the name of the node."""
         body = self.google.call("GET", f"/v1/{path}")
         found["clusters"].append(self.cluster(path, body, client))
@@ -80,7 +101,7 @@ class Reader:
         nodes = client.call("GET", "/api/v1/nodes")["items"]
         return {item["metadata"]["name"]: (path, w.cidr(item["spec"]["podCIDR"])) for item in nodes}
 
-    def place_pods(self, found: dict[str, list[t.Any]]) -> None:
+    def place_pods(self, found: dict[str, t.Any]) -> None:
         """Pods name their node; the oracle wants its path."""
         paths = {item.name: item.path for item in found["instances"] if item.pods is not None}
         found["pods"] = [dataclasses.replace(item, node=paths[item.node]) for item in found["pods"]]
@@ -177,7 +198,34 @@ def peerings(network: Json) -> list[w.Peering]:
 
 def subnetwork(body: Json) -> w.Subnetwork:
     secondary = [item["ipCidrRange"] for item in body.get("secondaryIpRanges", [])]
-    return w.Subnetwork(relative(body["network"]), ranges([body["ipCidrRange"], *secondary]))
+    return w.Subnetwork(relative(body["network"]), ranges([body["ipCidrRange"], *secondary]), last(body["region"]))
+
+
+def advertisement(body: Json) -> w.Advertisement:
+    listed = ranges(item["range"] for item in body.get("advertisedIpRanges", []))
+    everything = "ALL_SUBNETS" in body.get("advertisedGroups", [])
+    return w.Advertisement(body.get("advertiseMode", "DEFAULT") == "CUSTOM", everything, listed)
+
+
+def router(body: Json) -> w.Router:
+    path, network = relative(body["selfLink"]), relative(body["network"])
+    return w.Router(path, network, last(body["region"]), advertisement(body.get("bgp", {})))
+
+
+def sessions(body: Json, outsides: dict[str, str]) -> list[w.Session]:
+    """`outsides`: by tunnel, the address of its other end."""
+    tunnels = {item["name"]: relative(item["linkedVpnTunnel"]) for item in body.get("interfaces", [])}
+    return [
+        w.Session(
+            relative(body["selfLink"]),
+            peer["name"],
+            outsides[tunnels[peer["interfaceName"]]],
+            advertisement(peer),
+            peer.get("advertisedRoutePriority", 100),
+            peer.get("enable", "TRUE") == "TRUE",
+        )
+        for peer in body.get("bgpPeers", [])
+    ]
 
 
 def instance(body: Json, block: tuple[str, w.Range] | None) -> w.Instance:

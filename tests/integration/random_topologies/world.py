@@ -10,21 +10,11 @@ peering is active, for one, the oracle finds out itself.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import ipaddress
 
-Address = ipaddress.IPv4Address
-Range = ipaddress.IPv4Network
+from .addresses import Address, Range, address, cidr
+from .amazon import Amazon
 
-
-@functools.cache
-def address(text: str) -> Address:
-    return ipaddress.IPv4Address(text)
-
-
-@functools.cache
-def cidr(text: str) -> Range:
-    return ipaddress.IPv4Network(text)
+__all__ = ["Address", "Range", "address", "cidr"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +35,7 @@ class Subnetwork:
 
     network: str
     ranges: tuple[Range, ...]
+    region: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +55,10 @@ class Instance:
     @property
     def name(self) -> str:
         return self.path.rsplit("/", 1)[1]
+
+    @property
+    def region(self) -> str:
+        return self.path.split("/")[3].rpartition("-")[0] if "/zones/" in self.path else ""
 
     def owns(self, wanted: Address) -> bool:
         return wanted == self.address or any(wanted in alias for alias in self.aliases)
@@ -167,6 +162,43 @@ class Service:
 
 
 @dataclasses.dataclass(frozen=True)
+class Advertisement:
+    """What a Cloud Router, or one of its sessions, is told to announce. Not custom: a session does as its router, a
+    router announces its subnets."""
+
+    custom: bool = False
+    all_subnets: bool = False
+    ranges: tuple[Range, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Router:
+    """A Cloud Router."""
+
+    path: str
+    network: str
+    region: str
+    advertisement: Advertisement = Advertisement()
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A BGP session of a Cloud Router (its path) over the tunnel whose other end has the address `outside`. `up`: both
+    ends are configured for it, and nobody has disturbed it."""
+
+    router: str
+    name: str
+    outside: str
+    advertisement: Advertisement = Advertisement()
+    priority: int = 100
+    up: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
 class World:
     """All of it at one moment."""
 
@@ -180,11 +212,17 @@ class World:
     pods: tuple[Pod, ...] = ()
     policies: tuple[Policy, ...] = ()
     services: tuple[Service, ...] = ()
+    worldwide: tuple[str, ...] = ()
+    """Networks with the routing mode GLOBAL."""
+    routers: tuple[Router, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    amazon: Amazon = dataclasses.field(default_factory=Amazon)
 
 
 @dataclasses.dataclass(frozen=True)
 class Flow:
-    """One question. `sender` is the path of an instance, or the full name of a pod; port is 0 for icmp."""
+    """One question. `sender` is the path of an instance, the full name of a pod or the name of an EC2 instance; port is
+    0 for icmp."""
 
     sender: str
     to: str

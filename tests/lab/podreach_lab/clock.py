@@ -61,12 +61,14 @@ SECONDS: dict[str, float] = {
     "kubernetes.configMap": 30,
     "kubernetes.resync": 60,
     "kubernetes.loadBalancer": 40,
+    "kubernetes.nodeMonitorGrace": 40,
     "kubernetes": 1,
 }
 """Seconds by compute method id or container operation type, or of what Kubernetes or AWS waits for; `compute`,
 `container`, `aws` and `kubernetes` stand for the rest. configMap: until a changed ConfigMap is in the files of running
 pods. resync: how long ip-masq-agent's 60 s are; its other intervals are in proportion. handshake: of a new tunnel;
-deadPeer: until both ends of a cut one notice (AWS's DPDTimeoutSeconds)."""
+deadPeer: until both ends of a cut one notice (AWS's DPDTimeoutSeconds). nodeMonitorGrace: until a silent node is not
+ready."""
 
 PROFILES: dict[str, float] = {"zero": 0.0, "fast": 0.005, "realistic": 1.0}
 

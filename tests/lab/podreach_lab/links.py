@@ -39,6 +39,7 @@ _SCOPES = {
     "vpnGateways": "regional",
     "addresses": "regional",
     "forwardingRules": "regional",
+    "backendServices": "regional",
     "instances": "zonal",
 }
 

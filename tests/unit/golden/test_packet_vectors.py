@@ -16,7 +16,17 @@ from ansible_collections.podreach.gke.tests.golden.packets.ends import End, pars
 from ansible_collections.podreach.gke.tests.golden.packets.firewalls import turned
 from ansible_collections.podreach.gke.tests.golden.packets.masquerade import inside
 
-COPIED = ("gcp-routes", "gcp-firewall", "peering", "masquerade", "service", "story")
+COPIED = (
+    "gcp-routes",
+    "gcp-firewall",
+    "peering",
+    "masquerade",
+    "service",
+    "advertisement",
+    "aws-routes",
+    "aws-filter",
+    "story",
+)
 VECTORS = [vector for group in questions.GROUPS for vector in load(group)]
 DIGESTS = {
     "gcp-routes": "bdd536b22c3775a8c03b9a6314bd6f911d00cde0bb2a9c0312c49a4c1e18fbf2",
@@ -24,7 +34,10 @@ DIGESTS = {
     "peering": "acdc8bb1b5b1ab341026b4187199d82677ba5b46290bf7b52f6ad43949108f9f",
     "masquerade": "359d952b8879b7b8eee64e066b24248ab0f7e4238f4d45bddb3ed0d0a7722a55",
     "service": "6ae017f07d9d7caab2c68cc88bef45c3df00d5d20cdbdf8af97cd0cfdbfd6d51",
-    "story": "dd8c2ec77b01b19412e13315a51b5733edfe3d05c2b654576e10d302d0b649d7",
+    "advertisement": "dc52ca3c19c6d00d5db9f055d8ffc35aa95857797c58a4c5ada966ff7b0365ba",
+    "aws-routes": "f86e9bcf815bbbc281b9d125e4aeb9a3d2c8d54d2236f115d8a7455be6c92d3e",
+    "aws-filter": "d453730969ccaf775720b77a8d56c5adfb247c1f1a4495f9b1d9a80c94eb33c3",
+    "story": "a4295ac04d383bce518bbe6e1b0f9933347e953615889f33d6f969dfaf0c7903",
     "more": "d252c57bb926822bd94668d4d8e3d5c9bd2fbac3bc9bfa54115244c328012826",
 }
 
@@ -35,12 +48,12 @@ def test_the_data_is_unedited(group: str) -> None:
     assert digest(group) == DIGESTS[group]
 
 
-def test_no_more_than_one_in_ten_is_left_out() -> None:
+def test_no_more_than_one_in_twenty_is_left_out() -> None:
     """Those that the lab can't express have a reason each; all of them are copied ones."""
     copied = [vector.id for group in COPIED for vector in load(group)]
-    assert len(copied) == 178
+    assert len(copied) == 276
     assert set(questions.UNEXPRESSED) <= set(copied)
-    assert len(questions.UNEXPRESSED) <= len(copied) // 10
+    assert len(questions.UNEXPRESSED) <= len(copied) // 20
 
 
 def test_ids_are_unique_and_tables_name_vectors() -> None:
@@ -100,6 +113,10 @@ def test_every_end_is_understood(text: str) -> None:
         ("address 172.20.0.5 behind gke-n1, not masqueraded", End("address", address="172.20.0.5", node="gke-n1")),
         ("node gke-n1", End("node", "gke-n1")),
         ("10.1.1.7", End("address", address="10.1.1.7")),
+        ("ec2 10.0.1.7 in subnet-1", End("ec2", address="10.0.1.7", subnet="subnet-1")),
+        ("container 10.24.1.5", End("pod", address="10.24.1.5")),
+        ("vm (node 10.245.70.189)", End("node", "vm", "10.245.70.189")),
+        ("node in us-east1", End("node", region="us-east1")),
     ],
 )
 def test_parse(text: str, end: End) -> None:

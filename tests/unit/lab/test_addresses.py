@@ -24,7 +24,19 @@ def reserve(cloud: Cloud, name: str = "a1", **fields: t.Any) -> Json:
     return cloud.compute("GET", f"{ADDRESSES}/{name}")
 
 
+def behind(cloud: Cloud, name: str = "b", **fields: t.Any) -> Json:
+    """A backend service, with a health check of its own."""
+    check = {"name": name, "type": "HTTP", "httpHealthCheck": {"port": 10256}}
+    cloud.compute("POST", "global/healthChecks", check)
+    body = {"name": name, "loadBalancingScheme": "INTERNAL", "healthChecks": [f"global/healthChecks/{name}"]}
+    cloud.compute("POST", f"regions/{REGION}/backendServices", {**body, **fields})
+    return cloud.compute("GET", f"regions/{REGION}/backendServices/{name}")
+
+
 def balance(cloud: Cloud, name: str = "f1", **fields: t.Any) -> Json:
+    """A forwarding rule, and the backend service behind it."""
+    if not cloud.compute("GET", f"regions/{REGION}/backendServices").get("items"):
+        behind(cloud)
     body = {
         "name": name,
         "loadBalancingScheme": "INTERNAL",
@@ -109,7 +121,10 @@ def test_rules_and_reserved_addresses(cloud: Cloud) -> None:
     with pytest.raises(Refused, match="already being used"):
         balance(cloud, "f2", IPAddress="10.1.0.20")
     balance(cloud, "f2", IPAddress="10.1.0.21")
-    balance(cloud, "f3", IPAddress="10.1.0.21", IPProtocol="UDP")
+    with pytest.raises(Refused, match="would result in a conflict"):
+        balance(cloud, "f3", IPAddress="10.1.0.21")
+    udp = behind(cloud, "u", protocol="UDP")["selfLink"]
+    balance(cloud, "f3", IPAddress="10.1.0.21", IPProtocol="UDP", backendService=udp)
     assert len(cloud.compute("GET", f"{ADDRESSES}/shared")["users"]) == 2
 
 

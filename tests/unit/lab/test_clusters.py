@@ -234,7 +234,9 @@ def test_a_primary_range_without_room_fails_too(cloud: Cloud) -> None:
     operation = cloud.cluster(nodePools=[{"name": "p", "initialNodeCount": 5}])
     assert "[IP_SPACE_EXHAUSTED]" in operation["error"]["message"]
     addresses = sorted(node["networkInterfaces"][0]["networkIP"] for node in cloud.nodes())
-    assert addresses == ["10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5"]
+    assert addresses == ["10.1.0.2", "10.1.0.3", "10.1.0.4"]
+    private = cloud.lab.state.of_kind("container#cluster")[0].body["privateClusterConfig"]
+    assert private["privateEndpoint"] == "10.1.0.5"
 
 
 def test_ranges_may_be_shared_between_clusters_as_google_allows(cloud: Cloud) -> None:

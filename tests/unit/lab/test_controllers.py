@@ -475,7 +475,8 @@ def test_an_address_that_is_taken(kube: Kube) -> None:
     assert service_of(kube, "other").load_balancer == "10.1.0.77"
 
 
-def test_reserved_address(kube: Kube) -> None:
+def test_reserved_address(cloud: Cloud) -> None:
+    kube = estate(cloud, networkConfig={"enableL4ilbSubsetting": True})
     state = kube.cloud.lab.state
     name = {"networking.gke.io/load-balancer-ip-addresses": "vip"}
     balancer(kube, "web", name, loadBalancerIP="10.1.0.50")
@@ -486,6 +487,7 @@ def test_reserved_address(kube: Kube) -> None:
     state.add(Resource("compute#address", path, body | {"subnetwork": subnetwork}))
     kube.settle()
     assert service_of(kube).load_balancer == "10.1.0.60"
+    assert kube.events("MixedStaticIP")
     address = state.get(path)
     assert address is not None
     assert address.body["status"] == "IN_USE"

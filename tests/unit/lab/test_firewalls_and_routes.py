@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, ZONE, Cloud, Refused
+from ansible_collections.podreach.gke.tests.unit.lab.test_addresses import behind
 from ansible_collections.podreach.gke.tests.unit.lab.test_instances import create
 
 Json = dict[str, t.Any]
@@ -187,6 +188,7 @@ def test_next_hops(cloud: Cloud) -> None:
         with pytest.raises(Refused):
             static(cloud, name="r3", **fields)
     static(cloud, name="r3", nextHopIp=None, nextHopIlb="10.1.0.20")
+    behind(cloud)
     rule = {
         "name": "f1",
         "loadBalancingScheme": "INTERNAL",

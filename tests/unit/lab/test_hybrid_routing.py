@@ -16,6 +16,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.changes i
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.questions import BadQuestion, Directory, End
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.reconcile import DataPlane
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.workloads import Listener, listeners
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
     router_key,
     transit_gateway_key,
@@ -282,6 +283,31 @@ def test_a_static_route_into_a_tunnel() -> None:
     del estate.known.tunnels[1]
     where, why = end(estate, vm(), "10.1.0.9", "10.0.2.7")
     assert (where, why) == (NETWORK, "no-route: the next hop of the route direct can't be used")
+
+
+def test_two_networks_of_google_over_a_tunnel_never_in_a_circle() -> None:
+    """Neither end counts as a hop, so nothing may come back the way it went."""
+    estate = hybrid()
+    estate.google.network("n2", asia_northeast1="10.3.0.0/24")
+    estate.google.vm("far", "n2", "10.3.0.9")
+    estate.google.router("r2", "n2", "u1")
+    here, there = R1, router_key(router_path("r2"))
+    estate.google.state.add(Resource("compute#vpnTunnel", tunnel_path("t3"), {"router": router_path("r1")}))
+    estate.known.tunnel((here, tunnel_path("t3")), (there, tunnel_path("u1")))
+    estate.known.path(here, "10.3.0.0/24", tunnel_path("t3"))
+    estate.known.learn("n1", "10.3.0.0/24", "r1")
+    assert way(estate, vm(), "10.1.0.9", "10.3.0.9") == [
+        vm(),
+        NETWORK,
+        here,
+        there,
+        f"network {network_path('n2')}",
+        vm("far"),
+    ]
+    estate.google.route("one", "n1", "10.50.0.0/16", nextHopVpnTunnel=tunnel_path("t3"))
+    estate.google.route("other", "n2", "10.50.0.0/16", nextHopVpnTunnel=tunnel_path("u1"))
+    where, why = end(estate, vm(), "10.1.0.9", "10.50.0.1")
+    assert where == f"network {network_path('n2')}" and why.startswith("no-route")
 
 
 # ---- peered networks

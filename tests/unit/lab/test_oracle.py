@@ -29,7 +29,7 @@ class Builder:
             self.add(firewalls=[dataclasses.replace(OPEN, network=name) for name in networks])
 
     def add(self, **more: t.Sequence[t.Any]) -> Builder:
-        grown = {name: (*getattr(self.world, name), *items) for name, items in more.items()}
+        grown: dict[str, t.Any] = {name: (*getattr(self.world, name), *items) for name, items in more.items()}
         self.world = dataclasses.replace(self.world, **grown)
         return self
 

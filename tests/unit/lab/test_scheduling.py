@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes import node_objects, pod_status, scheduling
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.balancers import port_ranges
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.balancer_resources import port_ranges
 
 Json = dict[str, t.Any]
 NODE: Json = {

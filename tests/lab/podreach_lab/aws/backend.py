@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from moto.core.model_instances import reset_model_data
 from moto.core.request import Request
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.ec2.models import EC2Backend
@@ -17,6 +18,7 @@ from moto.ec2.models import EC2Backend
 from ..state import State
 from . import answers, reading
 from .credentials import ACCOUNT
+from .interfaces import InterfaceBackend, InterfaceResponse
 from .network_acls import NetworkAclBackend, NetworkAclResponse
 from .networks import NetworkBackend, NetworkResponse
 from .places import Place
@@ -27,7 +29,7 @@ from .vpn import VpnBackend, VpnResponse
 Json = dict[str, t.Any]
 
 
-class Backend(VpnBackend, TransitBackend, RouteTableBackend, NetworkAclBackend, NetworkBackend):
+class Backend(VpnBackend, TransitBackend, RouteTableBackend, NetworkAclBackend, InterfaceBackend, NetworkBackend):
     """One region. It starts without a default VPC, as the lab's Google projects do without a default network."""
 
     def __init__(self, place: Place, region: str) -> None:
@@ -42,7 +44,9 @@ class Backend(VpnBackend, TransitBackend, RouteTableBackend, NetworkAclBackend, 
         return super().create_default_vpc() if self.born else None
 
 
-class Response(VpnResponse, TransitResponse, RouteTableResponse, NetworkAclResponse, NetworkResponse):
+class Response(
+    VpnResponse, TransitResponse, RouteTableResponse, NetworkAclResponse, InterfaceResponse, NetworkResponse
+):
     """The calls, answered by the store of their region."""
 
     def __init__(self, backends: Backends) -> None:
@@ -72,6 +76,7 @@ class Backends:
 
     def clear(self) -> None:
         self.regions.clear()
+        reset_model_data()  # moto's own list of everything ever made
 
     def tunnels(self) -> list[Json]:
         """The options of every tunnel of the lab."""

@@ -101,6 +101,7 @@ class NetworkAclResponse(EC2Response):
             raise Refused("MissingParameter", "The request must contain the parameter cidrBlock or ipv6CidrBlock")
         if protocol in ("6", "17"):
             self._check_ports()
+        self.params["Icmp"] = self.params.get("IcmpTypeCode") or {}  # the name by which moto looks for it
         if protocol == "1" and self._get_param("Icmp.Type") is None:
             raise Refused("MissingParameter", "The request must contain the parameter icmpTypeCode")
 

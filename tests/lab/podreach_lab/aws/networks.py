@@ -5,16 +5,29 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.vpcs import VPC
 from moto.ec2.responses import EC2Response
 
+from . import reading
 from .answers import Refused
+from .credentials import ACCOUNT
+
+PORTED = ("tcp", "6", "udp", "17", "icmp", "1")
+
+
+def normal(cidr: str) -> str:
+    """100.68.0.18/18 is 100.68.0.0/18 to EC2."""
+    try:
+        return str(ipaddress.IPv4Network(cidr, strict=False))
+    except ValueError:
+        text = f"Value ({cidr}) for parameter cidrBlock is invalid. This is not a valid CIDR block."
+        raise Refused("InvalidParameterValue", text) from None
 
 
 def in_use(what: str, identity: str) -> Refused:
@@ -27,6 +40,26 @@ class NetworkBackend(EC2Backend):
     going: str
 
     # ---- VPCs
+
+    def create_vpc(self, cidr_block: str, *rest: t.Any, **more: t.Any) -> VPC:
+        made = super().create_vpc(normal(cidr_block), *rest, **more)
+        group = self.get_security_group_from_name("default", vpc_id=made.id)
+        # Its members may reach one another: docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+        self.authorize_security_group_ingress(
+            group.id, "-1", None, None, [], source_groups=[{"GroupId": group.id}], vpc_id=made.id
+        )
+        return made
+
+    def associate_vpc_cidr_block(self, vpc_id: str, cidr_block: str, amazon_provided_ipv6_cidr_block: bool) -> t.Any:
+        if amazon_provided_ipv6_cidr_block:
+            return super().associate_vpc_cidr_block(vpc_id, cidr_block, amazon_provided_ipv6_cidr_block)
+        text = normal(cidr_block)
+        network = ipaddress.IPv4Network(text)
+        if not 16 <= network.prefixlen <= 28:
+            raise Refused("InvalidVpc.Range", f"The CIDR '{text}' is invalid.")
+        if any(network.overlaps(ipaddress.IPv4Network(item)) for item in reading.ranges_of(self.get_vpc(vpc_id))):
+            raise Refused("InvalidVpc.Range", f"The CIDR '{text}' conflicts with another CIDR block of the VPC.")
+        return super().associate_vpc_cidr_block(vpc_id, text, False)
 
     def delete_vpc(self, vpc_id: str) -> VPC:
         self.get_vpc(vpc_id)
@@ -60,8 +93,11 @@ class NetworkBackend(EC2Backend):
     ) -> Subnet:
         if availability_zone is None and availability_zone_id is None:
             availability_zone = f"{self.region_name}a"
+        text = normal(cidr_block)
+        if not 16 <= ipaddress.IPv4Network(text).prefixlen <= 28:
+            raise Refused("InvalidSubnet.Range", f"The CIDR '{cidr_block}' is invalid.")
         made = super().create_subnet(
-            vpc_id, cidr_block, ipv6_cidr_block, availability_zone, availability_zone_id, *rest, **more
+            vpc_id, text, ipv6_cidr_block, availability_zone, availability_zone_id, *rest, **more
         )
         if not self.vpcs[vpc_id].is_default:
             made.default_for_az = made.map_public_ip_on_launch = False
@@ -85,44 +121,28 @@ class NetworkBackend(EC2Backend):
             raise Refused("DependencyViolation", f"resource {group_id} has a dependent object")
         return super().delete_security_group(name, group_id)
 
-    # ---- instances and their interfaces
-
-    def run_instances(self, *arguments: t.Any, **more: t.Any) -> t.Any:
-        before = set(self.enis)
-        reservation = super().run_instances(*arguments, **more)
-        asked = {int(item.get("DeviceIndex", 0)): item for item in more.get("nics") or []}
-        for instance in reservation.instances:
-            for index, card in instance.nics.items():
-                if card.id not in before:  # made with the instance, it goes with it unless said otherwise
-                    card.delete_on_termination = asked.get(index, {}).get("DeleteOnTermination", True) is not False
-        return reservation
-
-    def terminate_instances(self, instance_ids: list[str]) -> t.Any:
-        answer = super().terminate_instances(instance_ids)
-        for card in [item for item in self.enis.values() if item.instance and item.instance.id in instance_ids]:
-            self._let_go(card)
-        return answer
-
-    def _let_go(self, card: NetworkInterface) -> None:
-        """An interface whose instance was terminated and that did not go with it."""
-        card.instance = card.attachment_id = card.attach_time = card.device_index = None
-        card.status = "available"
-
-    def modify_instance_attribute(self, instance_id: str, key: str, value: t.Any) -> t.Any:
-        answer = super().modify_instance_attribute(instance_id, key, value)
-        if key == "source_dest_check":
-            self.get_instance(instance_id).nics[0].source_dest_check = str(value).lower() == "true"
-        return answer
-
 
 class NetworkResponse(EC2Response):
-    """Calls that moto answers with more than EC2."""
+    """Calls in which moto asks a store that is not the lab's, or trips over what EC2 accepts."""
 
-    def terminate_instances(self) -> ActionResult:
-        """moto's own would wake its load balancers and autoscaling."""
-        ended = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
-        shown = [
-            {"InstanceId": instance.id, "PreviousState": before, "CurrentState": {"Code": 32, "Name": "shutting-down"}}
-            for instance, before in ended
-        ]
-        return ActionResult({"TerminatingInstances": shown})
+    def _process_rules_from_querystring(self) -> t.Iterator[t.Any]:
+        """What a security group's call asks for; other protocols than these have no ports."""
+        for rule in super()._process_rules_from_querystring():
+            protocol = str(rule["ip_protocol"]).lower()
+            if rule["from_port"] is None and rule["ip_protocol"] is not None and protocol not in ("-1", "all"):
+                if protocol in PORTED:
+                    text = (
+                        f"Invalid value 'Must specify both from and to ports with {protocol.upper()}.' for portRange."
+                    )
+                    raise Refused("InvalidParameterValue", text)
+                rule["from_port"] = rule["to_port"] = -1
+            yield rule
+
+    def create_vpc_peering_connection(self) -> ActionResult:
+        peer = self._get_param("PeerVpcId")
+        if (self._get_param("PeerOwnerId") or ACCOUNT) != ACCOUNT:
+            raise Refused("UnsupportedOperation", "The lab has one AWS account.")
+        other = self.backends.of(self._get_param("PeerRegion") or self.region).get_vpc(peer)
+        tags = self._parse_tag_specification().get("vpc-peering-connection", {})
+        mine = self.ec2_backend.get_vpc(self._get_param("VpcId"))
+        return ActionResult({"VpcPeeringConnection": self.ec2_backend.create_vpc_peering_connection(mine, other, tags)})

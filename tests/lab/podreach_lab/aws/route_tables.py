@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -12,8 +13,10 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.models.route_tables import Route, RouteTable
 from moto.ec2.responses import EC2Response
 
+from . import reading
 from .answers import Refused, invalid_value
 from .facts import AwsFacts
+from .networks import normal
 from .places import Place
 from .routes import propagated
 
@@ -76,16 +79,71 @@ class RouteTableBackend(EC2Backend):
         self.propagation.pop(route_table_id, None)
 
     def create_route(
+        self, route_table_id: str, destination_cidr_block: str | None, *rest: t.Any, local: bool = False, **more: t.Any
+    ) -> Route:
+        table = self.get_route_table(route_table_id)
+        to = normal(destination_cidr_block) if destination_cidr_block else None
+        if not local:
+            # moto's own call has the two other kinds of destinations in `rest`
+            self._check_destination(table, to, rest[1] if len(rest) > 1 else None, more, new=True)
+            self._check_target(table, more)
+        return super().create_route(route_table_id, to, *rest, local=local, **more)
+
+    def replace_route(
         self, route_table_id: str, destination_cidr_block: str | None, *rest: t.Any, **more: t.Any
     ) -> Route:
-        transit = more.get("transit_gateway_id")
-        if transit and not self.attached_transit(transit, self.get_route_table(route_table_id).vpc_id):
-            text = f"The transitGateway ID '{transit}' does not exist"
-            raise Refused("InvalidTransitGatewayID.NotFound", text)
-        prefixes = rest[1] if len(rest) > 1 else more.get("destination_prefix_list_id")
+        table = self.get_route_table(route_table_id)
+        to = normal(destination_cidr_block) if destination_cidr_block else None
+        names = ("nat_gateway_id", "egress_only_igw_id", "transit_gateway_id")
+        target = more | dict(zip(names, rest[2:], strict=False))
+        self._check_destination(table, to, rest[1] if len(rest) > 1 else None, target, new=False)
+        self._check_target(table, target)
+        return super().replace_route(route_table_id, to, *rest, **more)
+
+    def delete_route(self, route_table_id: str, destination_cidr_block: str | None, *rest: t.Any) -> Route:
+        table = self.get_route_table(route_table_id)
+        to = normal(destination_cidr_block) if destination_cidr_block else None
+        blocks = reading.ranges_of(self.vpcs[table.vpc_id]) if table.vpc_id in self.vpcs else ()
+        if to in blocks:
+            text = f"cannot remove local route {to} in route table {route_table_id}"
+            raise Refused("InvalidParameterValue", text)
+        return super().delete_route(route_table_id, to, *rest)
+
+    def _check_destination(
+        self, table: RouteTable, to: str | None, prefixes: str | None, target: Json, new: bool
+    ) -> None:
+        """https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html"""
         if prefixes and prefixes not in self.managed_prefix_lists:
             raise Refused("InvalidPrefixListID.NotFound", f"The prefix list ID '{prefixes}' does not exist")
-        return super().create_route(route_table_id, destination_cidr_block, *rest, **more)
+        if prefixes and new and any(route.destination_prefix_list_id == prefixes for route in table.routes):
+            raise Refused("RouteAlreadyExists", f"The route identified by {prefixes} already exists.")
+        if to is None:
+            return
+        blocks = reading.ranges_of(self.get_vpc(table.vpc_id))
+        if to in blocks:
+            raise Refused("RouteAlreadyExists", f"The route identified by {to} already exists.")
+        network = ipaddress.IPv4Network(to)
+        if any(network.subnet_of(ipaddress.IPv4Network(block)) for block in blocks):
+            own = [item.cidr_block for item in self.describe_subnets(filters={"vpc-id": [table.vpc_id]})]
+            inner = ("interface_id", "instance_id", "nat_gateway_id", "vpc_endpoint_id")
+            if to not in own or not any(target.get(name) for name in inner):
+                text = "Route destination doesn't match any subnet CIDR blocks with a target that may be more specific."
+                raise Refused("InvalidParameterValue", text)
+
+    def _check_target(self, table: RouteTable, target: Json) -> None:
+        transit = target.get("transit_gateway_id")
+        if transit and not self.attached_transit(transit, table.vpc_id):
+            raise Refused("InvalidTransitGatewayID.NotFound", f"The transitGateway ID '{transit}' does not exist.")
+        gateway = str(target.get("gateway_id") or "")
+        homes: list[str | None] = [table.vpc_id]
+        if gateway.startswith("vgw-"):
+            homes = [self.attached_vpc(self.known_vpn_gateway(gateway))]
+        elif gateway.startswith("igw-"):
+            home = self.get_internet_gateway(gateway).vpc
+            homes = [home.id if home else None]
+        if homes != [table.vpc_id]:
+            text = f"route table {table.id} and network gateway {gateway} belong to different networks"
+            raise Refused("InvalidParameterValue", text)
 
     # ---- showing
 

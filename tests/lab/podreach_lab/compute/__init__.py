@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from . import (
     addresses,
+    backend_services,
     external_vpn_gateways,
     firewall_policies,
     firewalls,
     forwarding_rules,
+    groups,
+    health_checks,
     instances,
     networks,
     operations,
@@ -25,10 +28,13 @@ from . import (
 
 __all__ = [
     "addresses",
+    "backend_services",
     "external_vpn_gateways",
     "firewall_policies",
     "firewalls",
     "forwarding_rules",
+    "groups",
+    "health_checks",
     "instances",
     "networks",
     "operations",

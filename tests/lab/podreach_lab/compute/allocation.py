@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who has which internal address: interfaces, their alias ranges, reserved addresses, internal load balancers.
+"""Who has which internal address: interfaces, their alias ranges, reserved addresses, load balancers, control planes.
 
 Four addresses of a primary range are Google's (network, gateway, second-to-last, broadcast), none of a secondary one:
 https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet
@@ -14,13 +14,14 @@ import typing as t
 
 from .. import cidr
 from ..faults import ApiFault, invalid
-from ..links import relative
+from ..links import relative, self_link
 from ..state import Body, Resource, State
 from . import ranges
 
 INSTANCE = "compute#instance"
 ADDRESS = "compute#address"
 FORWARDING_RULE = "compute#forwardingRule"
+CLUSTER = "container#cluster"
 Address = ipaddress.IPv4Address
 
 
@@ -71,17 +72,22 @@ def users(state: State, space: Space, besides: Body | None = None) -> dict[str, 
     for item in state.of_kind(FORWARDING_RULE):
         if item.body.get(space.field) == space.link and item.body.get("IPAddress"):
             found[item.body["IPAddress"]] = item.path
+    for cluster in state.of_kind(CLUSTER):
+        endpoint = cluster.body.get("privateClusterConfig", {}).get("privateEndpoint")
+        if endpoint and cluster.hidden["subnetwork"] and self_link(cluster.hidden["subnetwork"]) == space.link:
+            found[endpoint] = cluster.path
     for instance, card in cards(state):
         if card.get(space.field) == space.link and card is not besides:
             found[card["networkIP"]] = instance.path
     return found
 
 
-def free(state: State, space: Space, more: t.Collection[str] = ()) -> str | None:
-    """The lowest address that nobody has, nor will have by this request (`more`)."""
+def free(state: State, space: Space, more: t.Collection[str] = (), *, highest: bool = False) -> str | None:
+    """The lowest (or highest) address that nobody has, nor will have by this request (`more`)."""
     busy = {*users(state, space), *more}
     blocks = aliases(state, space.link, "")
-    for at in range(2, space.range.num_addresses - 2):
+    places = range(2, space.range.num_addresses - 2)
+    for at in reversed(places) if highest else places:
         found = space.range[at]
         if str(found) not in busy and not any(found in block for block in blocks):
             return str(found)

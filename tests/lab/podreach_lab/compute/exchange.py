@@ -17,6 +17,7 @@ https://cloud.google.com/vpc/docs/vpc-peering#route-exchange-options:
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from .. import cidr
 from ..links import relative
@@ -44,6 +45,9 @@ class ExchangedRoute:
     origin: str
     only_in: str = ""
     """The one region whose instances may use it ('': all), as the exporting network's routing mode decides."""
+
+
+Dynamic = t.Callable[[State, Resource], t.Sequence[DynamicRoute]]
 
 
 def network_of(resource: Resource) -> str:
@@ -76,7 +80,9 @@ def active_peers(state: State, network: Resource) -> list[Resource]:
 # ---- routes
 
 
-def exports(state: State, network: Resource, peer: Resource) -> list[ExchangedRoute]:
+def exports(
+    state: State, network: Resource, peer: Resource, dynamic: Dynamic = learning.dynamic_routes
+) -> list[ExchangedRoute]:
     """What `network` exports to `peer`; `imported` says whether the peer takes it. Nothing unless both sides peer."""
     mine, theirs = peering_with(network, peer.path), peering_with(peer, network.path)
     if mine is None or theirs is None or mine["state"] != "ACTIVE":
@@ -99,7 +105,7 @@ def exports(state: State, network: Resource, peer: Resource) -> list[ExchangedRo
         if not route.body.get("tags") and not route.body.get("nextHopGateway"):
             found.append(ExchangedRoute(text, STATIC, route.body["priority"], taken(text), "", route.path))
     regional = network.body["routingConfig"]["routingMode"] == "REGIONAL"
-    for item in dynamic_routes(state, network, peer):
+    for item in admitted(state, network, peer, dynamic):
         only_in = item.region if regional else ""
         imported = taken(item.dest_range)
         found.append(
@@ -108,19 +114,21 @@ def exports(state: State, network: Resource, peer: Resource) -> list[ExchangedRo
     return found
 
 
-def dynamic_routes(state: State, network: Resource, peer: Resource) -> list[DynamicRoute]:
+def admitted(state: State, network: Resource, peer: Resource, dynamic: Dynamic) -> list[DynamicRoute]:
     """The network's dynamic routes that the peer has room for, besides its own and its other peers'."""
-    own = learning.dynamic_routes(state, network)
+    own = dynamic(state, network)
     if not own:
         return []
     group = [peer, *active_peers(state, peer)]
-    kept, _dropped = learning.admit(route for member in group for route in learning.dynamic_routes(state, member))
+    kept, _dropped = learning.admit(route for member in group for route in dynamic(state, member))
     return [route for route in own if route in kept]
 
 
-def imports(state: State, network: Resource, peer: Resource) -> list[ExchangedRoute]:
+def imports(
+    state: State, network: Resource, peer: Resource, dynamic: Dynamic = learning.dynamic_routes
+) -> list[ExchangedRoute]:
     """What `peer` exports to `network`, those that it does not import included (imported is False then)."""
-    return exports(state, network=peer, peer=network)
+    return exports(state, network=peer, peer=network, dynamic=dynamic)
 
 
 def exports_subnet(found: cidr.Range, mine: Body) -> bool:

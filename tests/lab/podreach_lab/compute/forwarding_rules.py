@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """compute.forwardingRules of internal passthrough load balancers.
 
-Only the address, the subnetwork and allowGlobalAccess mean something to the lab; a backend service is a name.
+What packets follow is in `health` and the data plane's `balancing`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typing as t
 from ..core import Call, method
 from ..faults import ApiFault, invalid, required
 from ..links import relative, self_link
-from ..state import Body, Resource
+from ..state import Body, Resource, State
 from . import allocation, networks
 from .common import (
     aggregated,
@@ -33,6 +33,7 @@ from .common import (
 
 KIND = allocation.FORWARDING_RULE
 MOST_PORTS = 5
+SHARED = "SHARED_LOADBALANCER_VIP"
 
 
 def place(call: Call, what: str) -> str:
@@ -57,11 +58,30 @@ def ip_address(call: Call, body: Body, space: allocation.Space) -> str:
         if reserved is None or reserved.kind != allocation.ADDRESS:
             raise invalid("resource.IPAddress", wanted, "The referenced address resource cannot be found.")
         wanted = reserved.body["address"]
-    for item in call.state.of_kind(allocation.ADDRESS):
-        same = (item.body["subnetwork"], item.body["address"]) == (space.link, wanted)
-        if same and item.body["purpose"] == "SHARED_LOADBALANCER_VIP":
-            return str(wanted)
-    return allocation.claim(call.state, space, wanted, "resource.IPAddress")
+    return claim(call.state, space, wanted, body)
+
+
+def claim(state: State, space: allocation.Space, wanted: t.Any, rule: Body, besides: str = "") -> str:
+    """An address for a new rule: a free one, or a shared one as long as no other rule forwards the same there.
+    besides: the path of the rule that this one takes the place of."""
+    text = str(wanted)
+    for item in state.of_kind(allocation.ADDRESS):
+        same = (item.body.get("subnetwork"), item.body["address"]) == (space.link, text)
+        if same and item.body.get("purpose") == SHARED:
+            for other in state.of_kind(KIND):
+                here = other.body.get("subnetwork") == space.link and other.body["IPAddress"] == text
+                if here and other.path != besides and collide(other.body, rule):
+                    why = "Specified IP address is in-use and would result in a conflict."
+                    raise invalid("resource.IPAddress", text, why)
+            return text
+    return allocation.claim(state, space, text, "resource.IPAddress")
+
+
+def collide(one: Body, other: Body) -> bool:
+    """Whether two rules with the same address would both want some packet."""
+    if one["IPProtocol"] != other["IPProtocol"]:
+        return False
+    return bool(one.get("allPorts") or other.get("allPorts") or set(one.get("ports", ())) & set(other.get("ports", ())))
 
 
 @method("compute.forwardingRules.insert")
@@ -79,13 +99,16 @@ def insert_rule(call: Call) -> Body:
         raise invalid("resource.ports", "", f"At most {MOST_PORTS} ports can be given; use allPorts for more.")
     if body["IPProtocol"] in ("TCP", "UDP") and not (body.get("ports") or body.get("allPorts")):
         raise required("resource.ports")
+    service = reference(call, body["backendService"], "resource.backendService", "backendServices")
+    same_project(call, service, "resource.backendService", body["backendService"])
+    check_service(call, body, service)
     network, subnetwork = whereabouts(call, body)
     if call.state.get(f"{where}/{body['name']}") is None:
         body["IPAddress"] = ip_address(call, body, allocation.of_subnetwork(subnetwork))
     body |= {
         "network": network.body["selfLink"],
         "subnetwork": subnetwork.body["selfLink"],
-        "backendService": self_link(relative(body["backendService"], call.project)),
+        "backendService": service.body["selfLink"],
         "region": self_link(f"projects/{call.project}/regions/{call.params['region']}"),
         "allowGlobalAccess": body.get("allowGlobalAccess", False),
         "networkTier": "PREMIUM",
@@ -93,6 +116,18 @@ def insert_rule(call: Call) -> Body:
         "labelFingerprint": call.state.new_fingerprint(),
     }
     return insert(call, KIND, f"{where}/{body['name']}", body)
+
+
+def check_service(call: Call, body: Body, service: Resource) -> None:
+    """The backend service must be in the rule's region and be of its protocol."""
+    if service.path.split("/")[3] != call.params["region"]:
+        raise invalid("resource.backendService", body["backendService"], "It must be in the rule's region.")
+    protocol = service.body["protocol"]
+    if (body["IPProtocol"] == "L3_DEFAULT") != (protocol == "UNSPECIFIED") or (
+        protocol != "UNSPECIFIED" and body["IPProtocol"] != protocol
+    ):
+        why = f"The backend service's protocol is {protocol}."
+        raise invalid("resource.IPProtocol", body["IPProtocol"], why)
 
 
 def whereabouts(call: Call, body: Body) -> tuple[Resource, Resource]:

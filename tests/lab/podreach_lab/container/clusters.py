@@ -11,7 +11,7 @@ import typing as t
 
 from .. import cidr
 from ..clock import container_time
-from ..compute import networks, subnetworks
+from ..compute import allocation, networks, subnetworks
 from ..compute.common import base
 from ..core import Call, method
 from ..faults import ApiFault, not_ready
@@ -403,7 +403,8 @@ def fill_endpoint(call: Call, cluster: Resource, wanted: Body, subnetwork: Resou
         if cidr.Range(private["masterIpv4CidrBlock"]).prefixlen != 28:
             raise bad(f"Invalid masterIpv4CidrBlock: {private['masterIpv4CidrBlock']}. It must be a /28.")
     elif subnetwork is not None:
-        internal = pod_ranges.next_address(call, subnetwork)
+        # from the other end than the nodes', whose addresses people like to know beforehand
+        internal = allocation.free(call.state, allocation.of_subnetwork(subnetwork), highest=True)
     private["publicEndpoint"] = endpoint
     ip_endpoints["publicEndpoint"] = endpoint
     if internal:

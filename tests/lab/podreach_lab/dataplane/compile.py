@@ -10,8 +10,6 @@ import typing as t
 
 from ..compute import effective, exchange
 from ..kubernetes.facts import ClusterFacts
-from ..links import region_of_zone
-from ..places import ZONES
 from ..state import Resource, State
 from ..wan import learning
 from ..wan.model import DynamicRoute, router_key
@@ -19,9 +17,10 @@ from . import aws, gateways, mutants
 from . import filter as filters
 from . import machine as hosts
 from .aws import Instance
+from .balancing import balancers_of
 from .gateways import Wan
 from .plan import End, Link, Namespace, Plan
-from .routing import Balancer, Beyond, Peer, Router, Routing, peer_device
+from .routing import Beyond, Peer, Router, Routing, peer_device
 from .rules import Drop, Part, Ruleset
 from .view import (
     CLUSTER,
@@ -61,7 +60,7 @@ def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts], wan: Wan | N
     everyone = [machine for machine in machines(state) if machine.runs]
     all_networks = networks(state)
     everyone = [machine for machine in everyone if all(card.network in all_networks for card in machine.cards)]
-    balancers = balancers_of(state, facts)
+    balancers = balancers_of(state)
     compiled = Compiled(Plan(), machines={machine.path: machine for machine in everyone})
     links: set[Link] = set()
     found = compiled.plan.namespaces
@@ -172,12 +171,12 @@ def peers_of(state: State, path: str) -> list[Peer]:
     assert network is not None
     found = []
     for peer in exchange.active_peers(state, network):
-        imports = exchange.imports(state, network, peer)
-        exports = exchange.exports(state, network, peer)
+        imports = exchange.imports(state, network, peer, learning.dynamic_routes)
+        exports = exchange.exports(state, network, peer, learning.dynamic_routes)
         if mutants.on("custom-routes-always-exchanged"):
             here, there = exchanging_all(network), exchanging_all(peer)
-            imports = exchange.exports(state, there, here)
-            exports = exchange.exports(state, here, there)
+            imports = exchange.exports(state, there, here, learning.dynamic_routes)
+            exports = exchange.exports(state, here, there, learning.dynamic_routes)
         found.append(
             Peer(
                 peer.path,
@@ -193,21 +192,6 @@ def exchanging_all(network: Resource) -> Resource:
     flags = {"exportCustomRoutes": True, "importCustomRoutes": True}
     peerings = [item | flags for item in network.body.get("peerings", ())]
     return dataclasses.replace(network, body=network.body | {"peerings": peerings})
-
-
-def balancers_of(state: State, facts: t.Mapping[str, ClusterFacts]) -> list[Balancer]:
-    found = []
-    for cluster in in_force(state, CLUSTER):
-        location = cluster.body["location"]
-        region = region_of_zone(location) if location in ZONES else location
-        for service in facts.get(cluster.path, ClusterFacts(cluster.path)).services:
-            if service.load_balancer:
-                found.append(
-                    Balancer(
-                        service.load_balancer, cluster.hidden["network"], region, service.global_access, cluster.path
-                    )
-                )
-    return found
 
 
 def sources_of(state: State, network: str) -> filters.Sources:

@@ -248,7 +248,7 @@ class Fabric:
         """Make a bit of everything and take it away again: kernels are built differently."""
         link = Link(End("a", "ab"), End("b", "ba"))
         routes = frozenset({Route("10.0.0.0/8", (("ab", 1), ("lo", 2)), table=100), Route("10.0.0.0/9", ())})
-        rules = frozenset({Rule(100, 100, "ab", "10.0.0.0/8")})
+        rules = frozenset({Rule(100, 100, "ab", "10.0.0.0/8"), Rule(101, 100, "ab", protocol="tcp", port=80)})
         first = Namespace(frozenset({("lo", "10.0.0.1/32")}), routes, rules, True, True, TRIAL)
         await self.apply(Plan({"a": first, "b": Namespace()}, frozenset({link})))
         await self.apply(Plan())

@@ -13,7 +13,7 @@ import typing as t
 
 from ..compute.effective import IMPLIED, VPC, FilterRule, Layer, Layer4
 from . import mutants
-from .routing import Balancer
+from .balancing import Balancer, unforwarded
 from .rules import Ruleset, ports, ranges, verdict_map
 from .view import Card, Machine, short
 
@@ -39,10 +39,11 @@ def router_rules(
     ingress: dict[str, str] = {}
     guarded: list[str] = []
     owned: list[str] = []
+    here = [item for item in balancers if item.network == network]
     for machine, card in members:
         if not machine.forwards and not mutants.on("no-source-check"):
             guarded.append(f'"{card.device}"')
-            fronts = [item.address for item in balancers if (item.cluster, item.network) == (machine.cluster, network)]
+            fronts = [item.address for item in here if machine.path in item.backends]
             owned += [f'"{card.device}" . {item}' for item in (*card.owned, *fronts)]
         found = layers(machine, card)
         ingress[card.device] = chains.direction("INGRESS", found)
@@ -62,6 +63,7 @@ def router_rules(
         gone = table.drop("instance-dead", "the instance neither sends nor answers")
         lines = [f"iifname @dead {gone}", f"oifname @dead {gone}", *lines]
     lines += [
+        *unforwarded(table, here),
         "ct state established,related accept",
         verdict_map("iifname", egress),
         verdict_map("oifname", ingress),

@@ -142,26 +142,46 @@ def one_service(
     """Send each port of a Service's address to one of its endpoints.
 
     Packets from outside the cluster, and everything to a load balancer unless its traffic policy is Local, are
-    answered through this node, so that replies find their way back.
+    answered through this node, so that replies find their way back. With the policy Local a load balancer's packets
+    keep to this node's endpoints, except those of the cluster's own pods and nodes. loadBalancerSourceRanges are asked
+    here too.
     """
+    local = how == "balancer" and service.local_traffic_policy
+    asked = service.source_ranges if how == "balancer" else ()
+    within = ranges(asked) if asked else ""
+    allowed = f"ip saddr {within}" if within else ""
+    name = f"{service.namespace}/{service.name}"
     for port in service.ports:
-        match = f"ip daddr {address} {port.port.protocol} dport {port.port.number}"
+        to_port = f"ip daddr {address} {port.port.protocol} dport {port.port.number}"
+        match = " ".join(filter(None, (to_port, allowed)))
         endpoints = list(port.endpoints)
-        if how == "balancer" and service.local_traffic_policy:
-            mine = {pod.address for pod in spec.pods}
-            endpoints = [item for item in endpoints if item[0] in mine]
         if not endpoints:
-            detail = f"the Service {service.namespace}/{service.name} has no ready endpoint"
-            empty.append(f"{match} {table.drop('no-endpoints', detail, 'reject')}")
-            continue
-        outside = "" if how == "balancer" else f"ip saddr != {ranges(spec.pod_ranges)}"
-        if how == "cluster" or not service.local_traffic_policy:
-            lines.append(" ".join(filter(None, (match, outside, f"meta mark set {HIDE}"))))
-        if len(endpoints) == 1:
-            lines.append(f"{match} dnat to {endpoints[0][0]}:{endpoints[0][1]}")
+            drop = table.drop("no-endpoints", f"the Service {name} has no ready endpoint", "reject")
+            empty.append(f"{match} {drop}")
+        elif local:
+            mine = {pod.address for pod in spec.pods}
+            lines.append(f"{match} fib saddr type local meta mark set {HIDE}")
+            for who in (f"ip saddr {ranges(spec.pod_ranges)}", "fib saddr type local"):
+                lines.append(f"{match} {who} {to_one_of(endpoints)}")
+            lines += [
+                f"{match} {to_one_of(here)}" for here in [[item for item in endpoints if item[0] in mine]] if here
+            ]
+            drop = table.drop("no-endpoints", f"the Service {name} has no ready endpoint on this node")
+            empty.append(f"{match} {drop}")
         else:
-            entries = ", ".join(f"{at} : {ip} . {number}" for at, (ip, number) in enumerate(endpoints))
-            lines.append(f"{match} dnat ip to numgen random mod {len(endpoints)} map {{ {entries} }}")
+            outside = "" if how == "balancer" else f"ip saddr != {ranges(spec.pod_ranges)}"
+            lines.append(" ".join(filter(None, (match, outside, f"meta mark set {HIDE}"))))
+            lines.append(f"{match} {to_one_of(endpoints)}")
+        if allowed:
+            detail = f"loadBalancerSourceRanges of the Service {name} leave it out"
+            empty.append(f"{to_port} {table.drop('source-ranges', detail)}")
+
+
+def to_one_of(endpoints: t.Sequence[tuple[str, int]]) -> str:
+    if len(endpoints) == 1:
+        return f"dnat to {endpoints[0][0]}:{endpoints[0][1]}"
+    entries = ", ".join(f"{at} : {ip} . {number}" for at, (ip, number) in enumerate(endpoints))
+    return f"dnat ip to numgen random mod {len(endpoints)} map {{ {entries} }}"
 
 
 # ---- masquerading

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import typing as t
 
 from pyroute2.netlink import nlmsg
@@ -168,6 +169,10 @@ def rule_message(adding: bool, rule: Rule, number: int) -> bytes:
             found = ipaddress.IPv4Network(text)
             lengths[field] = found.prefixlen
             attributes.append((name, str(found.network_address)))
+    if rule.protocol:
+        attributes.append(("FRA_IP_PROTO", socket.getprotobyname(rule.protocol)))
+    if rule.port:
+        attributes.append(("FRA_DPORT_RANGE", f"{rule.port}:{rule.port}"))
     return encode(
         fibmsg(),
         RTM_NEWRULE if adding else RTM_DELRULE,

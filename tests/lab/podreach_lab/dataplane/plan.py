@@ -48,13 +48,16 @@ class Route:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One `ip rule`: packets that came in by `device` from `source` to `to` ('' any) are looked up in `table`."""
+    """One `ip rule`: packets that came in by `device` from `source` to `to` ('' any) are looked up in `table`; with
+    `protocol` (tcp, udp) only those, with `port` only those to that port."""
 
     priority: int
     table: int
     device: str = ""
     to: str = ""
     source: str = ""
+    protocol: str = ""
+    port: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

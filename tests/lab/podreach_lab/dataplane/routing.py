@@ -27,28 +27,18 @@ from ..links import relative
 from ..wan.figures import inter_region_cost
 from ..wan.model import DynamicRoute
 from . import mutants
+from .balancing import NONE_BEHIND, Balancer, by_address, unlike
 from .plan import Route, Rule
 from .view import Card, Machine, Network, Range, short
 
 NOWHERE = (("lo", 1),)
 EVERYWHERE = "0.0.0.0/0"
-SUBNETS, CUSTOM, LAST = 100, 200, 30000
-"""Priorities of the rules: the subnet ranges, the custom routes, and the end."""
+SHARED, SUBNETS, CUSTOM, LAST = 90, 100, 200, 30000
+"""Priorities of the rules: load balancers that share an address, the subnet ranges, the custom routes, the end."""
 END_TABLE = 999
 
 Hops = tuple[tuple[str, int], ...]
 Key = tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Balancer:
-    """An internal passthrough load balancer: its address and the nodes behind it."""
-
-    address: str
-    network: str
-    region: str
-    everywhere: bool
-    cluster: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +132,8 @@ class Router:
         self.regions = sorted(regions)
         self.devices = {machine.path: card.device for machine, card in self.members}
         self.routing = Routing()
+        self.shared: dict[int, list[Rule]] = {}
+        """By table of subnet ranges: where a port of a shared address leads, without the interface."""
         self.known_tags = {tag for route in network.routes for tag in route.body.get("tags", ())}
 
     def build(self) -> Routing:
@@ -180,6 +172,7 @@ class Router:
     def enter(self, device: str, subnets: int, custom: int) -> None:
         first, second = (SUBNETS, CUSTOM) if not mutants.on("subnet-ranges-not-first") else (CUSTOM, SUBNETS)
         self.routing.rules |= {Rule(first, subnets, device), Rule(second, custom, device)}
+        self.routing.rules |= {dataclasses.replace(item, device=device) for item in self.shared.get(subnets, ())}
 
     # ---- subnet ranges
 
@@ -195,17 +188,9 @@ class Router:
             for owned in card.owned:
                 if any(owned.subnet_of(item) for item in own):
                     self.routing.add(table, owned, ((card.device, 1),))
-        for balancer in self.balancers:
-            if not any(Range(balancer.address).subnet_of(item) for item in own):
-                continue
-            if balancer.everywhere or balancer.region == region:
-                behind = tuple(
-                    (card.device, 1) for machine, card in self.members if machine.cluster == balancer.cluster
-                )
-                self.routing.add(table, Range(balancer.address), behind, ("no-backend", "its cluster has no node"))
-            else:
-                detail = f"the load balancer {balancer.address} serves {balancer.region} only, not {region}"
-                self.routing.add(table, Range(balancer.address), (), ("other-region", detail))
+        for address, sharing in by_address(self.balancers).items():
+            if any(Range(address).subnet_of(item) for item in own):
+                self.balanced(table, region, sharing)
         if peer is None or mutants.on("peering-transitive"):
             for other in self.peers:
                 if other is peer:
@@ -214,6 +199,25 @@ class Router:
                 for route in other.imports:
                     if route.type == "SUBNET":
                         self.routing.add(table, route.dest_range, ((device, 1),))
+
+    def balanced(self, table: int, region: str, sharing: t.Sequence[Balancer]) -> None:
+        """The way to a load balancer. Where rules that share an address differ, every port has a table of its own."""
+        self.balance(table, region, sharing[0])
+        for item in sharing if unlike(sharing) else ():
+            own = table_number("balancer", table, item.address, item.protocol, *item.ports)
+            self.balance(own, region, item)
+            self.shared.setdefault(table, []).extend(
+                Rule(SHARED, own, to=f"{item.address}/32", protocol=item.protocol, port=port)
+                for port in item.ports or (0,)
+            )
+
+    def balance(self, table: int, region: str, item: Balancer) -> None:
+        if item.serves(region):
+            behind = tuple((card.device, 1) for machine, card in self.members if machine.path in item.active)
+            self.routing.add(table, Range(item.address), behind, NONE_BEHIND)
+        else:
+            detail = f"the load balancer {item.address} serves {item.region} only, not {region}"
+            self.routing.add(table, Range(item.address), (), ("other-region", detail))
 
     # ---- custom routes
 

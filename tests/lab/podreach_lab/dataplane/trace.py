@@ -114,7 +114,9 @@ class Ways:
         drop = counted[0] if counted else Drop("lost", "it entered and did not leave")
         if drop.reason == "no-route" or not counted:
             namespace = self.compiled.plan.namespaces[name]
-            matched = look_up(namespace, last["device_in"] or "", last["source"], last["destination"])
+            matched = look_up(
+                namespace, last["device_in"] or "", last["source"], last["destination"], last["port"] or 0
+            )
             if matched is not None:
                 why = self.compiled.nowhere.get((name, matched.table, matched.to))
                 if why:
@@ -124,12 +126,14 @@ class Ways:
         return {"at": last["at"], "reason": drop.reason, "detail": drop.detail}
 
 
-def look_up(namespace: Namespace, device: str, source: str, destination: str) -> Route | None:
+def look_up(namespace: Namespace, device: str, source: str, destination: str, port: int = 0) -> Route | None:
     """The route that a plan gives to a packet; rules in order, the longest prefix of the first table that has one."""
     to, sender = ipaddress.IPv4Address(destination), ipaddress.IPv4Address(source)
     rules = sorted(namespace.rules, key=lambda rule: rule.priority)
     for rule in [*rules, Rule(32766, 254)]:
         if rule.device and rule.device != device:
+            continue
+        if rule.port and rule.port != port:
             continue
         if rule.to and to not in ipaddress.IPv4Network(rule.to):
             continue

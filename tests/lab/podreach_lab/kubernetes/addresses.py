@@ -48,6 +48,7 @@ class Addresses:
         else:
             causes += self._cluster_ip(write, spec, old)
         causes += self._node_ports(write, spec, old)
+        causes += self._health_port(write, spec, old)
         if causes:
             raise errors.invalid("Service", "", write.new["metadata"].get("name", ""), causes)
 
@@ -142,3 +143,26 @@ class Addresses:
                 port["nodePort"] = number
                 used.add((protocol, number))
         return causes
+
+    def _health_port(self, write: Write, spec: Json, old: Json) -> list[Cause]:
+        """Load balancers that keep to a node's own endpoints ask each node on a port of the Service's own."""
+        field = "spec.healthCheckNodePort"
+        wants = spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+        before, given = old.get("healthCheckNodePort"), spec.get("healthCheckNodePort")
+        if not wants:
+            if given and given != before:
+                why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+                return [bad(field, given, why)]
+            spec.pop("healthCheckNodePort", None)
+            return []
+        if before and given not in (None, 0, before):
+            return [bad(field, given, "field is immutable")]
+        others = self._others(write)
+        used = {port.get("nodePort") for other in others for port in other.get("ports") or ()}
+        used |= {other.get("healthCheckNodePort") for other in others}
+        used |= {port.get("nodePort") for port in spec.get("ports") or ()}
+        if given and given != before and (given in used or given not in NODE_PORTS):
+            return [bad(field, given, "provided port is already allocated or not in the range 30000-32767")]
+        free = [item for item in NODE_PORTS if item not in used]
+        spec["healthCheckNodePort"] = before or given or self._random.choice(free)
+        return []

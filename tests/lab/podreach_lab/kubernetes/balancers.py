@@ -1,97 +1,148 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services of type LoadBalancer: what GKE makes in compute for an internal one.
+"""Services of type LoadBalancer: who makes an internal load balancer of one, when, and what it says.
 
-Names and fields as in kubernetes/cloud-provider-gcp providers/gce/gce_loadbalancer_internal.go, static addresses in the
-order of kubernetes/ingress-gce pkg/l4/address/to_use.go, events as in k8s.io/cloud-provider controllers/service.
-Backend services, instance groups and health checks are not made. An external one gets no address: the lab has no
-internet.
+Version 1 is the service controller (events as in k8s.io/cloud-provider controllers/service), version 2 the L4
+controller of clusters with subsetting (kubernetes/ingress-gce pkg/l4/controllers/l4controller.go). A Service stays with
+the one whose finalizer it has. What they make in compute is in `balancer_resources`. An external load balancer gets no
+address: the lab has no internet.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import typing as t
 
-from .. import links
-from ..clock import compute_time
-from ..compute import allocation, subnetworks
-from ..container import nodes
-from ..container.common import digest, region_of
+from ..compute import allocation, forwarding_rules, subnetworks
+from ..container import versions
+from ..container.common import region_of
 from ..faults import ApiFault
 from ..state import Body, Change, Resource
+from . import balancer_resources as made
 from . import services
+from .agents import path_of
 from .context import Context
+from .endpoints import SLICES
 from .store import Event
 
 Json = dict[str, t.Any]
 CLEANUP = "service.kubernetes.io/load-balancer-cleanup"
-FINALIZER = "gke.networking.io/l4-ilb-v1"
-SOURCE = "service-controller"
-HEALTH_CHECKERS = ["130.211.0.0/22", "35.191.0.0/16"]
-HEALTH_PORT = "10256"
-MOST_PORTS = 5
+FINALIZERS = {1: "gke.networking.io/l4-ilb-v1", 2: "gke.networking.io/l4-ilb-v2"}
+SOURCES = {1: "service-controller", 2: "loadbalancer-controller"}
+EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
+STATUS = "service.kubernetes.io/"
+GROUPS = "cloud.google.com/neg-status"
+SUBSETTING_SINCE = (1, 36)
+CLASSES_SINCE = versions.key("1.33.1-gke.1779000")
 
 
 class Refused(Exception):
     """Why there is no load balancer."""
 
 
+def has_subsetting(cluster: Body) -> bool:
+    """https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing"""
+    since = versions.key(str(cluster.get("currentMasterVersion", "1.0")))[:2]
+    return bool(cluster.get("networkConfig", {}).get("enableL4ilbSubsetting")) or since >= SUBSETTING_SINCE
+
+
+def version_of(cluster: Body, service: Json) -> int:
+    """Which controller is a Service's; 0: none."""
+    have = service["metadata"].get("finalizers") or []
+    for version, finalizer in FINALIZERS.items():
+        if finalizer in have:
+            return version
+    given = service["spec"].get("loadBalancerClass")
+    if given == services.CLASS_LEGACY:
+        return 1
+    if given:
+        known = versions.key(str(cluster.get("currentMasterVersion", "1.0"))) >= CLASSES_SINCE
+        return 2 if has_subsetting(cluster) and known else 0
+    return 2 if has_subsetting(cluster) else 1
+
+
 class Balancers:
-    """The service controller of a cluster."""
+    """The service controller and the L4 controller of a cluster."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.compute = made.Compute(context.lab.state, context.path)
         self._busy: set[str] = set()
         self._failed: dict[str, t.Any] = {}
         self._unsupported: set[str] = set()
         context.stage("balancers", self.reconcile)
+        context.stage("backends", self.follow)
         context.listeners.append(self._saw)
         self._stop = context.lab.state.watch(self._state_changed)
 
     def stop(self) -> None:
+        """The cluster is gone: so is what was made for its Services."""
         self._stop()
+        self.compute.clear()
 
     def _saw(self, event: Event) -> None:
+        metadata = event.stored["metadata"]
         if event.key == "services":
-            metadata = event.stored["metadata"]
             if event.type == "DELETED":
                 self._failed.pop(metadata["uid"], None)
-            self.context.enqueue("balancers", metadata["namespace"], metadata["name"])
+            elif event.before is not None:
+                self._tell_type(event.before, event.stored)
+            for stage in ("balancers", "backends"):
+                self.context.enqueue(stage, metadata["namespace"], metadata["name"])
+        elif event.key == SLICES:
+            name = (metadata.get("labels") or {}).get(services.SLICE_SERVICE)
+            if name:
+                self.context.enqueue("backends", metadata["namespace"], name)
+        elif event.key == "nodes" and (event.before is None or event.type == "DELETED" or _relabelled(event)):
+            self._again("backends")
+
+    def _tell_type(self, before: Json, after: Json) -> None:
+        """The L4 controller says when a Service begins or ceases to be an internal one."""
+        if services.is_internal(before) != services.is_internal(after) and version_of(self.context.body, after) == 2:
+            told = [f"Type : {item['spec'].get('type')}, LBType : {services.type_of(item)}" for item in (before, after)]
+            self.context.event(after, "Normal", "Type", " -> ".join(told), SOURCES[2])
+
+    def _again(self, *stages: str) -> None:
+        for service in self.context.all("services"):
+            for stage in stages:
+                self.context.enqueue(stage, service["metadata"]["namespace"], service["metadata"]["name"])
 
     def _state_changed(self, change: Change) -> None:
-        """Addresses that come or go may help a Service that was refused one."""
+        """Addresses that come or go may help a Service that was refused one; subsetting may be switched on."""
         kinds = (allocation.ADDRESS, allocation.FORWARDING_RULE, allocation.INSTANCE, subnetworks.KIND)
         if self._failed and change.resource.kind in kinds:
             self._failed.clear()
-            for service in self.context.all("services"):
-                self.context.enqueue("balancers", service["metadata"]["namespace"], service["metadata"]["name"])
+            self._again("balancers")
+        elif change.resource.path == self.context.path and change.verb != "removed":
+            self._again("balancers")
 
     # ---- one Service
 
     def reconcile(self, namespace: str, name: str) -> None:
         service = self.context.get("services", namespace, name)
-        if service is None or service["metadata"]["uid"] in self._busy:
+        if service is None or self.context.cluster is None or service["metadata"]["uid"] in self._busy:
             return
         uid = service["metadata"]["uid"]
-        rule = self._rule(service)
-        wanted = services.is_internal(service) and not service["metadata"].get("deletionTimestamp")
-        if wanted:
+        version = version_of(self.context.body, service)
+        rule = self.compute.rule_of(service)
+        if services.is_internal(service) and not service["metadata"].get("deletionTimestamp"):
             signature = _signature(service)
-            if self._failed.get(uid) == signature:
+            done = rule is not None and rule.hidden["signature"] == signature and _address(service)
+            if done or not version or self._failed.get(uid) == signature:
                 return
-            if rule is not None and rule.hidden.get("signature") == signature and _address(service):
-                return
-            self.context.event(service, "Normal", "EnsuringLoadBalancer", "Ensuring load balancer", SOURCE)
+            if version == 1 or not service["spec"].get("loadBalancerClass"):  # it begins before it knows whose it is
+                self.context.event(service, "Normal", "EnsuringLoadBalancer", "Ensuring load balancer", SOURCES[1])
             self._busy.add(uid)
-            self.context.change("services", service, _hold)
+            self.context.change("services", service, lambda new: _hold(new, version))
             self._after(lambda: self._ensure(namespace, name, uid))
-        elif rule is not None or FINALIZER in (service["metadata"].get("finalizers") or []):
-            self.context.event(service, "Normal", "DeletingLoadBalancer", "Deleting load balancer", SOURCE)
+        elif rule is not None or not set(FINALIZERS.values()).isdisjoint(service["metadata"].get("finalizers") or []):
+            told = "Deleting load balancer" + (f" for {namespace}/{name}" if version == 2 else "")
+            self.context.event(service, "Normal", "DeletingLoadBalancer", told, SOURCES[version or 1])
             self._busy.add(uid)
             self._after(lambda: self._remove(namespace, name, uid))
-        elif service["spec"].get("type") == "LoadBalancer" and uid not in self._unsupported:
+        elif services.is_external(service) and uid not in self._unsupported:
             self._unsupported.add(uid)
             self.context.event(
                 service,
@@ -99,7 +150,7 @@ class Balancers:
                 "SyncLoadBalancerFailed",
                 "Error syncing load balancer: the lab has no internet, so an external load balancer gets no address; "
                 f'for an internal one set the annotation {services.TYPE_KEYS[0]}: "Internal"',
-                SOURCE,
+                SOURCES[1],
             )
 
     def _after(self, call: t.Callable[[], None]) -> None:
@@ -115,20 +166,27 @@ class Balancers:
         self.context.enqueue("balancers", namespace, name)  # it may have changed meanwhile
         if service["metadata"].get("deletionTimestamp") or not services.is_internal(service):
             return
+        version = version_of(cluster.body, service)
         try:
-            rule = self._make(cluster, service)
+            rule, called = self._make(version, cluster, service)
         except (Refused, ApiFault) as error:
             self._failed[uid] = _signature(service)
             why = error.message if isinstance(error, ApiFault) else str(error)
-            message = f"Error syncing load balancer: failed to ensure load balancer: {why}"
-            self.context.event(service, "Warning", "SyncLoadBalancerFailed", message, SOURCE)
+            why = f"failed to ensure load balancer: {why}" if version == 1 else why
+            message = f"Error syncing load balancer: {why}"
+            self.context.event(service, "Warning", "SyncLoadBalancerFailed", message, SOURCES[version])
             return
         status = {
             **service.get("status", {}),
             "loadBalancer": {"ingress": [{"ip": rule.body["IPAddress"], "ipMode": "VIP"}]},
         }
         self.context.set_status("services", service, status)
-        self.context.event(service, "Normal", "EnsuredLoadBalancer", "Ensured load balancer", SOURCE)
+        if version == 1:
+            self.context.event(service, "Normal", "EnsuredLoadBalancer", "Ensured load balancer", SOURCES[1])
+        else:
+            message = "Successfully ensured load balancer resources"
+            self.context.event(service, "Normal", "SyncLoadBalancerSuccessful", message, SOURCES[2])
+            self._annotate(service, self._annotations(service, called))
 
     def _remove(self, namespace: str, name: str, uid: str) -> None:
         self._busy.discard(uid)
@@ -138,73 +196,110 @@ class Balancers:
         self.context.enqueue("balancers", namespace, name)
         if services.is_internal(service) and not service["metadata"].get("deletionTimestamp"):
             return
-        rule = self._rule(service)
-        if rule is not None:
-            self.drop(rule)
-        self.context.event(service, "Normal", "DeletedLoadBalancer", "Deleted load balancer", SOURCE)
+        version = version_of(self.context.body, service)
+        self.compute.drop(f"{namespace}/{name}")
+        self.context.event(service, "Normal", "DeletedLoadBalancer", "Deleted load balancer", SOURCES[version or 1])
         self.context.set_status("services", service, {**service.get("status", {}), "loadBalancer": {}})
+        self._annotate(service, {})
         self.context.change("services", service, _let_go)
 
     # ---- in compute
 
-    def _rule(self, service: Json) -> Resource | None:
-        cluster = self.context.cluster
-        if cluster is None:
-            return None
-        return self.context.lab.state.get(_path(cluster, service))
-
-    def _make(self, cluster: Resource, service: Json) -> Resource:
-        state = self.context.lab.state
+    def _make(self, version: int, cluster: Resource, service: Json) -> tuple[Resource, made.Names]:
         ports = service["spec"].get("ports") or []
         protocols = {str(port.get("protocol", "TCP")) for port in ports}
         if len(protocols) != 1:
             raise Refused("mixed protocol is not supported for LoadBalancer")
-        protocol = protocols.pop()
+        protocol = made.protocol_of(service)
         if protocol not in ("TCP", "UDP"):
             raise Refused(f"Invalid protocol {protocol}, only TCP and UDP are supported")
         if not self.context.all("nodes"):
             message = "There are no available nodes for LoadBalancer"
-            self.context.event(service, "Warning", "UnAvailableLoadBalancer", message, SOURCE)
-        path = _path(cluster, service)
-        before = state.get(path)
-        space, where = self._space(cluster, service)
-        address = self._choose(cluster, service, space, before)
-        described = f'{{"kubernetes.io/service-name":"{_full_name(service)}"}}'
-        numbers = [str(port["port"]) for port in ports]
-        body = self._base("compute#forwardingRule", path) | {
-            "name": path.rsplit("/", 1)[1],
-            "description": described,
-            "region": links.self_link("/".join(path.split("/")[:4])),
-            "IPAddress": address,
-            "IPProtocol": protocol,
-            "loadBalancingScheme": "INTERNAL",
-            "networkTier": "PREMIUM",
-            "backendService": links.self_link(path.replace("/forwardingRules/", "/backendServices/")),
-            "fingerprint": state.new_fingerprint(),
-            "labelFingerprint": state.new_fingerprint(),
-            "allowGlobalAccess": services.global_access(service),
-            **where,
-            **({"allPorts": True} if len(numbers) > MOST_PORTS else {"ports": numbers}),
-        }
-        hidden = {"cluster": cluster.path, "service": _full_name(service), "signature": _signature(service)}
-        if before is not None:
-            self._release(before)
-            state.remove(path)
-        rule = state.add(Resource("compute#forwardingRule", path, body, hidden))
-        self._use(rule)
-        self._firewalls(cluster, service, address, protocol)
-        return rule
+            self.context.event(service, "Warning", "UnAvailableLoadBalancer", message, SOURCES[1])
+        called = made.names(version, cluster, service)
+        space, where = self._space(version, cluster, service)
+        address = self._choose(version, cluster, service, space)
+        before = self.compute.rule_of(service)
+        if before is not None and before.name != called.rule:
+            self.compute.drop_rule(before)
+        check = self.compute.health_check(version, service, called)
+        behind = self._groups(version, service, called)
+        backend = self.compute.backend_service(version, service, called, check, behind)
+        self._local(service, backend)
+        rule = self.compute.rule(version, service, called, backend, address, where, _signature(service))
+        self.compute.firewalls(version, service, called, address)
+        self.compute.sweep()
+        return rule, called
 
-    def _space(self, cluster: Resource, service: Json) -> tuple[allocation.Space, Body]:
+    def follow(self, namespace: str, name: str) -> None:
+        """Keep the groups behind a Service in step with nodes and endpoints."""
+        service = self.context.get("services", namespace, name)
+        cluster = self.context.cluster
+        if service is None or cluster is None or service["metadata"].get("deletionTimestamp"):
+            return
+        rule = self.compute.rule_of(service)
+        if rule is None or rule.hidden["signature"] != _signature(service):
+            return
+        version = version_of(cluster.body, service)
+        called = made.names(version, cluster, service)
+        check = self.compute.health_check(version, service, called)
+        behind = self._groups(version, service, called)
+        backend = self.compute.backend_service(version, service, called, check, behind)
+        self._local(service, backend)
+        self.compute.sweep()
+
+    def _nodes(self) -> list[str]:
+        """The nodes that may be behind load balancers, by the paths of their instances."""
+        return sorted(
+            path_of(node)
+            for node in self.context.all("nodes")
+            if EXCLUDED not in (node["metadata"].get("labels") or {}) and node["spec"].get("providerID")
+        )
+
+    def _with_endpoints(self, service: Json) -> list[str]:
+        """Those of them that have a ready endpoint of a Service."""
+        metadata = service["metadata"]
+        names = {
+            endpoint.get("nodeName")
+            for item in self.context.all(SLICES, metadata["namespace"])
+            if (item["metadata"].get("labels") or {}).get(services.SLICE_SERVICE) == metadata["name"]
+            for endpoint in item.get("endpoints") or []
+            if (endpoint.get("conditions") or {}).get("ready") is not False
+        }
+        return [path for path in self._nodes() if path.rpartition("/")[2] in names]
+
+    def _groups(self, version: int, service: Json, called: made.Names) -> list[Resource]:
+        """A group in every zone that has nodes."""
+        everyone = chosen = self._nodes()
+        if version == 2:
+            chosen = made.subset(service, self._with_endpoints(service) if services.is_local(service) else everyone)
+        found = []
+        for zone in sorted({path.split("/")[3] for path in everyone}):
+            members = [path for path in chosen if path.split("/")[3] == zone]
+            found.append(self.compute.group(version, service, called, zone, members))
+        return found
+
+    def _local(self, service: Json, backend: Resource) -> None:
+        """Who answers the health check of a Service with the policy Local."""
+        local = services.is_local(service)
+        port = made.check_port(service) if local else 0
+        nodes = self._with_endpoints(service) if local else []
+        if (backend.hidden.get("local_port"), backend.hidden.get("local_nodes")) != (port, nodes):
+            backend.hidden |= {"local_port": port, "local_nodes": nodes}
+            self.context.lab.state.changed_phase(backend)
+
+    def _space(self, version: int, cluster: Resource, service: Json) -> tuple[allocation.Space, Body]:
         """Where the address comes from, and what the rule says of that."""
         state = self.context.lab.state
         network = state.get(cluster.hidden["network"])
         assert network is not None
         where: Body = {"network": network.body["selfLink"]}
         if not cluster.hidden["subnetwork"]:
+            message = "Internal LoadBalancer options are not supported with Legacy Networks."
+            self.context.event(service, "Warning", "ILBOptionsIgnored", message, SOURCES[version])
             return allocation.of_legacy(network), where
         subnetwork = state.get(cluster.hidden["subnetwork"])
-        named = services.annotation(service, *services.SUBNET_KEYS)
+        named = services.annotation(service, *services.SUBNET_KEYS[-version:])
         if named:
             path = subnetworks.path_of(network.project, region_of(cluster.body["location"]), named)
             subnetwork = state.get(path)
@@ -213,16 +308,24 @@ class Balancers:
         assert subnetwork is not None
         return allocation.of_subnetwork(subnetwork), where | {"subnetwork": subnetwork.body["selfLink"]}
 
-    def _choose(self, cluster: Resource, service: Json, space: allocation.Space, before: Resource | None) -> str:
-        """The named reserved address, else loadBalancerIP, else what it had, else the next free one."""
+    def _choose(self, version: int, cluster: Resource, service: Json, space: allocation.Space) -> str:
+        """The named reserved address (version 2), else loadBalancerIP, else what it had, else the next free one."""
         state = self.context.lab.state
+        before = self.compute.rule_of(service)
         own = before.body["IPAddress"] if before is not None else ""
         asked = service["spec"].get("loadBalancerIP") or ""
-        names = services.annotation(service, services.ADDRESS_NAMES)
+        names = services.annotation(service, services.ADDRESS_NAMES) if version == 2 else ""
         if names:
+            if asked:
+                self.context.event(service, "Normal", "MixedStaticIP", MIXED, SOURCES[2])
             asked = self._named(cluster, names, space)
         if asked and asked != own:
-            return allocation.claim(state, space, asked, "resource.IPAddress")
+            wanted = {
+                "IPProtocol": made.protocol_of(service),
+                "ports": [str(port["port"]) for port in service["spec"]["ports"]],
+            }
+            besides = before.path if before is not None else ""
+            return forwarding_rules.claim(state, space, asked, wanted, besides)
         if own and ipaddress.ip_address(own) in space.range:
             return str(own)
         found = allocation.free(state, space)
@@ -244,103 +347,57 @@ class Balancers:
             f'reserved address ("{names}") is not valid, err: it is not in the subnetwork of the load balancer'
         )
 
-    def _use(self, rule: Resource) -> None:
-        """Mark the reservation of the rule's address as used."""
-        for item in self.context.lab.state.of_kind(allocation.ADDRESS):
-            same = item.body.get("address") == rule.body["IPAddress"]
-            if same and item.body.get("subnetwork") == rule.body.get("subnetwork"):
-                item.body |= {"status": "IN_USE", "users": [rule.body["selfLink"]]}
-                self.context.lab.state.changed(item)
+    # ---- what the L4 controller writes on a Service
 
-    def _release(self, rule: Resource) -> None:
-        for item in self.context.lab.state.of_kind(allocation.ADDRESS):
-            if rule.body["selfLink"] in item.body.get("users", []):
-                item.body["users"].remove(rule.body["selfLink"])
-                if not item.body["users"]:
-                    del item.body["users"]
-                    item.body["status"] = "RESERVED"
-                self.context.lab.state.changed(item)
-
-    def drop(self, rule: Resource) -> None:
-        """Remove a rule and what came with it; the health checkers' rule goes with the last one of the cluster."""
-        state = self.context.lab.state
-        self._release(rule)
-        state.remove(rule.path)
-        last = not self.rules()
-        for item in state.of_kind("compute#firewall"):
-            mine = item.hidden.get("cluster") == self.context.path
-            if mine and (item.name == f"k8s-fw-{rule.name}" or (last and item.hidden.get("health_checks"))):
-                state.remove(item.path)
-
-    def rules(self) -> list[Resource]:
-        """The forwarding rules of this cluster's Services."""
-        found = self.context.lab.state.of_kind(allocation.FORWARDING_RULE)
-        return [rule for rule in found if rule.hidden.get("cluster") == self.context.path]
-
-    def _firewalls(self, cluster: Resource, service: Json, address: str, protocol: str) -> None:
-        path = _path(cluster, service)
-        described = f'{{"kubernetes.io/service-name":"{_full_name(service)}", "kubernetes.io/service-ip":"{address}"}}'
-        ports = port_ranges([port["port"] for port in service["spec"]["ports"]])
-        self._firewall(
-            cluster,
-            f"k8s-fw-{path.rsplit('/', 1)[1]}",
-            {
-                "description": described,
-                "sourceRanges": services.source_ranges(service) or ["0.0.0.0/0"],
-                "destinationRanges": [address],
-                "allowed": [{"IPProtocol": protocol.lower(), "ports": ports}],
-            },
-        )
-        self._firewall(
-            cluster,
-            _health_name(digest(cluster.body["id"], 16)),
-            {"sourceRanges": list(HEALTH_CHECKERS), "allowed": [{"IPProtocol": "tcp", "ports": [HEALTH_PORT]}]},
-            health_checks=True,
-        )
-
-    def _firewall(self, cluster: Resource, name: str, rule: Body, *, health_checks: bool = False) -> None:
-        state = self.context.lab.state
-        path = f"projects/{cluster.hidden['network'].split('/')[1]}/global/firewalls/{name}"
-        have = state.get(path)
-        body: Body = {
-            "name": name,
-            "network": links.self_link(cluster.hidden["network"]),
-            "direction": "INGRESS",
-            "priority": 1000,
-            "disabled": False,
-            "logConfig": {"enable": False},
-            "targetTags": [nodes.tag_of(cluster)],
-            **rule,
-        }
-        if have is None:
-            hidden = {"cluster": cluster.path, "health_checks": health_checks}
-            state.add(Resource("compute#firewall", path, self._base("compute#firewall", path) | body, hidden))
-        elif any(have.body.get(key) != value for key, value in body.items()):
-            have.body |= body
-            state.changed(have)
-
-    def _base(self, kind: str, path: str) -> Body:
-        state = self.context.lab.state
+    def _annotations(self, service: Json, called: made.Names) -> dict[str, str]:
+        zones = sorted({path.split("/")[3] for path in self._nodes()})
+        groups = {"network_endpoint_groups": {"0": called.group}, "zones": zones}
         return {
-            "kind": kind,
-            "id": state.new_id(),
-            "creationTimestamp": compute_time(state.clock.now()),
-            "selfLink": links.self_link(path),
+            f"{STATUS}{made.protocol_of(service).lower()}-forwarding-rule": called.rule,
+            f"{STATUS}backend-service": called.backend,
+            f"{STATUS}firewall-rule": called.firewall,
+            f"{STATUS}healthcheck": called.check,
+            f"{STATUS}firewall-rule-for-hc": called.check_firewall,
+            GROUPS: json.dumps(groups, separators=(",", ":")),
         }
 
+    def _annotate(self, service: Json, wanted: dict[str, str]) -> None:
+        """Exactly these of the controller's own annotations."""
+        have = service["metadata"].get("annotations") or {}
+        mine = {key: value for key, value in have.items() if key in OWN}
+        if mine == wanted:
+            return
 
-def _full_name(service: Json) -> str:
-    return f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+        def alter(new: Json) -> None:
+            kept = {k: v for k, v in (new["metadata"].get("annotations") or {}).items() if k not in OWN}
+            new["metadata"]["annotations"] = kept | wanted
+
+        self.context.change("services", service, alter)
 
 
-def _path(cluster: Resource, service: Json) -> str:
-    """The rule is named after the Service's uid, as cloud-provider's default is."""
-    name = ("a" + service["metadata"]["uid"].replace("-", ""))[:32]
-    return f"projects/{cluster.project}/regions/{region_of(cluster.body['location'])}/forwardingRules/{name}"
+MIXED = (
+    'Found both .Spec.LoadBalancerIP and "networking.gke.io/load-balancer-ip-addresses" annotation. '
+    "Consider using annotation only."
+)
+OWN = {
+    GROUPS,
+    *(
+        STATUS + name
+        for name in (
+            "tcp-forwarding-rule",
+            "udp-forwarding-rule",
+            "backend-service",
+            "firewall-rule",
+            "healthcheck",
+            "firewall-rule-for-hc",
+        )
+    ),
+}
 
 
-def _health_name(cluster_id: str) -> str:
-    return f"k8s-{cluster_id}-node-hc"
+def _relabelled(event: Event) -> bool:
+    before = event.before or {"metadata": {}}
+    return bool(before["metadata"].get("labels") != event.stored["metadata"].get("labels"))
 
 
 def _address(service: Json) -> str:
@@ -358,27 +415,21 @@ def _signature(service: Json) -> t.Any:
         services.annotation(service, *services.SUBNET_KEYS),
         services.global_access(service),
         tuple(services.source_ranges(service)),
+        services.is_local(service),
+        spec.get("healthCheckNodePort"),
+        spec.get("sessionAffinity"),
     )
 
 
-def _hold(service: Json) -> None:
+def _hold(service: Json, version: int) -> None:
     have = service["metadata"].setdefault("finalizers", [])
-    have += [item for item in (CLEANUP, FINALIZER) if item not in have]
+    wanted = [FINALIZERS[version]] if service["spec"].get("loadBalancerClass") else [CLEANUP, FINALIZERS[version]]
+    have += [item for item in wanted if item not in have]
 
 
 def _let_go(service: Json) -> None:
-    left = [item for item in service["metadata"].get("finalizers") or [] if item not in (CLEANUP, FINALIZER)]
+    mine = (CLEANUP, *FINALIZERS.values())
+    left = [item for item in service["metadata"].get("finalizers") or [] if item not in mine]
     service["metadata"].pop("finalizers", None)
     if left:
         service["metadata"]["finalizers"] = left
-
-
-def port_ranges(ports: t.Iterable[int]) -> list[str]:
-    """Neighbours joined: 80, 443, 444 are 80 and 443-444."""
-    found: list[list[int]] = []
-    for port in sorted(set(ports)):
-        if found and found[-1][1] == port - 1:
-            found[-1][1] = port
-        else:
-            found.append([port, port])
-    return [str(first) if first == last else f"{first}-{last}" for first, last in found]

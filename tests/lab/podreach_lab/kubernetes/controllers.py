@@ -15,11 +15,12 @@ from ..container import nodes as gke_nodes
 from ..container.common import digest
 from ..core import Lab
 from ..state import Change, Resource
-from . import definitions, facts, masquerade, node_objects, policies, services
+from . import definitions, facts, masquerade, node_objects, policies, scheduling, services
 from .agents import Agents
 from .balancers import Balancers
 from .context import Context
 from .endpoints import SLICES, Endpoints
+from .heartbeats import Heartbeats
 from .kubelet import Pods
 from .store import Event, Store
 from .workloads import OWNERS, Workloads
@@ -27,7 +28,7 @@ from .workloads import OWNERS, Workloads
 Json = dict[str, t.Any]
 INSTANCE_ID = "container.googleapis.com/instance_id"
 POLICIES = "egressnatpolicies.networking.gke.io"
-ALSO = {"pods": ("agents",), "services": ("balancers",)}
+ALSO = {"pods": ("agents",), "services": ("balancers", "backends")}
 FACTS_FROM = {"pods", "services", SLICES, "networkpolicies.networking.k8s.io", "namespaces", "nodes", POLICIES}
 
 
@@ -51,6 +52,7 @@ class Controllers:
         }
         self._pod_facts: dict[str, tuple[str, facts.Pod]] = {}
         self.context = context = Context(lab, cluster_path, store)
+        self.heartbeats = Heartbeats(lab.state.clock, lambda name: context.enqueue("nodes", "", name))
         context.stage("nodes", self._node)
         context.stage("addons", self._addons)
         self.workloads = Workloads(context)
@@ -62,6 +64,7 @@ class Controllers:
         context.idle.append(self._deliver)
         self._stop = lab.state.watch(self._state_changed)
         for instance in self._instances():
+            self.heartbeats.saw(instance)
             context.enqueue("nodes", "", instance.name)
         context.enqueue("addons")
         for key in (*OWNERS.values(), "pods", "services"):
@@ -79,8 +82,6 @@ class Controllers:
         """The cluster is gone: so are the load balancers of its Services."""
         self._stop()
         self.balancers.stop()
-        for rule in self.balancers.rules():
-            self.balancers.drop(rule)
         self.context.stop()
 
     def set_agent(self, deployed: bool | None) -> None:
@@ -106,8 +107,10 @@ class Controllers:
             if resource.hidden.get("cluster") == self.path:
                 if change.verb == "removed":
                     self._by_name.pop(resource.name, None)
+                    self.heartbeats.forget(resource)
                 else:
                     self._by_name[resource.name] = resource
+                    self.heartbeats.saw(resource)
                 self._stale = True
                 self.context.enqueue("nodes", "", resource.name)
         elif resource.path == self.path and change.verb != "removed":
@@ -167,7 +170,8 @@ class Controllers:
         now = self.store.timestamp()
         if node is None:
             metadata = {"name": name, "labels": wanted, "annotations": {INSTANCE_ID: instance.body["id"]}}
-            status = node_objects.status(instance, cluster, pool, now, now)
+            heard = self.heartbeats.heard(instance)
+            status = node_objects.status(instance, cluster, pool, now, now, heard=heard)
             spec = node_objects.spec(instance, pool)
             context.create("nodes", {"metadata": metadata, "spec": spec, "status": status})
             return
@@ -187,12 +191,17 @@ class Controllers:
     def _node_status(self, node: Json, instance: Resource, now: str) -> None:
         cluster = self.context.body
         pool = node_objects.pool_of(cluster, instance.hidden["pool"])
-        status = node_objects.status(instance, cluster, pool, now, now)
+        heard = self.heartbeats.heard(instance)
+        status = node_objects.status(instance, cluster, pool, now, now, heard=heard)
         before = {item["type"]: item for item in node["status"]["conditions"]}
         for item in status["conditions"]:
             old = before.get(item["type"], {})
             if old.get("status") == item["status"]:
                 item |= {key: old[key] for key in ("lastHeartbeatTime", "lastTransitionTime")}
+        if scheduling.is_ready(node) != heard:
+            word, who = ("NodeReady", "kubelet") if heard else ("NodeNotReady", "node-controller")
+            message = f"Node {instance.name} status is now: {word}"
+            self.context.event(node, "Normal", word, message, who)
         self.context.set_status("nodes", node, status)
 
     def ranges(self) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from . import masquerade, pod_status, scheduling
+from . import masquerade, pod_status, scheduling, services
 from .context import Context
 from .store import Event
 
@@ -51,6 +51,9 @@ class Pods:
                 for namespace, name in self.on_node(event.stored["metadata"]["name"]):
                     self.context.enqueue("pods", namespace, name)
             elif event.before is None or _schedules(event.before) != _schedules(event.stored):
+                if event.before and scheduling.is_ready(event.before) != scheduling.is_ready(event.stored):
+                    for namespace, name in self.on_node(event.stored["metadata"]["name"]):
+                        self.context.enqueue("pods", namespace, name)
                 self.retry()
         elif event.key in ("configmaps", "secrets") and event.type == "ADDED":
             self.retry()
@@ -130,6 +133,11 @@ class Pods:
         host = next(item["address"] for item in node["status"]["addresses"] if item["type"] == "InternalIP")
         now = self.context.store.timestamp()
         crashing, crash = _crash(pod)
+        if not scheduling.is_ready(node):
+            if services.is_ready(pod):
+                self.context.event(pod, "Warning", "NodeNotReady", "Node is not ready", "node-controller")
+                self.context.set_status("pods", pod, pod_status.unreachable(pod, now))
+            return
         if metadata["uid"] in self._held:
             address = self._held[metadata["uid"]][1] or host
             self.context.set_status("pods", pod, pod_status.running(pod, host, address, now, crash))

@@ -106,13 +106,13 @@ def resources(machine: str) -> tuple[int, int]:
     return processors, processors * each
 
 
-def status(instance: Resource, cluster: Body, pool: Body, now: str, since: str) -> Json:
+def status(instance: Resource, cluster: Body, pool: Body, now: str, since: str, *, heard: bool) -> Json:
+    """heard: whether its kubelet posts its status."""
     processors, gibibytes = resources(instance.body["machineType"].rsplit("/", 1)[1])
     version = f"v{pool.get('version') or cluster.get('currentNodeVersion', '')}"
     pods = str(max_pods(pool))
     zone = instance.body["zone"].rsplit("/", 1)[1]
     project = instance.project
-    running = instance.body.get("status") == "RUNNING"
     windows = is_windows(instance, pool)
     fine = [
         ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -122,13 +122,16 @@ def status(instance: Resource, cluster: Body, pool: Body, now: str, since: str) 
     conditions = [
         _condition("NetworkUnavailable", "False", "RouteCreated", "NodeController create implicit route", now, since)
     ]
-    conditions += [_condition(kind, "False", reason, message, now, since) for kind, reason, message in fine]
-    if running:
+    if heard:
+        conditions += [_condition(kind, "False", reason, message, now, since) for kind, reason, message in fine]
         message = "kubelet is posting ready status"
         conditions.append(_condition("Ready", "True", "KubeletReady", message, now, since))
     else:
         message = "Kubelet stopped posting node status."
-        conditions.append(_condition("Ready", "Unknown", "NodeStatusUnknown", message, now, since))
+        conditions += [
+            _condition(kind, "Unknown", "NodeStatusUnknown", message, now, since)
+            for kind in (*(kind for kind, _reason, _message in fine), "Ready")
+        ]
     return {
         "addresses": [
             {"type": "InternalIP", "address": address_of(instance)},

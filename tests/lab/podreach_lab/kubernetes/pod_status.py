@@ -96,6 +96,15 @@ def running(pod: Json, host: str, address: str, now: str, crash: str = "") -> Js
     return found
 
 
+def unreachable(pod: Json, now: str) -> Json:
+    """A pod whose node is not heard of: all as it was last known, but not ready."""
+    conditions = [
+        item | {"status": "False", "lastTransitionTime": now} if item["type"] == "Ready" else item
+        for item in pod["status"].get("conditions") or []
+    ]
+    return pod["status"] | {"conditions": conditions}
+
+
 def failed(pod: Json, reason: str, message: str, now: str) -> Json:
     return {"phase": "Failed", "reason": reason, "message": message, "startTime": now, "qosClass": qos(pod)}
 

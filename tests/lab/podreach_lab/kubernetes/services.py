@@ -258,7 +258,7 @@ def service_facts(service: Object, slices: t.Iterable[Object]) -> facts.Service 
         ingress[0].get("ip", ""),
         global_access(service),
         tuple(source_ranges(service)),
-        spec.get("externalTrafficPolicy") == "Local",
+        is_local(service),
     )
 
 
@@ -268,7 +268,8 @@ TYPE_KEYS = ("networking.gke.io/load-balancer-type", "cloud.google.com/load-bala
 ADDRESS_NAMES = "networking.gke.io/load-balancer-ip-addresses"
 GLOBAL_ACCESS = "networking.gke.io/internal-load-balancer-allow-global-access"
 SUBNET_KEYS = ("networking.gke.io/load-balancer-subnet", "networking.gke.io/internal-load-balancer-subnet")
-INTERNAL_CLASSES = ("networking.gke.io/l4-regional-internal", "networking.gke.io/l4-regional-internal-legacy")
+CLASS_INTERNAL, CLASS_LEGACY = "networking.gke.io/l4-regional-internal", "networking.gke.io/l4-regional-internal-legacy"
+EXTERNAL_CLASSES = ("networking.gke.io/l4-regional-external", "networking.gke.io/l4-regional-external-legacy")
 
 
 def annotation(service: Object, *keys: str) -> str:
@@ -282,8 +283,26 @@ def is_internal(service: Object) -> bool:
     if service["spec"].get("type") != "LoadBalancer":
         return False
     if service["spec"].get("loadBalancerClass"):
-        return service["spec"]["loadBalancerClass"] in INTERNAL_CLASSES
-    return annotation(service, *TYPE_KEYS) in ("Internal", "internal")
+        return service["spec"]["loadBalancerClass"] in (CLASS_INTERNAL, CLASS_LEGACY)
+    return type_of(service) == "Internal"
+
+
+def type_of(service: Object) -> str:
+    """What the annotations ask for: Internal, or whatever else they say."""
+    text = annotation(service, *TYPE_KEYS)
+    return "Internal" if text == "internal" else text
+
+
+def is_external(service: Object) -> bool:
+    """Whether a Service asks GKE for an external load balancer; a class that GKE does not know is somebody else's."""
+    if service["spec"].get("type") != "LoadBalancer" or is_internal(service):
+        return False
+    return service["spec"].get("loadBalancerClass") in (None, "", *EXTERNAL_CLASSES)
+
+
+def is_local(service: Object) -> bool:
+    """Whether what comes from outside keeps to the node that it came to."""
+    return bool(service["spec"].get("externalTrafficPolicy") == "Local")
 
 
 def global_access(service: Object) -> bool:

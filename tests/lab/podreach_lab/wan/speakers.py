@@ -28,7 +28,7 @@ def speakers(state: State, negotiated: Negotiated) -> dict[str, Speaker]:
     for router in in_force(state, cloud_router.ROUTER):
         if "bgp" in router.body:
             said = cloud_router.sessions(state, router, up)
-            found[router_key(router.path)] = padded(said, router.hidden.get("prefixes"))
+            found[router_key(router.path)] = padded(said, router.hidden.get("prefixes", 0))
     found |= amazon.sessions(state, up)
     stopped = stopped_ends(state, negotiated)
     return {key: Speaker(key, router_id(key), stop(said, stopped)) for key, said in found.items()}
@@ -40,9 +40,9 @@ def router_id(gateway: str) -> str:
     return ".".join(map(str, (1 + first % 223, *others)))
 
 
-def padded(said: tuple[Session, ...], number: int | None) -> tuple[Session, ...]:
-    """Sessions that announce so many prefixes (None: what they do anyway)."""
-    if number is None:
+def padded(said: tuple[Session, ...], number: int) -> tuple[Session, ...]:
+    """Sessions that announce so many prefixes (0: what they do anyway)."""
+    if not number:
         return said
     blocks = FILLER.subnets(new_prefix=28)
     filler = [Announcement(str(block), 100) for block, _count in zip(blocks, range(number), strict=False)]

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Datagrams of a given length that may not be fragmented, sent by a program in one machine to a program in another."""
+
+from __future__ import annotations
+
+import concurrent.futures
+
+from ansible_collections.podreach.gke.tests.golden.packets.world import World
+
+HEADERS = 28
+SMALL = 100
+#: Sends three of the length and then a small one, which ends a round. A kernel that has been told refuses the long.
+SEND = """
+import socket, sys
+to, port, length = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO: set DF
+out.connect((to, port))
+for size in (length, length, length, 100):
+    for _again in range(2):
+        try:
+            out.send(bytes(size))
+            break
+        except OSError:
+            pass
+"""
+#: Until the second small one: at least one whole round has been heard.
+LISTEN = """
+import socket, sys
+into = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+into.bind(("", int(sys.argv[1])))
+into.settimeout(10)
+seen = []
+while seen.count(100) < 2:
+    seen.append(len(into.recv(2000)))
+print(*seen)
+"""
+
+
+def arrives(world: World, name: str, machine: str, address: str, port: int, ip_length: int) -> bool:
+    """Whether IP packets of this length, with DF, come from ``name`` to the machine at the address."""
+    size = ip_length - HEADERS
+    assert size != SMALL
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        listening = threads.submit(world.lab.exec, machine, "python3", "-c", LISTEN, str(port))
+        while not listening.done():
+            sent = world.lab.exec(name, "python3", "-c", SEND, address, str(port), str(size))
+            assert sent.returncode == 0, sent
+        heard = listening.result()
+    assert heard.returncode == 0, f"not even small ones arrive: {heard}"
+    return str(size) in heard.stdout.split()
