@@ -277,7 +277,7 @@ def pod(story: Teller, cluster: str = CLUSTER) -> Json:
 
 def pings(story: Teller, name: str) -> str:
     """The line that tells of the instance's answer, "" without one."""
-    lines = story.inside(name, f"ping -c 1 -W 1 {TARGET}").stdout.splitlines()
+    lines = story.inside(name, f"ping -c 1 -W 0.5 {TARGET}").stdout.splitlines()
     return next((line for line in lines if "bytes from" in line), "")
 
 
