@@ -134,6 +134,7 @@ def from_the_tunnel(vector: Vector, stage: Stage, world: World) -> None:
     part = trace(world, machine, to, "icmp")["request"]
     assert died_in_network(part, network), part
     assert reason(part) == NO_ROUTE, part
+    assert not passed(world, part), part
     untagged = {key: value for key, value in given.items() if key != "tags"}
     world.drop_routes(network, given["destRange"])
     hop = world.route(untagged)
