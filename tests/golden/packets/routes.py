@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.podreach.gke.tests.golden.loader import Vector
+from ansible_collections.podreach.gke.tests.golden.packets import mend
 from ansible_collections.podreach.gke.tests.golden.packets.build import Builder
 from ansible_collections.podreach.gke.tests.golden.packets.ends import parse
 from ansible_collections.podreach.gke.tests.golden.packets.estates import raised
@@ -114,8 +115,7 @@ def in_global_mode(vector: Vector, stage: Stage, world: World) -> None:
     """With global routing the learned route is taken: it was the mode alone that hid it."""
     assert vector.expect["causes"] == ["bgp-region-scope"]
     stage.forget()
-    mode = {"routingConfig": {"routingMode": "GLOBAL"}}
-    world.do("PATCH", f"global/networks/{world.far_clouds.plan.network}", mode)
+    mend.route_globally(vector, world)
     taken, part = taken_routes(vector, world, world.hops)
     assert taken == {"dynamic-0"}, part
 
