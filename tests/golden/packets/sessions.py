@@ -235,13 +235,14 @@ def session(vector: Vector, stage: Stage) -> None:
 
 
 def put_right(outside: Outside, peer: str) -> None:
-    """Give the peer, and its interface, the addresses and the ASN that AWS has."""
+    """Give the peer, and its interface, the addresses and the ASN that AWS has, and let it be enabled."""
     side, tunnel = outside.tunnel_of(peer)
     (wrong,) = [item for item in outside.peers if item["name"] == peer]
     (interface,) = [item for item in outside.interfaces if item["name"] == wrong["interfaceName"]]
     interface["ipRange"] = f"{second_host(tunnel.inside)}/30"
     wrong["ipAddress"], wrong["peerIpAddress"] = second_host(tunnel.inside), first_host(tunnel.inside)
     wrong["peerAsn"] = side.far.asn
+    wrong["enable"] = "TRUE"
     outside.world.do("PATCH", outside.router, {"interfaces": outside.interfaces, "bgpPeers": outside.peers})
 
 
