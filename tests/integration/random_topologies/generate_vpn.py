@@ -115,6 +115,7 @@ class VpnGenerator(Generator):
 
     def set_router(self) -> None:
         self.router = {"bgp": self.advertisement(0.45), "peers": [self.peer() for _count in range(SESSIONS)]}
+        self.router |= {"disabled": [], "stopped": [], "cut": []}
         if self.chance(0.5):  # all sessions alike, as people have them
             self.router["peers"] = [self.router["peers"][0]] * SESSIONS
         if self.chance(0.12):
@@ -131,6 +132,9 @@ class VpnGenerator(Generator):
         if not self.chance(custom):
             return {"advertiseMode": "DEFAULT", "advertisedGroups": [], "advertisedIpRanges": []}
         groups = ["ALL_SUBNETS"] if self.chance(0.7) else []
+        if self.chance(0.03):  # more than a virtual private gateway takes, of one who has not heard of summaries
+            ranges = [{"range": f"10.210.{at}.0/24"} for at in range(101)]
+            return {"advertiseMode": "CUSTOM", "advertisedGroups": groups, "advertisedIpRanges": ranges}
         ranges = [{"range": text} for text in sorted(set(self.some(self.advertised(), 5)))]
         return {"advertiseMode": "CUSTOM", "advertisedGroups": groups, "advertisedIpRanges": ranges}
 
@@ -143,10 +147,10 @@ class VpnGenerator(Generator):
         return found + [str(item.cidr) for item in self.clusters for _weight in range(8 if item.routes_based else 3)]
 
     def disable(self) -> None:
-        """One session, those of a connection, or all but one."""
+        """One session, those of a connection, or all but one: here, at AWS's side, or by a cut tunnel."""
         off = self.pick([(0,), (1,), (3,), (0, 1), (2, 3), (0, 1, 2)])
-        peers = self.router["peers"]
-        self.router["peers"] = [peer | {"enable": "FALSE" if at in off else "TRUE"} for at, peer in enumerate(peers)]
+        how = self.pick(["disabled", "stopped", "cut"])
+        self.router = self.router | {"disabled": [], "stopped": [], "cut": []} | {how: list(off)}
 
     # ---- AWS
 
