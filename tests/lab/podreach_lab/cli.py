@@ -331,6 +331,9 @@ def do_status(options: argparse.Namespace) -> int:
     packets = status["packets"]
     if packets["available"]:
         print(f"packets: {packets['namespaces']} namespaces" + ("" if packets["settled"] else ", not yet up to date"))
+        for line in (packets["bgp"]["reason"], *packets["bgp"]["trouble"].values()):
+            if line:
+                print(f"BGP: {line}")
     else:
         print(f"no packets: {packets['reason']}")
     for kind, count in status["resources"].items():
