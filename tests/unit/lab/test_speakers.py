@@ -258,7 +258,7 @@ def spoken(**fields: t.Any) -> Session:
 
 def test_configuration() -> None:
     down = spoken(name="p2", device="")
-    text = bird.configuration(Speaker("g", "1.2.3.4", (spoken(password='h"u"sh'), down)), lambda seconds: seconds)
+    text = bird.configuration(Speaker("g", "1.2.3.4", (spoken(password='h"u"sh'), down)), 1.0)
     assert "router id 1.2.3.4;" in text
     assert text.count("protocol bgp") == 1
     assert "route 10.1.0.0/24 unreachable { said_med = 100; };" in text
@@ -267,7 +267,7 @@ def test_configuration() -> None:
     assert "receive limit 100 action restart;" in text
     assert 'password "hush";' in text
     assert "protocol kernel" not in text
-    fast = bird.configuration(Speaker("g", "1.2.3.4", (spoken(enabled=False),)), lambda seconds: 0)
+    fast = bird.configuration(Speaker("g", "1.2.3.4", (spoken(enabled=False),)), 0.0)
     assert "hold time 3; keepalive time 1;" in fast
     assert "  disabled;" in fast
 

@@ -151,6 +151,7 @@ class DataPlane:
         said = speakers(self.state, negotiated)
         compiled = compile_plan(self.state, self.facts)
         self.taps.forget(self.compiled.plan.namespaces.keys() - compiled.plan.namespaces.keys())
+        await self.bgp.release(compiled.plan.namespaces)
         await self.fabric.apply(compiled.plan)
         self.compiled = compiled
         await self.workloads.follow(self.fabric, compiled, self.facts)

@@ -19,8 +19,8 @@ from .model import Announcement, LearnedRoute, Session, Speaker
 
 LEAST_HOLD = 3
 """What the protocol and BIRD allow."""
-LIMIT = "Route limit exceeded"
-"""Of what it says when it closed a session itself because the peer sent too much."""
+BY_PROTOCOL = ("Received: ", "BGP Error: ", "Automatic shutdown: ")
+"""How errors begin that ended a session by a message of the protocol; others are of the connection below it."""
 CAME_UP = re.compile(r"<TRACE> (\S+): BGP session established")
 ROUTE = re.compile(r"^(\S+/\d+)?\s+\w+ \[")
 ATTRIBUTE = re.compile(r"^\s+BGP\.(\w+): (.*)$")
@@ -39,8 +39,8 @@ def can_try(session: Session) -> bool:
 # ---- configuration
 
 
-def configuration(speaker: Speaker, scaled: t.Callable[[float], float]) -> str:
-    """`scaled` makes the lab's seconds of the real services'."""
+def configuration(speaker: Speaker, rate: float) -> str:
+    """`rate`: how many of the lab's seconds one of the real services' is."""
     parts = [
         "log stderr all;",
         f"router id {speaker.router_id};",
@@ -49,14 +49,14 @@ def configuration(speaker: Speaker, scaled: t.Callable[[float], float]) -> str:
         "filter say { if defined(said_med) then bgp_med = said_med; accept; }",
         "protocol device { scan time 60; }",
     ]
-    parts += [part(session, scaled) for session in speaker.sessions if can_try(session)]
+    parts += [part(session, rate) for session in speaker.sessions if can_try(session)]
     return "\n".join(parts) + "\n"
 
 
-def part(session: Session, scaled: t.Callable[[float], float]) -> str:
+def part(session: Session, rate: float) -> str:
     name = protocol(session.name)
-    hold = max(LEAST_HOLD, round(scaled(session.hold)))
-    away = max(1, round(scaled(figures.AWAY)))
+    hold = max(LEAST_HOLD, round(session.hold * rate))
+    away = max(1, round(figures.AWAY * rate))
     lines = [
         f"ipv4 table t_{name};",
         f"protocol static s_{name} {{",

@@ -43,7 +43,13 @@ class Gateway:
     reading: asyncio.Task[None] | None = None
     more: bool = False
     changing: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    rate: float = 1.0
+    """The lab's seconds for one of the real services, when its BIRD was started: another would restart its sessions."""
+    told: object = None
+    """What its sessions' states were last worked out from, besides what its BIRD logs."""
     ups: dict[str, int] = dataclasses.field(default_factory=dict)
+    ended: dict[str, tuple[Session, str]] = dataclasses.field(default_factory=dict)
+    """What BGP itself, in words of the protocol, ended a session with as it was configured then."""
 
 
 class Bgp:
@@ -71,6 +77,12 @@ class Bgp:
         await asyncio.gather(*(self._follow_one(key, speaker) for key, speaker in speakers.items()))
         self._tell()
 
+    async def release(self, namespaces: t.Container[str]) -> None:
+        """To be called before any but these namespaces go: no BIRD is to die with its own."""
+        for key, gateway in self._gateways.items():
+            if key not in namespaces:
+                await self._silence(gateway)
+
     async def close(self) -> None:
         self._closed = True
         for key in list(self._gateways):
@@ -78,11 +90,14 @@ class Bgp:
         self._tell()
 
     async def _forget(self, key: str) -> None:
-        gateway = self._gateways.pop(key)
-        self._settle(gateway)
-        if gateway.daemon is not None:
-            await gateway.daemon.stop()
+        await self._silence(self._gateways.pop(key))
         self.state.learn_bgp(key, None)
+
+    async def _silence(self, gateway: Gateway) -> None:
+        self._settle(gateway)
+        daemon, gateway.daemon = gateway.daemon, None
+        if daemon is not None:
+            await daemon.stop()
 
     @staticmethod
     def _settle(gateway: Gateway) -> None:
@@ -103,16 +118,18 @@ class Bgp:
                     await self._let_speak(gateway)
                 except (BirdError, OSError, LookupError) as error:
                     self._stumble(gateway, str(error))
-            await self._publish(gateway)
+            now = (speaker, gateway.daemon, gateway.trouble, self.unavailable)
+            if gateway.told != now:
+                gateway.told = now
+                await self._publish(gateway)
 
     async def _let_speak(self, gateway: Gateway) -> None:
         assert self._fabric is not None
-        text = bird.configuration(gateway.speaker, self.state.clock.scaled)
         daemon = gateway.daemon
-        if daemon is not None and not self._has_namespace(gateway.speaker.gateway):
-            gateway.daemon = None
-            await daemon.stop()
-        elif daemon is not None and daemon.text != text:
+        if daemon is None:
+            gateway.rate = self.state.clock.scaled(1.0)
+        text = bird.configuration(gateway.speaker, gateway.rate)
+        if daemon is not None and daemon.text != text:
             await daemon.configure(text)
         elif daemon is None and gateway.again is None and self._may_start(gateway):
             daemon = await Daemon.start(
@@ -221,10 +238,9 @@ class Bgp:
         states: dict[str, SessionState] = {}
         for session in gateway.speaker.sessions:
             protocol = found.get(bird.protocol(session.name)) if bird.can_try(session) else None
+            reason = self._reason(gateway, session, protocol)
             now = dataclasses.replace(
-                (said or {}).get(session.name, SessionState()),
-                state=word(protocol, session),
-                reason=self._reason(gateway, session, protocol),
+                (said or {}).get(session.name, SessionState()), state=word(protocol, session, reason), reason=reason
             )
             then = before.get(session.name)
             # Down and up again between two readings is another session.
@@ -248,7 +264,7 @@ class Bgp:
             return "It is disabled."
         if protocol is None:
             return self.unavailable or gateway.trouble or "Its gateway has not started."
-        return "" if protocol.state == "Established" else protocol.error
+        return lasting(gateway, session, protocol)
 
     # ---- whether all is as it should be
 
@@ -307,14 +323,26 @@ def installed() -> bool:
     return shutil.which(PROGRAM, path=PATH) is not None
 
 
-def word(protocol: bird.Protocol | None, session: Session) -> str:
-    """The state to show. BIRD goes from attempt to attempt, through Idle, Active and Connect; what is told of a session
-    that is being tried is Connect throughout."""
+def lasting(gateway: Gateway, session: Session, protocol: bird.Protocol) -> str:
+    """Why a session is down: what the protocol ended it with says more than the attempts to connect that follow."""
+    now = dataclasses.replace(session, announced=())
+    if protocol.state == "Established":
+        gateway.ended.pop(session.name, None)
+        return ""
+    if protocol.error.startswith(bird.BY_PROTOCOL):
+        gateway.ended[session.name] = now, protocol.error
+    then, why = gateway.ended.get(session.name, (None, ""))
+    return why if then == now else protocol.error
+
+
+def word(protocol: bird.Protocol | None, session: Session, reason: str) -> str:
+    """The state to show. BIRD goes from attempt to attempt, through Idle, Active, Connect and more; what is told is
+    Idle where the protocol has ended the session, and Connect where there is no connection."""
     if protocol is None or not session.enabled:
         return "Idle"
     if protocol.state == "Established":
         return "Established"
-    return "Idle" if bird.LIMIT in protocol.error else "Connect"
+    return "Idle" if reason.startswith(bird.BY_PROTOCOL) else "Connect"
 
 
 def agree(a: Session, b: Session) -> bool:
