@@ -173,7 +173,7 @@ class VpnGenerator(Generator):
         self.steps.append(Step("AWS", "amazon", "APPLY", "", copy.deepcopy(self.amazon)))
 
     def groups(self) -> list[str]:
-        common = ["open", "open", "open", "ten", "fresh", "fresh", "fresh"]
+        common = ["open", "open", "open", "open", "open", "ten", "fresh", "fresh", "fresh"]
         chosen = {self.pick([*common, *sorted(GROUPS)])}
         if self.chance(0.3):
             chosen.add(self.pick(sorted(GROUPS)))
