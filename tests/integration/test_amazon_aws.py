@@ -79,6 +79,67 @@ TASKS = [
 ]
 
 
+AROUND = [
+    TASKS[0],
+    TASKS[1],
+    task("amazon.aws.ec2_vpc_igw", "internet", vpc_id="{{ vpc.vpc.id }}", tags={"Name": "aws-internet"}),
+    task(
+        "amazon.aws.ec2_vpc_nacl",
+        "acl",
+        vpc_id="{{ vpc.vpc.id }}",
+        name="aws-acl",
+        subnets=["{{ subnet.subnet.id }}"],
+        ingress=[[100, "tcp", "allow", "10.4.0.0/14", None, None, 80, 90], [200, "icmp", "allow", "0.0.0.0/0", 8, -1]],
+        egress=[[100, "all", "allow", "0.0.0.0/0", None, None, None, None]],
+    ),
+    task("community.aws.ec2_transit_gateway", "transit", description="to Google", asn=64600, wait_timeout=60),
+    task(
+        "community.aws.ec2_transit_gateway_vpc_attachment",
+        "attachment",
+        name="aws-attachment",
+        transit_gateway="{{ transit.transit_gateway.transit_gateway_id }}",
+        subnets=["{{ subnet.subnet.id }}"],
+        wait_timeout=60,
+    ),
+    task(
+        "amazon.aws.ec2_vpc_route_table",
+        vpc_id="{{ vpc.vpc.id }}",
+        subnets=["{{ subnet.subnet.id }}"],
+        routes=[
+            {"dest": "10.4.0.0/14", "transit_gateway_id": "{{ transit.transit_gateway.transit_gateway_id }}"},
+            {"dest": "0.0.0.0/0", "gateway_id": "igw"},
+        ],
+        tags={"Name": "aws-routes"},
+    ),
+    task(
+        "amazon.aws.ec2_eni",
+        "card",
+        name="aws-card",
+        subnet_id="{{ subnet.subnet.id }}",
+        private_ip_address="10.0.1.9",
+    ),
+    task(
+        "amazon.aws.ec2_instance",
+        "instance",
+        name="aws-ec2-01",
+        image_id="ami-0123456789abcdef0",
+        instance_type="t3.micro",
+        vpc_subnet_id="{{ subnet.subnet.id }}",
+        network_interfaces=[{"private_ip_address": "10.0.1.7"}],
+        wait_timeout=60,
+    ),
+]
+
+
+def test_a_second_run_changes_nothing_around_it(community: Community) -> None:
+    first = community.run(*AROUND)
+    assert [result["changed"] for result in first] == [True] * len(AROUND)
+    before = community.lab.seq()
+    second = community.run(*AROUND)
+    assert [item["method"] for item in community.lab.mutating(before)] == []
+    assert [result["changed"] for result in second] == [False] * len(AROUND)
+
+
 def test_a_second_run_changes_nothing(community: Community) -> None:
     first = community.run(*TASKS)
     assert [result["changed"] for result in first] == [True] * len(TASKS)

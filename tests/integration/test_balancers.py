@@ -22,7 +22,12 @@ pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="there a
 REGION, ZONE, OTHER = machines.REGION, machines.ZONE, "us-central1"
 INTERNAL = "networking.gke.io/load-balancer-type"
 GLOBAL = "networking.gke.io/internal-load-balancer-allow-global-access"
-CHECKERS = ["130.211.0.0/22", "35.191.0.0/16"]
+NO_CHECKS: Json = {
+    "direction": "INGRESS",
+    "priority": 1,
+    "sourceRanges": ["130.211.0.0/22", "35.191.0.0/16"],
+    "denied": [{"IPProtocol": "tcp"}],
+}
 CLIENT, FAR = "10.1.0.200", "10.3.0.200"
 
 
@@ -150,9 +155,22 @@ def test_local_policy_keeps_the_clients_address(site: Site) -> None:
     assert site.health().get(first) == "HEALTHY"
     assert {site.health().get(node, "UNHEALTHY") for node in (second, third)} == {"UNHEALTHY"}
     assert {source for _who, source in site.reached(address)} == {CLIENT}
+    mine = site.pod("c", third, "client")
+    assert {source for _who, source in site.reached(address, source="c", times=2)} == {mine}  # kube-proxy's shortcut
     site.pod("b", second)
     assert site.health().get(second) == "HEALTHY"
     assert len(site.reached(address, times=20)) == 2
+
+
+def test_local_policy_without_endpoints(legacy: Site) -> None:
+    """Nobody is well, so all nodes get packets, and none has whom to give them to."""
+    address = legacy.service(externalTrafficPolicy="Local")
+    assert set(legacy.health().values()) == {"UNHEALTHY"}
+    assert legacy.ask(address)["request"]["died"]["reason"] == "no-endpoints"
+    legacy.pod("a", legacy.nodes[0])
+    machines.rule(legacy.api, "net", "no-checks", **NO_CHECKS)
+    told = {legacy.ask(address)["verdict"] for _time in range(20)}
+    assert told == {"reachable", "unreachable"}  # two of three nodes drop them
 
 
 def test_a_node_that_stops_gets_nothing(site: Site) -> None:
@@ -196,8 +214,7 @@ def ready(site: Site, node: str) -> str:
 def test_as_a_last_resort_all_get_packets(site: Site) -> None:
     site.pod("a", site.nodes[0])
     address = site.service()
-    deny: Json = {"direction": "INGRESS", "priority": 1, "sourceRanges": CHECKERS, "denied": [{"IPProtocol": "tcp"}]}
-    machines.rule(site.api, "net", "no-checks", **deny)
+    machines.rule(site.api, "net", "no-checks", **NO_CHECKS)
     assert set(site.health().values()) == {"UNHEALTHY"}
     assert site.reached(address)
 

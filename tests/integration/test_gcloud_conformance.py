@@ -245,23 +245,116 @@ def test_node_pools(subnets: Gcloud) -> None:
     assert {item["status"] for item in operations} == {"DONE"}
 
 
-def test_routers(gcloud: Gcloud) -> None:
+OUTSIDE = ("52.192.0.1", "52.192.0.2", "52.192.0.3", "52.192.0.4")
+
+
+@pytest.fixture
+def vpn(gcloud: Gcloud) -> Gcloud:
+    """A network with an HA VPN gateway, a router and the four addresses of AWS."""
     gcloud(f"compute networks create {NETWORK} --subnet-mode custom")
+    gcloud(f"compute vpn-gateways create gw --network {NETWORK} --region {REGION}")
     gcloud(f"compute routers create r1 --network {NETWORK} --region {REGION} --asn 65010")
+    interfaces = ",".join(f"{at}={text}" for at, text in enumerate(OUTSIDE))
+    gcloud(f"compute external-vpn-gateways create aws --interfaces {interfaces}")
+    return gcloud
+
+
+def tunnel_line(at: int) -> str:
+    return (
+        f"compute vpn-tunnels create t{at} --region {REGION} --vpn-gateway gw --interface {at // 2} --router r1 "
+        f"--peer-external-gateway aws --peer-external-gateway-interface {at} --ike-version 2 --shared-secret psk_{at}"
+    )
+
+
+def test_vpn_gateways(vpn: Gcloud) -> None:
+    at = f"gw --region {REGION}"
+    gateway = vpn.json(f"compute vpn-gateways describe {at}")
+    assert [card["id"] for card in gateway["vpnInterfaces"]] == [0, 1]
+    assert gateway["vpnInterfaces"][0]["ipAddress"] in vpn("compute vpn-gateways list")
+    assert vpn("compute vpn-gateways list --format=value(name,network.basename())").split() == ["gw", NETWORK]
+    assert vpn.json(f"compute vpn-gateways get-status {at}") == {"result": {}}
+    vpn(f"compute vpn-gateways update {at} --update-labels a=b")
+    assert vpn.json(f"compute vpn-gateways describe {at}")["labels"] == {"a": "b"}
+    vpn(f"compute vpn-gateways delete {at}")
+    said = vpn.fails(f"compute vpn-gateways describe {at}")
+    assert f"The resource 'projects/podreach-lab/regions/{REGION}/vpnGateways/gw' was not found" in said
+
+
+def test_external_vpn_gateways(vpn: Gcloud) -> None:
+    found = vpn.json("compute external-vpn-gateways describe aws")
+    assert found["redundancyType"] == "FOUR_IPS_REDUNDANCY"
+    assert [card["ipAddress"] for card in found["interfaces"]] == list(OUTSIDE)
+    vpn("compute external-vpn-gateways update aws --update-labels a=b")
+    assert [item["labels"] for item in vpn.json("compute external-vpn-gateways list")] == [{"a": "b"}]
+    vpn("compute external-vpn-gateways delete aws")
+    assert vpn.json("compute external-vpn-gateways list") == []
+
+
+def test_vpn_tunnels(vpn: Gcloud) -> None:
+    mark = vpn.lab.seq()
+    vpn(tunnel_line(0))
+    assert [item["method"] for item in vpn.lab.mutating(mark)] == ["POST"]
+    tunnel = vpn.json(f"compute vpn-tunnels describe t0 --region {REGION}")
+    assert (tunnel["sharedSecret"], tunnel["peerIp"]) == ("*************", OUTSIDE[0])
+    assert tunnel["status"] == "WAITING_FOR_FULL_CONFIG"
+    shown = vpn("compute vpn-tunnels list --format=csv[no-heading](name,region.basename(),vpnGatewayInterface,peerIp)")
+    assert shown.strip() == f"t0,{REGION},0,{OUTSIDE[0]}"
+    assert "GATEWAY" in vpn("compute vpn-tunnels list")
+    said = vpn.fails(f"compute vpn-gateways delete gw --region {REGION}")
+    assert "is already being used by" in said
+    assert "A tunnel with same peer external VPN gateway interface" in vpn.fails(
+        tunnel_line(0).replace("create t0", "create t9")
+    )
+    for at in (1, 2, 3):
+        vpn(tunnel_line(at))
+    (connection,) = vpn.json(f"compute vpn-gateways get-status gw --region {REGION}")["result"]["vpnConnections"]
+    assert connection["state"] == {"state": "CONNECTION_REDUNDANCY_MET"}
+    vpn(f"compute vpn-tunnels delete t0 t1 --region {REGION}")
+    assert [item["name"] for item in vpn.json("compute vpn-tunnels list")] == ["t2", "t3"]
+
+
+def test_classic_vpn_is_refused_in_clear(vpn: Gcloud) -> None:
+    said = vpn.fails(f"compute target-vpn-gateways create c --network {NETWORK} --region {REGION}")
+    assert "The lab does not model Classic VPN" in said
+
+
+def test_vpn_between_two_networks(vpn: Gcloud) -> None:
+    vpn("compute networks create other --subnet-mode custom")
+    vpn(f"compute vpn-gateways create gw2 --network other --region {REGION}")
+    vpn(f"compute routers create r2 --network other --region {REGION} --asn 65011")
+    for name, gateway, peer, router, last in (("a", "gw", "gw2", "r1", 1), ("b", "gw2", "gw", "r2", 2)):
+        vpn(
+            f"compute vpn-tunnels create {name} --region {REGION} --vpn-gateway {gateway} --interface 0 "
+            f"--router {router} --peer-gcp-gateway {peer} --shared-secret s"
+        )
+        vpn(
+            f"compute routers add-interface {router} --region {REGION} --interface-name if0 --vpn-tunnel {name} "
+            f"--ip-address 169.254.0.{last} --mask-length 30"
+        )
+    for name in ("a", "b"):
+        tunnel = vpn.json(f"compute vpn-tunnels describe {name} --region {REGION}")
+        assert (tunnel["status"], tunnel["detailedStatus"]) == ("ESTABLISHED", "Tunnel is up and running.")
+    vpn.lab.cut_tunnel("a")
+    assert vpn.json(f"compute vpn-tunnels describe b --region {REGION}")["status"] == "NO_INCOMING_PACKETS"
+    vpn.lab.cut_tunnel("a", end=True)
+    assert [item["status"] for item in vpn.lab.status()["tunnels"]] == ["ESTABLISHED"]
+
+
+def test_routers(vpn: Gcloud) -> None:
     at = f"r1 --region {REGION}"
-    gcloud(
+    vpn(
         f"compute routers update {at} --advertisement-mode custom --set-advertisement-groups all_subnets "
         "--set-advertisement-ranges 172.16.0.0/16=pods"
     )
-    gcloud(
-        f"compute routers add-interface {at} --interface-name if0 --vpn-tunnel t0 --ip-address 169.254.24.222 "
-        "--mask-length 30"
-    )
-    gcloud(
+    add_interface = f"compute routers add-interface {at} --interface-name if0 --vpn-tunnel t0"
+    assert "cannot be found" in vpn.fails(f"{add_interface} --ip-address 169.254.24.222 --mask-length 30")
+    vpn(tunnel_line(0))
+    vpn(f"{add_interface} --ip-address 169.254.24.222 --mask-length 30")
+    vpn(
         f"compute routers add-bgp-peer {at} --interface if0 --peer-name p0 --peer-asn 64512 "
         "--peer-ip-address 169.254.24.221"
     )
-    router = gcloud.json(f"compute routers describe {at}")
+    router = vpn.json(f"compute routers describe {at}")
     assert router["bgp"] == {
         "advertiseMode": "CUSTOM",
         "advertisedGroups": ["ALL_SUBNETS"],
@@ -269,14 +362,36 @@ def test_routers(gcloud: Gcloud) -> None:
         "asn": 65010,
         "keepaliveInterval": 20,
     }
+    assert router["interfaces"][0]["linkedVpnTunnel"] == f"{BASE}/regions/{REGION}/vpnTunnels/t0"
     assert router["bgpPeers"][0]["ipAddress"] == "169.254.24.222"
-    mark = gcloud.lab.seq()
-    said = gcloud(f"compute routers get-status {at}")
+    mark = vpn.lab.seq()
+    said = vpn(f"compute routers get-status {at}")
     assert said.startswith("kind: compute#routerStatusResponse\nresult:\n  bgpPeerStatus:\n")
-    assert len(gcloud.lab.requests(mark)) == 1
+    assert len(vpn.lab.requests(mark)) == 1
     assert yaml.safe_load(said)["result"]["bgpPeerStatus"][0]["status"] == "DOWN"
-    assert [item["name"] for item in gcloud.json("compute routers list")] == ["r1"]
-    gcloud(f"compute routers delete {at}")
+    assert [item["name"] for item in vpn.json("compute routers list")] == ["r1"]
+    assert "is already being used by" in vpn.fails(f"compute routers delete {at}")
+    vpn(f"compute vpn-tunnels delete t0 --region {REGION}")
+    vpn(f"compute routers remove-bgp-peer {at} --peer-name p0")
+    vpn(f"compute routers remove-interface {at} --interface-name if0")
+    assert "interfaces" not in vpn.json(f"compute routers describe {at}")
+    vpn(f"compute routers delete {at}")
+
+
+def test_addresses(subnets: Gcloud) -> None:
+    """Reserved addresses of a subnetwork, and those that internal load balancers share."""
+    at = f"--region {REGION}"
+    create = f"compute addresses create %s {at} --subnet {SUBNET_2}"
+    subnets(create % "first" + " --addresses 10.1.1.9")
+    subnets(create % "shared" + " --purpose SHARED_LOADBALANCER_VIP")
+    first = subnets.json(f"compute addresses describe first {at}")
+    assert (first["address"], first["purpose"], first["status"]) == ("10.1.1.9", "GCE_ENDPOINT", "RESERVED")
+    assert subnets.json(f"compute addresses describe shared {at}")["purpose"] == "SHARED_LOADBALANCER_VIP"
+    assert [item["name"] for item in subnets.json("compute addresses list")] == ["first", "shared"]
+    assert "10.1.1.9" in subnets("compute addresses list")
+    assert "already being used" in subnets.fails(create % "again" + " --addresses 10.1.1.9")
+    subnets(f"compute addresses delete first shared {at}")
+    assert subnets.json("compute addresses list") == []
 
 
 def test_firewall_rules_and_routes(gcloud: Gcloud) -> None:

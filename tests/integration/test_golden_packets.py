@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.tests.golden.loader import Vector, load
+from ansible_collections.podreach.gke.tests.golden.loader import Vector
 from ansible_collections.podreach.gke.tests.golden.packets import estates, judge, questions
 from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
@@ -18,13 +18,12 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 def parameters() -> list[t.Any]:
     """Every vector that the lab can express; one that a source contradicts must fail."""
     found = []
-    for group in questions.GROUPS:
-        for vector in estates.in_order(load(group)):
-            if vector.id in questions.UNEXPRESSED:
-                continue
-            wrong = questions.CONTRADICTED.get(vector.id)
-            marks = [pytest.mark.xfail(reason=wrong)] if wrong else []
-            found.append(pytest.param(vector, id=vector.id, marks=marks))
+    for vector in estates.in_order(questions.vectors()):
+        if vector.id in questions.UNEXPRESSED:
+            continue
+        wrong = questions.CONTRADICTED.get(vector.id)
+        marks = [pytest.mark.xfail(reason=wrong)] if wrong else []
+        found.append(pytest.param(vector, id=vector.id, marks=marks))
     return found
 
 

@@ -4,7 +4,7 @@
 """The lab's kernel agrees with an independent oracle on random topologies, and deliberate faults are noticed.
 
 A failure prints the seed, the flow, the oracle's story and the lab's trace. To replay a seed:
-python -m ansible_collections.podreach.gke.tests.integration.random_topologies --seed N
+python -m ansible_collections.podreach.gke.tests.integration.random_topologies --seed N (--vpn for those around a VPN)
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.integration.random_topologies.compare import Tally, run, run_together
+from ansible_collections.podreach.gke.tests.integration.random_topologies.grounds import VpnGround
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 SEEDS = 200
@@ -36,6 +37,15 @@ MUTANTS: dict[str, tuple[int, ...]] = {
     "custom-routes-always-exchanged": (4, 5),
     "tags-ignored": (17, 7),
     "no-egress-rules": (0, 5),
+}
+VPN_SEEDS = 48
+#: The same around a VPN to AWS.
+VPN_MUTANTS: dict[str, tuple[int, ...]] = {
+    "propagated-beats-local": (10, 17),
+    "acl-stateful": (2, 16),
+    "security-groups-ignored": (1, 2),
+    "tagged-routes-for-tunnels": (32,),
+    "regional-as-global": (4, 10),
 }
 
 
@@ -82,12 +92,40 @@ def test_a_seed_that_nobody_has_tried(labs: list[Lab]) -> None:
     assert not tally.disagreements, report(tally)
 
 
+def test_it_agrees_around_a_vpn(labs: list[Lab]) -> None:
+    tally = run_together(labs, range(VPN_SEEDS), 3, VpnGround)
+    print(tally)
+    assert not tally.disagreements, report(tally)
+    assert tally.topologies == VPN_SEEDS
+    assert tally.delivered > tally.flows / 6
+    assert tally.several + tally.skipped < tally.flows * MOST_OPEN
+    assert tally.again <= MOST_AGAIN
+
+
+def test_a_seed_around_a_vpn_that_nobody_has_tried(labs: list[Lab]) -> None:
+    seed = random.SystemRandom().randrange(1_000_000, 1_000_000_000)
+    print(f"--vpn --seed {seed}")
+    tally = run(labs[0], [seed], ground=VpnGround())
+    assert not tally.disagreements, report(tally)
+
+
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
 def test_a_fault_is_noticed(mutant: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODREACH_LAB_MUTANT", mutant)
     faulty = start(tmp_path)
     try:
         tally = run(faulty, MUTANTS[mutant])
+    finally:
+        faulty.stop()
+    assert tally.disagreements, f"{mutant} was not noticed: {tally}"
+
+
+@pytest.mark.parametrize("mutant", sorted(VPN_MUTANTS))
+def test_a_fault_is_noticed_around_a_vpn(mutant: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODREACH_LAB_MUTANT", mutant)
+    faulty = start(tmp_path)
+    try:
+        tally = run(faulty, VPN_MUTANTS[mutant], ground=VpnGround())
     finally:
         faulty.stop()
     assert tally.disagreements, f"{mutant} was not noticed: {tally}"

@@ -158,7 +158,8 @@ def vgw_path(vector: Vector, stage: Stage) -> None:
     receivers = {}
     for number, route in enumerate(vector.given["VgwRoutes"]):
         network = route["vpn"]
-        tunnel = Tunnel(f"t{number}", {"name": f"peer{number}"}, f"169.254.60.{4 * number}/30")
+        peer = {"name": f"peer{number}", "advertisedRoutePriority": route.get("med", 100)}
+        tunnel = Tunnel(f"t{number}", peer, f"169.254.60.{4 * number}/30")
         one = Outside(world, a_plan(f"r{number}", network, tunnel))
         static = route["origin"] == "VPN static"
         side = one.onto(gateway, vpc, f"gateway{number}", static=[route["prefix"]] if static else [])

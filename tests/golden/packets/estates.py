@@ -146,7 +146,7 @@ def in_order(vectors: list[Vector]) -> list[Vector]:
 
 def shares(vector: Vector) -> bool:
     """Whether the vector's estate may be another's too."""
-    return is_hybrid(vector) and vector.kind in ("flow", "advertised_on")
+    return is_hybrid(vector) and vector.kind in ("flow", "advertised_on", "tunnels")
 
 
 # ---- building

@@ -12,13 +12,14 @@ from ansible_collections.podreach.gke.tests.golden.packets.ends import End, pars
 from ansible_collections.podreach.gke.tests.golden.packets.estates import raised
 from ansible_collections.podreach.gke.tests.golden.packets.exchange import peering_routes
 from ansible_collections.podreach.gke.tests.golden.packets.hybrid import is_hybrid
-from ansible_collections.podreach.gke.tests.golden.packets.payload import arrives
+from ansible_collections.podreach.gke.tests.golden.packets.payload import arrives, streams
 from ansible_collections.podreach.gke.tests.golden.packets.questions import answers, staged
 from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
 from ansible_collections.podreach.gke.tests.golden.packets.traces import (
     NO_ROUTE,
     died_at_amazon,
     died_in_network,
+    first_gateway,
     passed,
     reason,
     trace,
@@ -172,8 +173,8 @@ def flow(vector: Vector, stage: Stage) -> None:
     """One packet from one end to the other, and its reply."""
     if not is_hybrid(vector):
         flow_here(vector, stage.fresh())
-    elif "ip_length" in vector.ask:
-        big_packet(vector, raised(vector, stage))
+    elif {"ip_length", "bytes"} & set(vector.ask):
+        payload_of(vector, raised(vector, stage))
     else:
         world = raised(vector, stage)
         judge_tunnels(vector, world)
@@ -184,14 +185,37 @@ def flow(vector: Vector, stage: Stage) -> None:
             mend.judge(vector, stage, world, name, address)
 
 
-def big_packet(vector: Vector, world: World) -> None:
-    """Datagrams of a length that a tunnel carries or doesn't; of those that are too long none arrives."""
+def payload_of(vector: Vector, world: World) -> None:
+    """Datagrams of a length that a tunnel carries or doesn't: of those that are too long none arrives. Or a stream."""
     source, to = parse(vector.ask["from"]), parse(vector.ask["to"])
-    assert (vector.ask["protocol"], vector.ask["df"]) == ("udp", True)
     name, machine = stand(world, source, vector.given), stand(world, to, vector.given)
     world.far_clouds.settle()
-    arrived = arrives(world, name, machine, to.address, vector.ask["port"], vector.ask["ip_length"])
+    if "bytes" in vector.ask:
+        assert vector.ask["protocol"] == "tcp"
+        arrived = streams(world, name, machine, to.address, vector.ask["port"], vector.ask["bytes"])
+    else:
+        assert (vector.ask["protocol"], vector.ask["df"]) == ("udp", True)
+        arrived = arrives(world, name, machine, to.address, vector.ask["port"], vector.ask["ip_length"])
     assert arrived == (vector.expect["verdict"] == "reachable")
+
+
+#: With two tunnels, a dozen flows by one of them only is chance in one of 2000 cases.
+FLOWS = range(8000, 8012)
+
+
+@staged("tunnels", "count")
+def tunnels(vector: Vector, stage: Stage) -> None:
+    """By how many tunnels the gateway nearest to the sender sends many flows."""
+    world = raised(vector, stage)
+    ask = vector.ask["tunnels"]
+    name, address = stand(world, parse(ask["from"]), vector.given), target(world, parse(ask["to"]), vector.given)
+    world.far_clouds.settle()
+    used = set()
+    for port in FLOWS:
+        answer = trace(world, name, address, "tcp", port)
+        assert answer["verdict"] == "reachable", answer
+        used.add(first_gateway(answer["request"])["device_out"])
+    assert len(used) == vector.expect["count"], used
 
 
 def judge_tunnels(vector: Vector, world: World) -> None:

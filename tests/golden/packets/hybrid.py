@@ -45,6 +45,8 @@ class Tunnel:
     peer: Json
     inside: str
     status: str = "ESTABLISHED"
+    #: Google's key where it isn't AWS's
+    secret: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,14 +159,16 @@ def inside_range(given: Json, peer: Json, number: int) -> str:
 def tunnels(given: Json) -> list[Tunnel]:
     """The tunnels, each with its peer: those that routes and tunnels name, or one for each peer."""
     routes = dynamic_routes(given)
-    status = {item["name"]: item.get("status", "ESTABLISHED") for item in given.get("vpnTunnels", [])}
+    said = given.get("vpnTunnels", [])
+    status = {item["name"]: item.get("status", "ESTABLISHED") for item in said}
+    secrets = {item["name"]: item.get("sharedSecret", "") for item in said}
     names = list(dict.fromkeys([*status, *(route["nextHopVpnTunnel"] for route in routes)]))
     there = peers(given)
     while len(names) < max(len(there), 1):
         names.append(f"t{len(names) + 1}")
     there += [{"name": f"peer{number + 1}"} for number in range(len(there), len(names))]
     return [
-        Tunnel(name, peer, inside_range(given, peer, number), status.get(name, "ESTABLISHED"))
+        Tunnel(name, peer, inside_range(given, peer, number), status.get(name, "ESTABLISHED"), secrets.get(name, ""))
         for number, (name, peer) in enumerate(zip(names, there, strict=True))
     ]
 

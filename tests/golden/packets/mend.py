@@ -58,6 +58,12 @@ def exchange_routes(vector: Vector, world: World) -> None:
     advertise_pods(vector, world)
 
 
+def route_globally(_vector: Vector, world: World) -> None:
+    """Global instead of regional routing."""
+    mode = {"routingConfig": {"routingMode": "GLOBAL"}}
+    world.do("PATCH", f"global/networks/{world.far_clouds.plan.network}", mode)
+
+
 def the_side(world: World) -> FarSide:
     """The only far side."""
     (side,) = world.far_clouds.sides
@@ -105,6 +111,7 @@ MENDS: dict[str, Mend] = {
     "bgp-range-not-advertised": advertise_pods,
     "aws-sg-denies": open_group,
     "firewall-denies": open_firewall,
+    "bgp-region-scope": route_globally,
     "peering-not-transitive": exchange_routes,
     "tgw-route-missing": route_to_transit,
     "tgw-no-attachment-in-az": attach_every_zone,

@@ -155,7 +155,7 @@ class Outside:
                 "peerExternalGateway": f"projects/{world.project}/global/externalVpnGateways/{peer_gateway}",
                 "peerExternalGatewayInterface": index,
                 "router": self.path("routers", self.plan.name),
-                "sharedSecret": SHARED_KEY,
+                "sharedSecret": tunnel.secret or SHARED_KEY,
                 "ikeVersion": 1 if tunnel.status == "NEGOTIATION_FAILURE" else 2,
             },
         )

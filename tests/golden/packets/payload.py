@@ -51,3 +51,39 @@ def arrives(world: World, name: str, machine: str, address: str, port: int, ip_l
         heard = listening.result()
     assert heard.returncode == 0, f"not even small ones arrive: {heard}"
     return str(size) in heard.stdout.split()
+
+
+STREAM = """
+import socket, sys
+out = socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)
+out.sendall(bytes(int(sys.argv[3])))
+out.shutdown(socket.SHUT_WR)
+print(out.recv(100).decode())
+"""
+TAKE = """
+import socket, sys
+into = socket.create_server(("", int(sys.argv[1])))
+into.settimeout(10)
+while True:
+    stream, _peer = into.accept()
+    stream.settimeout(10)
+    count = 0
+    while data := stream.recv(65536):
+        count += len(data)
+    stream.sendall(str(count).encode())
+    stream.close()
+    if count:
+        break
+"""
+
+
+def streams(world: World, name: str, machine: str, address: str, port: int, count: int) -> bool:
+    """Whether so many bytes come by TCP from ``name`` to the machine at the address."""
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        taking = threads.submit(world.lab.exec, machine, "python3", "-c", TAKE, str(port))
+        while not taking.done():
+            # refused until the other listens
+            sent = world.lab.exec(name, "python3", "-c", STREAM, address, str(port), str(count))
+            if sent.returncode == 0:
+                return bool(sent.stdout.strip() == str(count))
+        return False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.podreach.gke.tests.golden.loader import Answers, Vector
+from ansible_collections.podreach.gke.tests.golden.loader import Answers, Vector, load
 from ansible_collections.podreach.gke.tests.golden.packets.build import READS
 from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
 from ansible_collections.podreach.gke.tests.golden.packets.world import World
@@ -27,6 +27,9 @@ GROUPS = (
     "story",
     "more",
 )
+
+#: Questions of group addressing that EC2's API answers.
+ADDRESSING = ("validate ec2.CreateVpnConnection", "inside_addresses")
 
 #: What the lab can't express, and why.
 UNEXPRESSED = {
@@ -77,3 +80,9 @@ def answers(kind: str, *judges: str) -> t.Callable[[t.Callable[[Vector, World], 
         return check
 
     return register
+
+
+def vectors() -> list[Vector]:
+    """All vectors that are put to the lab, or would be if it could express them."""
+    addressing = [vector for vector in load("addressing") if vector.kind in ADDRESSING]
+    return addressing + [vector for group in GROUPS for vector in load(group)]

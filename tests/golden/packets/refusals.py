@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+import typing as t
+from xml.etree import ElementTree
+
+import botocore.exceptions
+import pytest
+
 from ansible_collections.podreach.gke.tests.golden.loader import Vector
+from ansible_collections.podreach.gke.tests.golden.packets.amazon import Amazon
 from ansible_collections.podreach.gke.tests.golden.packets.build import Builder
 from ansible_collections.podreach.gke.tests.golden.packets.ends import End
 from ansible_collections.podreach.gke.tests.golden.packets.questions import answers
@@ -122,3 +129,55 @@ def routers_patch(vector: Vector, world: World) -> None:
     before = world.read(f"regions/{REGION}/routers/r1")
     refused_at_once(vector, world, f"regions/{REGION}/routers/r1", body, method="PATCH")
     assert world.read(f"regions/{REGION}/routers/r1") == before
+
+
+# ---- EC2
+
+
+def refused_by_ec2(vector: Vector, ask: t.Callable[[], t.Any]) -> None:
+    """The call is refused as a mistake of the caller's, or accepted, as is expected."""
+    if vector.expect["error"] is None:
+        ask()
+        return
+    assert vector.expect["error"]["class"] == "invalid"
+    with pytest.raises(botocore.exceptions.ClientError) as refusal:
+        ask()
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@answers("validate ec2.CreateVpnConnection", "error")
+def create_vpn_connection(vector: Vector, world: World) -> None:
+    """A VPN connection with options that EC2 accepts or not, beside those given."""
+    amazon = Amazon(world.env)
+    gateway = amazon.virtual_gateway(64512, amazon.vpc(["10.0.0.0/16"]))
+    for given in vector.given.get("aws", {}).get("VpnConnections", []):
+        spare = [given["TunnelInsideCidr"], "169.254.100.0/30"]
+        amazon.connection(gateway, amazon.customer_gateway("198.18.0.1", 65010), spare)
+    body = vector.ask["validate"]["body"]
+    customer = amazon.customer_gateway("198.18.0.2", 65010)
+
+    def ask() -> None:
+        amazon.ec2.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=customer, VpnGatewayId=gateway, **body)
+
+    refused_by_ec2(vector, ask)
+
+
+@answers("validate ec2.CreateVpnGateway", "error")
+def create_vpn_gateway(vector: Vector, world: World) -> None:
+    """A virtual private gateway with options that EC2 accepts or not."""
+    amazon = Amazon(world.env)
+    body = vector.ask["validate"]["body"]
+    refused_by_ec2(vector, lambda: amazon.ec2.create_vpn_gateway(Type="ipsec.1", **body))
+
+
+@answers("inside_addresses", "aws", "google")
+def inside_addresses(vector: Vector, world: World) -> None:
+    """Which address of each inside range is whose, by the configuration that AWS hands out."""
+    amazon = Amazon(world.env)
+    gateway = amazon.virtual_gateway(64512, amazon.vpc(["10.0.0.0/16"]))
+    inside = [item["TunnelInsideCidr"] for item in vector.given["aws"]["TunnelOptions"]]
+    connection = amazon.connection(gateway, amazon.customer_gateway("198.18.0.1", 65010), inside)
+    tree = ElementTree.fromstring(amazon.described(connection)["CustomerGatewayConfiguration"])
+    for side, name in (("vpn_gateway", "aws"), ("customer_gateway", "google")):
+        found = [item.text for item in tree.findall(f"ipsec_tunnel/{side}/tunnel_inside_address/ip_address")]
+        assert found == vector.expect[name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.podreach.gke.tests.golden.loader import Vector
+from ansible_collections.podreach.gke.tests.golden.packets import mend
 from ansible_collections.podreach.gke.tests.golden.packets.build import Builder
 from ansible_collections.podreach.gke.tests.golden.packets.ends import parse
 from ansible_collections.podreach.gke.tests.golden.packets.estates import raised
@@ -114,8 +115,7 @@ def in_global_mode(vector: Vector, stage: Stage, world: World) -> None:
     """With global routing the learned route is taken: it was the mode alone that hid it."""
     assert vector.expect["causes"] == ["bgp-region-scope"]
     stage.forget()
-    mode = {"routingConfig": {"routingMode": "GLOBAL"}}
-    world.do("PATCH", f"global/networks/{world.far_clouds.plan.network}", mode)
+    mend.route_globally(vector, world)
     taken, part = taken_routes(vector, world, world.hops)
     assert taken == {"dynamic-0"}, part
 
@@ -134,6 +134,7 @@ def from_the_tunnel(vector: Vector, stage: Stage, world: World) -> None:
     part = trace(world, machine, to, "icmp")["request"]
     assert died_in_network(part, network), part
     assert reason(part) == NO_ROUTE, part
+    assert not passed(world, part), part
     untagged = {key: value for key, value in given.items() if key != "tags"}
     world.drop_routes(network, given["destRange"])
     hop = world.route(untagged)

@@ -234,14 +234,26 @@ def session(vector: Vector, stage: Stage) -> None:
     established(outside, peer)
 
 
+@staged("tunnel_status", "status", "aws")
+def tunnel_status(vector: Vector, stage: Stage) -> None:
+    """What both clouds say of tunnels."""
+    outside = raised(vector, stage).far_clouds
+    names = vector.ask["tunnel_status"]
+    (side,) = outside.sides
+    assert [outside.tunnel_status(name) for name in names] == vector.expect["status"]
+    found = [outside.amazon.telemetry(side.connection, side.outside[name]) for name in names]
+    assert [item["Status"] for item in found] == vector.expect["aws"], found
+
+
 def put_right(outside: Outside, peer: str) -> None:
-    """Give the peer, and its interface, the addresses and the ASN that AWS has."""
+    """Give the peer, and its interface, the addresses and the ASN that AWS has, and let it be enabled."""
     side, tunnel = outside.tunnel_of(peer)
     (wrong,) = [item for item in outside.peers if item["name"] == peer]
     (interface,) = [item for item in outside.interfaces if item["name"] == wrong["interfaceName"]]
     interface["ipRange"] = f"{second_host(tunnel.inside)}/30"
     wrong["ipAddress"], wrong["peerIpAddress"] = second_host(tunnel.inside), first_host(tunnel.inside)
     wrong["peerAsn"] = side.far.asn
+    wrong["enable"] = "TRUE"
     outside.world.do("PATCH", outside.router, {"interfaces": outside.interfaces, "bgpPeers": outside.peers})
 
 

@@ -48,6 +48,12 @@ def passed_at(part: Json, name: str) -> bool:
     return any(name in hop["at"] for hop in part["hops"])
 
 
+def first_gateway(part: Json) -> Json:
+    """The hop at the first gateway, a Cloud Router or one of AWS, that the packet came by."""
+    hop: Json = next(hop for hop in part["hops"] if hop["at"].startswith(("router ", "vgw ", "tgw ")))
+    return hop
+
+
 def died_at_amazon(world: World, part: Json) -> bool:
     """Whether the packet died in a VPC, or at an AWS gateway."""
     known = [name for side in world.far_clouds.sides for name in (side.gateway, side.vpc.id)]

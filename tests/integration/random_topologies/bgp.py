@@ -22,6 +22,9 @@ import typing as t
 from . import world as w
 from .amazon import Amazon, Attachment, Connection, TransitTable
 
+#: That a virtual private gateway accepts. https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
+MOST_PREFIXES = 100
+
 
 @dataclasses.dataclass(frozen=True)
 class Dynamic:
@@ -54,7 +57,12 @@ class Bgp:
         }
         self.attachments: dict[str, Attachment] = {item.resource: item for item in self.amazon.attachments}
         self.transit: dict[str, TransitTable] = {item.id: item for item in self.amazon.transit_tables}
-        self.established = [item for item in world.sessions if item.up and item.outside in self.connections]
+        self.established = [item for item in world.sessions if item.outside in self.connections and self.stays(item)]
+
+    def stays(self, session: w.Session) -> bool:
+        """A session that announces more than AWS takes goes down."""
+        virtual = self.connections[session.outside].gateway in dict(self.amazon.attached)
+        return session.up and not (virtual and len(self.announced(session)) > MOST_PREFIXES)
 
     # ---- from Google
 

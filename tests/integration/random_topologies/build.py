@@ -46,7 +46,8 @@ class Estate:
             return world
         if self.amazon is None:
             self.amazon = self.skeleton.reader.read()
-        return dataclasses.replace(world, amazon=self.amazon)
+        sessions = self.skeleton.undisturbed(world.sessions)
+        return dataclasses.replace(world, amazon=self.amazon, sessions=sessions)
 
     def take(self, step: Step) -> None:
         """Make one step's calls; raises CallFailed with the step."""

@@ -89,6 +89,13 @@ class VpnGenerator(Generator):
             found.secondary["alias"] = Range("10.0.0.0/15")
         return found
 
+    def make_routes(self) -> None:
+        """Routes with tags about pods that AWS may know of: they are not for what comes out of tunnels."""
+        super().make_routes()
+        for cluster in self.clusters:
+            if cluster.routes_based and self.chance(0.5):
+                self.add_detour(0)
+
     def destinations(self) -> list[str]:
         inside = [found for network in self.networks for item in network.subnets for found in ranges_of(item)]
         more = [*BLOCKS, BLOCKS[0], SUBNETS["a"][0], f"{EC2['ec2-a'][1]}/32"]
@@ -107,7 +114,8 @@ class VpnGenerator(Generator):
     # ---- advertisement
 
     def set_router(self) -> None:
-        self.router = {"bgp": self.advertisement(0.35), "peers": [self.peer() for _count in range(SESSIONS)]}
+        self.router = {"bgp": self.advertisement(0.45), "peers": [self.peer() for _count in range(SESSIONS)]}
+        self.router |= {"disabled": [], "stopped": [], "cut": []}
         if self.chance(0.5):  # all sessions alike, as people have them
             self.router["peers"] = [self.router["peers"][0]] * SESSIONS
         if self.chance(0.12):
@@ -124,6 +132,9 @@ class VpnGenerator(Generator):
         if not self.chance(custom):
             return {"advertiseMode": "DEFAULT", "advertisedGroups": [], "advertisedIpRanges": []}
         groups = ["ALL_SUBNETS"] if self.chance(0.7) else []
+        if self.chance(0.03):  # more than a virtual private gateway takes, of one who has not heard of summaries
+            ranges = [{"range": f"10.210.{at}.0/24"} for at in range(101)]
+            return {"advertiseMode": "CUSTOM", "advertisedGroups": groups, "advertisedIpRanges": ranges}
         ranges = [{"range": text} for text in sorted(set(self.some(self.advertised(), 5)))]
         return {"advertiseMode": "CUSTOM", "advertisedGroups": groups, "advertisedIpRanges": ranges}
 
@@ -133,13 +144,13 @@ class VpnGenerator(Generator):
         for index, network in enumerate(self.networks):
             for subnet in network.subnets:
                 found += [str(item) for item in ranges_of(subnet)] * (1 if index == 0 else 3)
-        return found + [str(cluster.cidr) for cluster in self.clusters for _weight in range(4)]
+        return found + [str(item.cidr) for item in self.clusters for _weight in range(8 if item.routes_based else 3)]
 
     def disable(self) -> None:
-        """One session, those of a connection, or all but one."""
+        """One session, those of a connection, or all but one: here, at AWS's side, or by a cut tunnel."""
         off = self.pick([(0,), (1,), (3,), (0, 1), (2, 3), (0, 1, 2)])
-        peers = self.router["peers"]
-        self.router["peers"] = [peer | {"enable": "FALSE" if at in off else "TRUE"} for at, peer in enumerate(peers)]
+        how = self.pick(["disabled", "stopped", "cut"])
+        self.router = self.router | {"disabled": [], "stopped": [], "cut": []} | {how: list(off)}
 
     # ---- AWS
 
@@ -228,15 +239,19 @@ class VpnGenerator(Generator):
         }
 
     def statics(self) -> list[list[str]]:
-        """Destinations and targets. AWS takes none inside the VPC's own blocks."""
+        """Destinations and targets."""
         found: dict[str, str] = {}
         if self.transit and self.chance(0.85):
             found = dict.fromkeys([BROAD[-1]] if self.chance(0.3) else BROAD[:-1], "tgw")
             found |= {str(cluster.cidr): "tgw" for cluster in self.clusters if self.chance(0.3)}
-        options = [text for text in self.advertised() if not any(Range(text).subnet_of(Range(b)) for b in BLOCKS)]
+        options = [*BROAD, *self.advertised()]
         for _count in range(self.pick([0, 0, 1, 1, 2])):
-            found[self.pick([*BROAD, *options])] = self.pick(["tgw" if self.transit else "vgw", "igw", "interface"])
-        return sorted([to, target] for to, target in found.items())
+            found[self.pick(options)] = self.pick(["tgw" if self.transit else "vgw", "igw", "interface"])
+        return sorted([to, target] for to, target in found.items() if not self.is_local(to))
+
+    def is_local(self, to: str) -> bool:
+        """AWS takes no routes to such gateways inside the VPC's own blocks."""
+        return any(Range(to).subnet_of(Range(block)) for block in BLOCKS)
 
     # ---- transit gateway
 
@@ -262,7 +277,7 @@ class VpnGenerator(Generator):
         if not shared:
             for _count in range(self.pick([0, 0, 1, 2])):
                 to = self.pick([*BROAD, *self.advertised()])
-                if not any(Range(to).overlaps(Range(block)) and Range(to).prefixlen >= 15 for block in BLOCKS):
+                if not self.is_local(to):
                     found["static"].append([to, self.pick(["vpn0", "vpn1", "blackhole"])])
         found["static"] = sorted([to, target] for to, target in dict(found["static"]).items())
         return found

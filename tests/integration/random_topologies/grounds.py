@@ -63,7 +63,7 @@ class VpnGround:
         transit = generate_vpn.has_transit(seed)
         if self.skeleton is None or self.skeleton.transit != transit:
             lab.reset()
-            self.skeleton = Skeleton(google(lab.port, lab.token()), client(lab.env), transit)
+            self.skeleton = Skeleton(lab, google(lab.port, lab.token()), client(lab.env), transit)
             self.skeleton.build()
         self.skeleton.sweep()
         return Estate(lab, self.skeleton)

@@ -6,8 +6,12 @@ with a Cloud Router and four tunnels. And how what a topology added is taken awa
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
+
+from . import world as w
 from .account import AMAZON_ASN, GOOGLE_ASN, SESSIONS, Account
 from .clients import Client, Json
 from .generate import PROJECTS, REGIONS
@@ -24,12 +28,15 @@ ROUTER = f"{HERE}/routers/router"
 class Skeleton:
     """Both clouds' fixed parts in one lab."""
 
-    def __init__(self, google: Client, ec2: t.Any, transit: bool) -> None:
+    def __init__(self, lab: Lab, google: Client, ec2: t.Any, transit: bool) -> None:
+        self.lab = lab
         self.google = google
         self.transit = transit
         self.account = Account(ec2, transit)
         self.reader = AmazonReader(ec2)
         self.peers: list[Json] = []
+        self.disturbed: dict[str, list[int]] = {"stopped": [], "cut": []}
+        """Numbers of sessions that AWS's side has switched off, and of tunnels that are cut."""
 
     def post(self, path: str, body: Json) -> None:
         self.google.call("POST", f"/compute/v1/{path}", body)
@@ -93,8 +100,27 @@ class Skeleton:
     # ---- what a topology sets as a whole
 
     def set_router(self, body: Json) -> None:
-        peers = [peer | said for peer, said in zip(self.peers, body["peers"], strict=True)]
+        peers = [
+            peer | said | {"enable": "FALSE" if at in body["disabled"] else "TRUE"}
+            for at, (peer, said) in enumerate(zip(self.peers, body["peers"], strict=True))
+        ]
         self.google.call("PATCH", f"/compute/v1/{ROUTER}", {"bgp": body["bgp"], "bgpPeers": peers})
+        for at in range(SESSIONS):
+            for kind, disturb in (("stopped", self.stop), ("cut", self.cut)):
+                if (at in body[kind]) != (at in self.disturbed[kind]):
+                    disturb(at, at not in body[kind])
+        self.disturbed = {kind: body[kind] for kind in self.disturbed}
+
+    def stop(self, at: int, end: bool) -> None:
+        self.lab.stop_session(ROUTER, f"peer{at}", end=end)
+
+    def cut(self, at: int, end: bool) -> None:
+        self.lab.cut_tunnel(f"tunnel{at}", end=end)
+
+    def undisturbed(self, sessions: t.Iterable[w.Session]) -> tuple[w.Session, ...]:
+        """The sessions; those that were disturbed are not up, which no API's configuration says."""
+        down = {f"peer{at}" for numbers in self.disturbed.values() for at in numbers}
+        return tuple(dataclasses.replace(item, up=item.up and item.name not in down) for item in sessions)
 
     # ---- taking away
 

@@ -4,7 +4,7 @@
 """What tests and the `lab` command may do to the lab, under /_lab/ on the same port.
 
 GET  /_lab/status                  what runs and what exists
-POST /_lab/reset                   empty every project
+POST /_lab/reset                   empty every project and the AWS account
 GET  /_lab/requests?since=N        the request log after sequence number N; &mutating=1 for mutating ones only
 POST /_lab/faults                  InjectedFault's fields; DELETE removes all
 POST /_lab/disturbances            {"kind": "tunnel|session|node|prefixes", its names, "end": false}; GET lists them
@@ -91,7 +91,7 @@ def status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         "packets": around.plane.status(),
         "pid": os.getpid(),
         "projects": [name for name in lab.state.projects if name != "podreach-forbidden"],
-        "resources": lab.state.counts(),
+        "resources": lab.state.counts() | lab.aws.counts(),
         "operations_running": len(lab.operations.running()),
         "latency": {"profile": clock.profile, "scale": clock.scale},
         "check_responses": lab.check_responses,

@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="lab", description="A Google Cloud on this machine's loopback, for podreach.gke."
+        prog="lab",
+        description="A Google Cloud on this machine's loopback, and what of AWS a VPN leads to, for podreach.gke.",
     )
     top.add_argument("--dir", default=os.environ.get("PODREACH_LAB_DIR") or ".lab", help="the lab's directory")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs and what exists")
     status.add_argument("--json", action="store_true")
     status.set_defaults(run=do_status)
-    commands.add_parser("reset", help="empty every project").set_defaults(run=do_reset)
+    commands.add_parser("reset", help="empty every project and the AWS account").set_defaults(run=do_reset)
     log = commands.add_parser("log", help="the requests that it answered")
     log.add_argument("--since", type=int, default=0, help="only those after this number")
     log.add_argument("--mutating", action="store_true", help="only those that change something")
@@ -103,7 +104,7 @@ def add_packets(commands: t.Any) -> None:
         usage="lab fault [OPTION...] | lab fault {tunnel NAME|session ROUTER PEER|node NAME|prefixes ROUTER} [--end]",
     )
     fault.add_argument("--clear", action="store_true", help="forget all faults")
-    fault.add_argument("--method", default="", help="GET, POST, ...; default: any")
+    fault.add_argument("--method", default="", help="GET, POST, ..., or an action of AWS; default: any")
     fault.add_argument("--path", default="", help="a regular expression; default: any")
     fault.add_argument("--status", type=int, default=503)
     fault.add_argument("--reason", default="")

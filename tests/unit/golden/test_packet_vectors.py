@@ -27,7 +27,7 @@ COPIED = (
     "aws-filter",
     "story",
 )
-VECTORS = [vector for group in questions.GROUPS for vector in load(group)]
+VECTORS = questions.vectors()
 DIGESTS = {
     "gcp-routes": "bdd536b22c3775a8c03b9a6314bd6f911d00cde0bb2a9c0312c49a4c1e18fbf2",
     "gcp-firewall": "46f2de8271b61e65169087e72a400b4604559604ae89bf9805921fef777d79c7",
@@ -38,7 +38,7 @@ DIGESTS = {
     "aws-routes": "f86e9bcf815bbbc281b9d125e4aeb9a3d2c8d54d2236f115d8a7455be6c92d3e",
     "aws-filter": "d453730969ccaf775720b77a8d56c5adfb247c1f1a4495f9b1d9a80c94eb33c3",
     "story": "a4295ac04d383bce518bbe6e1b0f9933347e953615889f33d6f969dfaf0c7903",
-    "more": "d252c57bb926822bd94668d4d8e3d5c9bd2fbac3bc9bfa54115244c328012826",
+    "more": "8e11257793a12fec9993799e3cfeb379aeef1e30938c433a56290f505df158d7",
 }
 
 

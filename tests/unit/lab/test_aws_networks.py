@@ -108,6 +108,11 @@ def test_sizes_of_subnets(account: Account, block: str) -> None:
     assert refused(account.subnet, account.vpc(), block).startswith("Invalid")
 
 
+def test_zones_of_other_regions(account: Account) -> None:
+    place = {"VpcId": account.vpc(), "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1a"}
+    assert refused(account.ec2.create_subnet, **place) == "InvalidParameterValue"
+
+
 def test_what_keeps_a_vpc(account: Account) -> None:
     vpc = account.vpc()
     delete = account.ec2.delete_vpc
@@ -390,6 +395,19 @@ def test_several_interfaces(account: Account) -> None:
     account.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
     assert [(item.id, item.instance) for item in facts(account).interfaces] == [(kept, "")]
     account.ec2.delete_network_interface(NetworkInterfaceId=kept)
+
+
+def test_interfaces_that_stay_or_go(account: Account) -> None:
+    instance = launch(account, SubnetId=account.subnet(account.vpc()))
+    [card] = instance["NetworkInterfaces"]
+    change = account.ec2.modify_network_interface_attribute
+    identity = {"NetworkInterfaceId": card["NetworkInterfaceId"]}
+    known, unknown = card["Attachment"]["AttachmentId"], "eni-attach-1"
+    wrong = {"AttachmentId": unknown, "DeleteOnTermination": False}
+    assert refused(change, **identity, Attachment=wrong) == "InvalidAttachmentID.NotFound"
+    change(**identity, Attachment={"AttachmentId": known, "DeleteOnTermination": False})
+    account.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    assert [(item.id, item.instance) for item in facts(account).interfaces] == [(card["NetworkInterfaceId"], "")]
 
 
 def test_attaching_and_detaching(account: Account) -> None:

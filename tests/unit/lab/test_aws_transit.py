@@ -134,6 +134,33 @@ def test_one_attachment_may_propagate_into_several_tables(account: Account) -> N
     assert sorted(item.propagating for item in facts(account).transit_tables) == [(), (attachment,)]
 
 
+def test_tags_and_filters_of_attachments(account: Account) -> None:
+    vpc, identity = account.vpc(), gateway(account)
+    named = [{"ResourceType": "transit-gateway-attachment", "Tags": [{"Key": "Name", "Value": "a"}]}]
+    made = account.ec2.create_transit_gateway_vpc_attachment(
+        TransitGatewayId=identity, VpcId=vpc, SubnetIds=[account.subnet(vpc)], TagSpecifications=named
+    )["TransitGatewayVpcAttachment"]
+    assert made["Tags"] == [{"Key": "Name", "Value": "a"}]
+    account.connection(account.customer(), identity)
+    of_vpcs, of_all = (
+        account.ec2.describe_transit_gateway_vpc_attachments,
+        account.ec2.describe_transit_gateway_attachments,
+    )
+    assert len(of_vpcs()["TransitGatewayVpcAttachments"]) == 1
+    for name, value, found in (
+        ("tag:Name", "a", 1),
+        ("tag:Name", "b", 0),
+        ("vpc-id", vpc, 1),
+        ("state", "available", 1),
+    ):
+        filters = [{"Name": name, "Values": [value]}]
+        assert len(of_vpcs(Filters=filters)["TransitGatewayVpcAttachments"]) == found
+    filters = [{"Name": "resource-type", "Values": ["vpn"]}]
+    assert len(of_all(Filters=filters)["TransitGatewayAttachments"]) == 1
+    unknown = ["tgw-attach-1"]
+    assert refused(of_all, TransitGatewayAttachmentIds=unknown) == "InvalidTransitGatewayAttachmentID.NotFound"
+
+
 def test_zones_of_an_attachment(account: Account) -> None:
     vpc, identity = account.vpc(), gateway(account)
     one, two = account.subnet(vpc), account.subnet(vpc, "10.0.2.0/24")

@@ -72,6 +72,13 @@ def test_amazon_side_asn(account: Account, asn: int) -> None:
     assert [item.asn for item in account.lab.state.aws.virtual_gateways] == [asn]
 
 
+def test_an_unknown_gateway(account: Account) -> None:
+    describe = account.ec2.describe_vpn_gateways
+    assert refused(describe, VpnGatewayIds=["vgw-1"]) == "InvalidVpnGatewayID.NotFound"
+    unknown = {"TransitGatewayIds": ["tgw-1"]}
+    assert refused(account.ec2.describe_transit_gateways, **unknown) == "InvalidTransitGatewayID.NotFound"
+
+
 def test_the_default_asn(account: Account) -> None:
     assert account.ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["AmazonSideAsn"] == 64512
 
@@ -320,6 +327,11 @@ def test_modified_connections(account: Account) -> None:
     other = account.customer("192.0.2.9")
     account.ec2.modify_vpn_connection(VpnConnectionId=identity, CustomerGatewayId=other)
     assert account.lab.state.aws.connections[0].customer_gateway == other
+    gone = account.customer("192.0.2.10")
+    account.ec2.delete_customer_gateway(CustomerGatewayId=gone)
+    assert refused(account.ec2.modify_vpn_connection, VpnConnectionId=identity, CustomerGatewayId=gone) == (
+        "InvalidCustomerGatewayID.NotFound"
+    )
     modify = account.ec2.modify_vpn_connection
     assert refused(modify, VpnConnectionId=identity, VpnGatewayId=account.gateway()) == "UnsupportedOperation"
 

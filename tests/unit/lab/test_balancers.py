@@ -159,7 +159,9 @@ def test_what_the_service_controller_makes(kube: Kube) -> None:
     assert (check.body["httpHealthCheck"]["port"], check.body["unhealthyThreshold"]) == (10256, 3)
     assert group.hidden["members"] == [item.path for item in nodes(kube)]
     assert firewalls(kube) == {f"k8s-fw-{name}", f"{check.name}-hc"}
+    kube.cloud.compute("PATCH", f"global/healthChecks/{check.name}", {"checkIntervalSec": 20, "healthyThreshold": 5})
     balancer(kube, "other")
+    assert (check.body["checkIntervalSec"], check.body["healthyThreshold"]) == (20, 5)
     assert len(made(kube)[BACKEND]) == 2
     assert len(made(kube)[CHECK]) == len(made(kube)[GROUP]) == 1
     kube.delete("services", "web")

@@ -23,6 +23,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
     virtual_gateway_key,
 )
 from ansible_collections.podreach.gke.tests.unit.lab.hybrid import (
+    CLUSTER,
     LOCAL,
     PROJECT,
     REGION,
@@ -258,7 +259,7 @@ def test_static_routes_for_what_comes_out_of_a_tunnel(monkeypatch: pytest.Monkey
     estate.pod("pod", "node", "10.4.1.5")
     assert way(estate, "ec2 i-1", "10.0.1.7", "10.4.1.5")[-2:] == [
         vm("node"),
-        "pod " + f"projects/p/locations/{REGION}-a/clusters/c default/pod",
+        f"pod {CLUSTER} default/pod",
     ]
     estate.google.state.of_kind("compute#route")[0].body["tags"] = ["some"]
     where, why = end(estate, "ec2 i-1", "10.0.1.7", "10.4.1.5")
@@ -344,6 +345,24 @@ def test_without_export_a_peer_has_no_way_out_of_the_hub() -> None:
     assert where == f"network {network_path('n2')}" and why.startswith("no-route")
     # In the other direction subnet routes lead there all the same.
     assert way(estate, "ec2 i-1", "10.0.1.7", "10.3.0.9")[-1] == vm("far")
+
+
+def test_what_comes_out_of_a_tunnel_uses_imported_static_routes_but_no_learned_ones() -> None:
+    """The hub imports from n2: its routes-based node's pods are reached, what its own Cloud Router learned is not."""
+    estate = peered(False)
+    for name in ("n1", "n2"):
+        item = estate.google.state.get(network_path(name))
+        assert item is not None
+        item.body["peerings"][0]["exportCustomRoutes"] = name == "n2"
+    estate.known.path(VGW, "10.4.0.0/16", "vpn-1/0")
+    estate.google.node("node", "n2", "10.3.0.2", "10.4.1.0/24", native=False)
+    estate.pod("pod", "node", "10.4.1.5")
+    assert way(estate, "ec2 i-1", "10.0.1.7", "10.4.1.5")[-2:] == [vm("node"), f"pod {CLUSTER} default/pod"]
+    estate.google.router("r2", "n2", "u1")
+    estate.known.learn("n2", "10.4.2.0/24", "r2")
+    where, why = end(estate, "ec2 i-1", "10.0.1.7", "10.4.2.5")
+    assert where == NETWORK and why.startswith("no-route")
+    assert end(estate, vm(), "10.1.0.9", "10.4.2.5")[0] == router_key(router_path("r2"))
 
 
 # ---- transit gateways

@@ -185,6 +185,12 @@ def test_without_a_session_nothing_is_learned() -> None:
     assert ask(dataclasses.replace(WORLD, sessions=(WORLD.sessions[0], down[1])), "vm", "10.0.1.7") == "10.1.0.2"
 
 
+@pytest.mark.parametrize(("count", "seen"), [(100, "10.1.0.2"), (101, "")])
+def test_a_virtual_gateway_takes_a_hundred_prefixes(count: int, seen: str) -> None:
+    ranges = ["10.1.0.0/24", *(f"10.210.{at}.0/24" for at in range(count - 1))]
+    assert ask(custom(WORLD, *ranges, all_subnets=False), "vm", "10.0.1.7") == seen
+
+
 @pytest.mark.parametrize(("priority", "seen"), [(0, ""), (30_000, "10.1.0.2")])
 def test_of_equal_destinations_the_priority_decides(priority: int, seen: str) -> None:
     static = w.Route("s", "n", w.cidr("10.0.0.0/16"), priority, FAR.path)

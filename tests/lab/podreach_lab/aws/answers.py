@@ -28,14 +28,6 @@ def invalid_value(parameter: str, value: object = None, why: str = "") -> Refuse
     return Refused("InvalidParameterValue", f"{shown} for parameter {parameter} is invalid.{' ' if why else ''}{why}")
 
 
-def checked_asn(asked: object) -> int:
-    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpnGateway.html"""
-    asn = 64512 if asked is None else int(str(asked))
-    if not (64512 <= asn <= 65534 or 4200000000 <= asn <= 4294967294):
-        raise invalid_value("amazonSideAsn", asn, "It must be in 64512-65534 or 4200000000-4294967294.")
-    return asn
-
-
 def ec2_error(code: str, message: str) -> bytes:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"""
     return (

@@ -247,6 +247,18 @@ class InterfaceResponse(EC2Response):
         ]
         return ActionResult({"TerminatingInstances": shown})
 
+    def modify_network_interface_attribute(self) -> EmptyResult:
+        """moto passes over what happens to an interface when its instance is terminated."""
+        attachment = self._get_param("Attachment", {})
+        if "DeleteOnTermination" in attachment:
+            card = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
+            if card.attachment_id is None or card.attachment_id != attachment.get("AttachmentId"):
+                identity = attachment.get("AttachmentId")
+                text = f"The network attachment ID '{identity}' does not exist."
+                raise Refused("InvalidAttachmentID.NotFound", text)
+            card.delete_on_termination = attachment["DeleteOnTermination"]
+        return super().modify_network_interface_attribute()
+
     def delete_network_interface(self) -> EmptyResult:
         identity = self._get_param("NetworkInterfaceId")
         if self.ec2_backend.get_network_interface(identity).attachment_id:

@@ -15,7 +15,7 @@ from moto.ec2.models.vpcs import VPC
 from moto.ec2.responses import EC2Response
 
 from . import reading
-from .answers import Refused
+from .answers import Refused, invalid_value
 from .credentials import ACCOUNT
 
 PORTED = ("tcp", "6", "udp", "17", "icmp", "1")
@@ -93,6 +93,8 @@ class NetworkBackend(EC2Backend):
     ) -> Subnet:
         if availability_zone is None and availability_zone_id is None:
             availability_zone = f"{self.region_name}a"
+        if availability_zone and not availability_zone.startswith(self.region_name):
+            raise invalid_value("availabilityZone", availability_zone, f"It must be one of {self.region_name}.")
         text = normal(cidr_block)
         if not 16 <= ipaddress.IPv4Network(text).prefixlen <= 28:
             raise Refused("InvalidSubnet.Range", f"The CIDR '{cidr_block}' is invalid.")

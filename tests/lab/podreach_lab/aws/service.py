@@ -69,6 +69,11 @@ class Aws:
             self._backends.clear()
         self.state.learn_aws(AwsFacts())
 
+    def counts(self) -> dict[str, int]:
+        """How many things of each kind are in force, as State.counts has it of Google's."""
+        kinds = {field.name: len(getattr(self.state.aws, field.name)) for field in dataclasses.fields(AwsFacts)}
+        return {f"ec2#{kind}": count for kind, count in kinds.items() if count}
+
     async def call(self, request: Request) -> Answer:
         service = request.signature.service
         try:

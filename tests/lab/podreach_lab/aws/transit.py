@@ -17,12 +17,14 @@ from moto.ec2.models.transit_gateway import TransitGateway
 from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRouteTable
 from moto.ec2.responses import EC2Response
+from moto.ec2.utils import generic_filter
 
 from ..wan.learning import paths
 from ..wan.model import transit_gateway_key
 from . import reading
-from .answers import Refused, checked_asn, invalid_value
+from .answers import Refused, invalid_value
 from .places import Place, advance
+from .vpn import checked_asn
 
 Json = dict[str, t.Any]
 
@@ -62,6 +64,12 @@ class TransitBackend(EC2Backend):
             raise Refused("IncorrectState", f"{identity} is in invalid state")
         return found
 
+    def describe_transit_gateways(self, filters: t.Any, transit_gateway_ids: list[str] | None) -> list[TransitGateway]:
+        for identity in transit_gateway_ids or ():
+            if identity not in self.transit_gateways:
+                raise not_found("TransitGateway", identity)
+        return t.cast(list[TransitGateway], super().describe_transit_gateways(filters, transit_gateway_ids))
+
     def delete_transit_gateway(self, transit_gateway_id: str) -> TransitGateway:
         self.available_transit_gateway(transit_gateway_id)
         used = [item.id for item in self.living_attachments() if item.transit_gateway_id == transit_gateway_id]
@@ -92,6 +100,20 @@ class TransitBackend(EC2Backend):
         if found is None or found.state == "deleted":
             raise not_found("TransitGatewayAttachment", identity)
         return found
+
+    def describe_transit_gateway_attachments(
+        self, transit_gateways_attachment_ids: list[str] | None = None, filters: t.Any = None
+    ) -> list[TransitGatewayAttachment]:
+        known = self.transit_gateway_attachments
+        chosen = [self.attachment(item) for item in transit_gateways_attachment_ids or ()] or list(known.values())
+        return t.cast(list[TransitGatewayAttachment], generic_filter(filters, chosen))
+
+    def describe_transit_gateway_vpc_attachments(
+        self, transit_gateways_attachment_ids: list[str] | None = None, filters: t.Any = None
+    ) -> list[TransitGatewayAttachment]:
+        found = self.describe_transit_gateway_attachments(transit_gateways_attachment_ids)
+        ours = [item for item in found if item.resource_type == "vpc"]
+        return t.cast(list[TransitGatewayAttachment], generic_filter(filters, ours))
 
     def create_transit_gateway_vpc_attachment(
         self, transit_gateway_id: str, vpc_id: str, subnet_ids: list[str], tags: t.Any = None, options: t.Any = None
@@ -311,8 +333,8 @@ def matches(route: Json, filters: t.Mapping[str, list[str]]) -> bool:
         "prefix-list-id": lambda values: False,
         "route-search.exact-match": lambda values: by_range(lambda value: value == network, values),
         "route-search.longest-prefix-match": lambda values: by_range(lambda value: value.subnet_of(network), values),
-        "route-search.subnet-of-match": lambda values: by_range(lambda value: network.subnet_of(value), values),
-        "route-search.supernet-of-match": lambda values: by_range(lambda value: network.supernet_of(value), values),
+        "route-search.subnet-of-match": lambda values: by_range(network.subnet_of, values),
+        "route-search.supernet-of-match": lambda values: by_range(network.supernet_of, values),
     }
     for name in filters:
         if name not in tests:
@@ -334,6 +356,16 @@ def _length(route: Json) -> int:
 
 class TransitResponse(EC2Response):
     """Calls about transit gateways that moto lacks or answers in part."""
+
+    def create_transit_gateway_vpc_attachment(self) -> ActionResult:
+        made = self.ec2_backend.create_transit_gateway_vpc_attachment(
+            self._get_param("TransitGatewayId"),
+            self._get_param("VpcId"),
+            self._get_param("SubnetIds", []),
+            self._parse_tag_specification().get("transit-gateway-attachment", {}),
+            self._get_param("Options", {}),
+        )
+        return ActionResult({"TransitGatewayVpcAttachment": made})
 
     def create_transit_gateway_route(self) -> ActionResult:
         return self._put(new=True)

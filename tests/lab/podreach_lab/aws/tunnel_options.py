@@ -96,6 +96,8 @@ def checked(asked: t.Mapping[str, t.Any]) -> Json:
             if not least <= int(asked[name]) <= most:
                 raise invalid_value(name, asked[name], f"It must be between {least} and {most}.")
             options[shown] = int(asked[name])
+    if asked.get("LogOptions"):
+        options["LogOptions"] = asked["LogOptions"]
     if "EnableTunnelLifecycleControl" in asked:
         options["EnableTunnelLifecycleControl"] = bool(asked["EnableTunnelLifecycleControl"])
     return options

@@ -24,13 +24,22 @@ from moto.ec2.utils import generic_filter, random_vpn_connection_id
 
 from ..wan import report
 from . import customer_configuration, tunnel_options
-from .answers import Refused, checked_asn, invalid_value
+from .answers import Refused, invalid_value
 from .places import Place, advance
 
 Json = dict[str, t.Any]
 
+DEFAULT_ASN = 64512
 DEFAULT_CUSTOMER_ASN = 65000
 ALIVE = ("pending", "available", "modifying")
+
+
+def checked_asn(asked: object) -> int:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpnGateway.html"""
+    asn = DEFAULT_ASN if asked is None else int(str(asked))
+    if not (64512 <= asn <= 65534 or 4200000000 <= asn <= 4294967294):
+        raise invalid_value("amazonSideAsn", asn, "It must be in 64512-65534 or 4200000000-4294967294.")
+    return asn
 
 
 class LabVpnConnection(VPNConnection):
@@ -123,6 +132,11 @@ class VpnBackend(EC2Backend):
             raise Refused("InvalidVpnGatewayID.NotFound", f"The vpnGateway ID '{identity}' does not exist")
         return gateway
 
+    def describe_vpn_gateways(self, filters: t.Any = None, vpn_gw_ids: list[str] | None = None) -> list[VpnGateway]:
+        for identity in vpn_gw_ids or ():
+            self.get_vpn_gateway(identity)
+        return t.cast(list[VpnGateway], super().describe_vpn_gateways(filters, vpn_gw_ids))
+
     def attach_vpn_gateway(self, vpn_gateway_id: str, vpc_id: str) -> VPCGatewayAttachment:
         gateway = self.known_vpn_gateway(vpn_gateway_id)
         self.get_vpc(vpc_id)
@@ -195,6 +209,12 @@ class VpnBackend(EC2Backend):
             made.bgp_asn, made.bgp_asn_extended = None, str(asn)
         return made
 
+    def living_customer(self, identity: str) -> CustomerGateway:
+        found = self.get_customer_gateway(identity)
+        if found.state != "available":
+            raise Refused("InvalidCustomerGatewayID.NotFound", f"The customerGateway ID '{identity}' does not exist")
+        return found
+
     def describe_customer_gateways(
         self, filters: t.Any = None, customer_gateway_ids: list[str] | None = None
     ) -> list[CustomerGateway]:
@@ -223,6 +243,9 @@ class VpnBackend(EC2Backend):
     def make_vpn_connection(self, asked: Json, tags: dict[str, str]) -> LabVpnConnection:
         """`asked`: CreateVpnConnection's parameters."""
         gateway, customer = self._connected(asked), asked.get("CustomerGatewayId", "")
+        if asked.get("VpnConcentratorId") or asked.get("PreSharedKeyStorage", "Standard") != "Standard":
+            text = "The lab models neither VPN concentrators nor keys in Secrets Manager."
+            raise Refused("UnsupportedOperation", text)
         if asked.get("Type") != "ipsec.1":
             raise invalid_value("type", asked.get("Type"))
         for item in self.connections:
@@ -252,10 +275,7 @@ class VpnBackend(EC2Backend):
         if virtual and transit:
             text = "The request must not contain both parameter vpnGatewayId and transitGatewayId"
             raise Refused("InvalidParameterCombination", text)
-        customer = self.get_customer_gateway(asked.get("CustomerGatewayId", ""))
-        if customer.state != "available":
-            text = f"The customerGateway ID '{customer.id}' does not exist"
-            raise Refused("InvalidCustomerGatewayID.NotFound", text)
+        self.living_customer(asked.get("CustomerGatewayId", ""))
         if transit:
             self.available_transit_gateway(transit)
             return str(transit)
@@ -265,8 +285,10 @@ class VpnBackend(EC2Backend):
         return str(self.known_vpn_gateway(virtual).id)
 
     def _options(self, asked: Json, gateway: str) -> Json:
-        if asked.get("TunnelInsideIpVersion", "ipv4") != "ipv4":
-            raise Refused("UnsupportedOperation", "The lab does not model IPv6 inside VPN tunnels.")
+        unlike = {"TunnelInsideIpVersion": "ipv4", "EnableAcceleration": False, "OutsideIpAddressType": "PublicIpv4"}
+        for name, modelled in unlike.items():
+            if asked.get(name, modelled) != modelled:
+                raise Refused("UnsupportedOperation", f"The lab models {name} {modelled} only.")
         specified = asked.get("TunnelOptions") or []
         if len(specified) > 2:
             raise invalid_value("TunnelOptions", len(specified), "A VPN connection has two tunnels.")
@@ -275,7 +297,7 @@ class VpnBackend(EC2Backend):
             options = tunnel_options.checked(specified[number] if number < len(specified) else {})
             tunnels.append(self._completed(options, gateway, tunnels))
         return {
-            "EnableAcceleration": bool(asked.get("EnableAcceleration", False)),
+            "EnableAcceleration": False,
             "StaticRoutesOnly": bool(asked.get("StaticRoutesOnly", False)),
             "LocalIpv4NetworkCidr": asked.get("LocalIpv4NetworkCidr", "0.0.0.0/0"),
             "RemoteIpv4NetworkCidr": asked.get("RemoteIpv4NetworkCidr", "0.0.0.0/0"),
@@ -287,18 +309,24 @@ class VpnBackend(EC2Backend):
     def _completed(self, options: Json, gateway: str, siblings: list[Json]) -> Json:
         """With what AWS chooses itself. Inside ranges are unique at a gateway if chosen, in the whole lab if made."""
         tunnel_options.check_lifetimes(options)
-        mine = [item for one in self.connections if one.gateway == gateway for item in one.living_tunnels()]
-        taken = {item["TunnelInsideCidr"] for item in (*siblings, *mine)}
-        if options.get("TunnelInsideCidr") in taken:
-            text = "The block is in use by another tunnel of the gateway."
-            raise invalid_value("TunnelInsideCidr", options["TunnelInsideCidr"], text)
-        taken |= self.place.inside_ranges()
+        self._check_inside(options, gateway, [], siblings)
+        taken = self.place.inside_ranges() | {item["TunnelInsideCidr"] for item in siblings}
         made = {
             "OutsideIpAddress": self.place.outside_address({item["OutsideIpAddress"] for item in siblings}),
             "TunnelInsideCidr": options.get("TunnelInsideCidr") or self.place.new_inside(taken),
             "PreSharedKey": options.get("PreSharedKey") or self.place.new_key(),
         }
         return made | options
+
+    def _check_inside(
+        self, options: Json, gateway: str, own: t.Sequence[Json], siblings: t.Sequence[Json] = ()
+    ) -> None:
+        """A chosen inside range must be unlike those of the gateway's other tunnels, which `own` is not."""
+        there = [item for one in self.connections if one.gateway == gateway for item in one.living_tunnels()]
+        others = [item for item in (*there, *siblings) if not any(item is one for one in own)]
+        if options.get("TunnelInsideCidr") in {item["TunnelInsideCidr"] for item in others}:
+            text = "The block is in use by another tunnel of the gateway."
+            raise invalid_value("TunnelInsideCidr", options["TunnelInsideCidr"], text)
 
     def delete_vpn_connection(self, vpn_connection_id: str) -> LabVpnConnection:
         connection = self.living_connection(vpn_connection_id)
@@ -318,12 +346,7 @@ class VpnBackend(EC2Backend):
             raise invalid_value("VpnTunnelOutsideIpAddress", outside)
         changed = tunnels[number] | tunnel_options.checked(asked)
         tunnel_options.check_lifetimes(changed)
-        if changed["TunnelInsideCidr"] != tunnels[number]["TunnelInsideCidr"]:
-            others = [one for one in self.connections if one.gateway == connection.gateway]
-            if any(
-                changed["TunnelInsideCidr"] == item["TunnelInsideCidr"] for o in others for item in o.living_tunnels()
-            ):
-                raise invalid_value("TunnelInsideCidr", changed["TunnelInsideCidr"], "The block is in use.")
+        self._check_inside(changed, connection.gateway, [tunnels[number]])
         tunnels[number] = changed
         return self._modifying(connection)
 
@@ -339,8 +362,7 @@ class VpnBackend(EC2Backend):
         connection = self.living_connection(identity)
         if asked.get("VpnGatewayId") or asked.get("TransitGatewayId"):
             raise Refused("UnsupportedOperation", "The lab does not move VPN connections to other gateways.")
-        customer = self.get_customer_gateway(asked.get("CustomerGatewayId", ""))
-        connection.customer_gateway_id = customer.id
+        connection.customer_gateway_id = self.living_customer(asked.get("CustomerGatewayId", "")).id
         return self._modifying(connection)
 
     def _modifying(self, connection: LabVpnConnection) -> LabVpnConnection:
@@ -351,7 +373,7 @@ class VpnBackend(EC2Backend):
 
     def add_static_route(self, identity: str, cidr: str) -> None:
         connection = self.living_connection(identity)
-        if not connection.static_only:
+        if not connection.static_only or connection.transit_gateway_id:
             raise Refused("InvalidParameterValue", f"The VPN connection {identity} does not use static routes.")
         try:
             text = str(ipaddress.IPv4Network(cidr))

@@ -100,7 +100,8 @@ def instances(facts: held.AwsFacts) -> list[Instance]:
     """Those that run."""
     subnets = {item.id: item for item in facts.subnets}
     vpcs = {item.id for item in facts.vpcs}
-    interfaces = {item.id: item for item in facts.interfaces if item.subnet in subnets and item.vpc in vpcs}
+    usable = (item for item in facts.interfaces if item.subnet in subnets and item.vpc in vpcs and item.addresses)
+    interfaces = {item.id: item for item in usable}
     found = []
     for item in facts.instances:
         mine = [interfaces[name] for name in item.interfaces if name in interfaces]

@@ -30,6 +30,8 @@ NODES_PORT = health.KUBE_PROXY
 MOST_PORTS = 5
 MOST_NODES = {"Cluster": 25, "Local": 250}
 """How many nodes of a cluster a Service's network endpoint groups hold, by externalTrafficPolicy."""
+SLOWER = ("checkIntervalSec", "timeoutSec", "healthyThreshold", "unhealthyThreshold")
+"""What of a health check stays as somebody set it, where that is more."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 LONGEST = 39
 """Of a namespace and a name in a name of version 2."""
@@ -168,6 +170,9 @@ class Compute:
             },
         }
         path = f"projects/{self.path.split('/')[1]}/global/healthChecks/{called.check}"
+        have = self.state.get(path)
+        if have is not None:
+            body |= {field: max(body[field], have.body[field]) for field in SLOWER}
         return self.put(health_checks.KIND, path, body, firewall=called.check_firewall)
 
     def group(self, version: int, service: Json, called: Names, zone: str, members: t.Sequence[str]) -> Resource:
