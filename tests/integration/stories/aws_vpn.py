@@ -435,6 +435,8 @@ def mistakes(story: Teller) -> None:
     tunnel(story, 1, 2, key="anotherkey")
     tunnel(story, 2, 1, swapped=True)
     tunnel(story, 2, 2, asn=AWS_ASN + 1)
+    story.lab.settle()
+    story.until(lambda: "peer AS" in reason(story, 2, 2), "lab status says why")
     peers = router_peers(story)
     said = {item: Said(story, peers, item) for item in TUNNELS}
     good, key, swapped, asn = (said[item] for item in TUNNELS)
@@ -444,7 +446,8 @@ def mistakes(story: Teller) -> None:
     assert good.detail == "Tunnel is up and running." != key.detail
     for other in (swapped, asn):
         assert (other.tunnel, other.session, other.aws) == ("ESTABLISHED", "DOWN", ("DOWN", "IPSEC IS UP"))
-    story.until(lambda: "peer AS" in reason(story, 2, 2), "lab status says why")
+    statuses = [(item.tunnel, item.state, item.aws) for item in said.values()]
+    assert len(set(statuses)) == len(statuses), f"nobody but lab status tells them apart: {statuses}"
     reasons = [reason(story, *item) for item in TUNNELS[1:]]
     assert len(set(reasons)) == len(reasons), f"lab status tells them apart: {reasons}"
     assert swapped.address == story.names["aws_2_1"], "the address that is AWS's"
@@ -458,7 +461,7 @@ class Said:
         tunnel_here = story.ask(f"gcloud compute vpn-tunnels describe {tunnel_name(*item)} {WHERE}")
         peer, told = peers[peer_name(*item)], telemetry(story)[tunnel_name(*item)]
         self.tunnel, self.detail = tunnel_here["status"], tunnel_here["detailedStatus"]
-        self.session, self.address = peer["status"], peer["ipAddress"]
+        self.session, self.state, self.address = peer["status"], peer["state"], peer["ipAddress"]
         self.aws = (told["Status"], told["StatusMessage"])
 
 

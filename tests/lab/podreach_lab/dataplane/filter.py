@@ -64,7 +64,12 @@ def router_rules(
         lines = [f"iifname @dead {gone}", f"oifname @dead {gone}", *lines]
     lines += [
         *unforwarded(table, here),
-        "ct state established,related accept",
+        "ct state established accept",
+        # That a packet was too long is told only where the rules admit ICMP from whoever says so:
+        # https://cloud.google.com/network-connectivity/docs/vpn/concepts/mtu-considerations
+        "ct state related meta l4proto != icmp accept",
+        "ct state related icmp type != destination-unreachable accept",
+        "ct state related icmp code != 4 accept",
         verdict_map("iifname", egress),
         verdict_map("oifname", ingress),
     ]
