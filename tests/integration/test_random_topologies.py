@@ -41,11 +41,11 @@ MUTANTS: dict[str, tuple[int, ...]] = {
 VPN_SEEDS = 48
 #: The same around a VPN to AWS.
 VPN_MUTANTS: dict[str, tuple[int, ...]] = {
-    "propagated-beats-local": (10, 17),
-    "acl-stateful": (2, 16),
+    "propagated-beats-local": (5, 10),
+    "acl-stateful": (2, 7),
     "security-groups-ignored": (1, 2),
-    "tagged-routes-for-tunnels": (32,),
-    "regional-as-global": (4, 10),
+    "tagged-routes-for-tunnels": (38, 74),
+    "regional-as-global": (26, 37),
 }
 
 
