@@ -146,9 +146,12 @@ def compare(estate: Estate, seed: int, step: Step | None, tally: Tally, ground: 
         assert allowed is not None
         tally.delivered += found.delivered
         tally.several += len({(verdict.delivered, verdict.replied) for verdict in allowed}) > 1
-        if not fits(flow, found, allowed) and by_chance(oracle, flow, found, allowed, estate.skeleton is not None):
+        if not fits(flow, found, allowed) and by_chance(oracle, flow, found, allowed, bool(estate.skeleton)):
             tally.again += 1
             found = probe(estate.lab, world, [flow])[0]
+        for _moment in oracle.bgp.flapping:
+            if not fits(flow, found, allowed):
+                found = probe(estate.lab, world, [flow])[0]
         if not fits(flow, found, allowed):
             enough_traces = len(tally.disagreements) >= MOST_TRACES
             trace = {} if enough_traces else estate.lab.admin("POST", "trace", question(world, flow))
