@@ -146,6 +146,7 @@ def aws_vpn(*, tunnels: bool = True) -> list[Step | AwsStep]:
         AwsStep("EnableVgwRoutePropagation", {"RouteTableId": "{table}", "GatewayId": "{gateway}"}),
         Step("lab", LAB, "global/externalVpnGateways", peer),
         *(joined(ends) if tunnels else []),
+        *(available(number) for number in (1, 2)),
     ]
 
 
@@ -346,6 +347,12 @@ def connection(number: int, ends: list[End]) -> list[AwsStep]:
         ),
         AwsStep("CreateVpnConnection", body | named("vpn-connection", f"aws-vpn-{number}"), keep),
     ]
+
+
+def available(number: int) -> AwsStep:
+    """Wait until AWS has made a VPN connection."""
+    asked = {"VpnConnectionId": [f"{{connection_{number}}}"]}
+    return AwsStep("DescribeVpnConnections", asked, until={"vpnConnectionSet/item/state": "available"})
 
 
 def joined(ends: list[End]) -> list[Step]:
