@@ -31,6 +31,7 @@ import typing as t
 import urllib.parse
 
 from . import disturbances, presets
+from .compute import vpn_tunnels
 from .container import placing
 from .core import InjectedFault, Lab, Reply, encode
 from .dataplane.capability import Unavailable
@@ -220,9 +221,13 @@ def list_presets(lab: Lab, query: Json, body: Json, around: Around) -> Json:
 async def build_preset(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     options = dict(body)
     try:
-        return await presets.build(lab, str(options.pop("name", "")), **options)
+        built = await presets.build(lab, str(options.pop("name", "")), **options)
     except presets.PresetError as error:
         raise BadAdminRequest(str(error)) from None
+    await vpn_tunnels.shaken_hands(lab.state)
+    if around.plane.unavailable is None:
+        await around.plane.settled()
+    return built
 
 
 async def settle(lab: Lab, query: Json, body: Json, around: Around) -> Json:

@@ -332,6 +332,8 @@ def do_status(options: argparse.Namespace) -> int:
     packets = status["packets"]
     if packets["available"]:
         print(f"packets: {packets['namespaces']} namespaces" + ("" if packets["settled"] else ", not yet up to date"))
+        if packets["reason"]:
+            print(f"the packets do not follow: {packets['reason']}")
         for line in (packets["bgp"]["reason"], *packets["bgp"]["trouble"].values()):
             if line:
                 print(f"BGP: {line}")
