@@ -108,7 +108,7 @@ def test_a_preset_builds_the_account(cloud: Cloud) -> None:
     [group] = [item for item in facts.groups if item.id in card.groups]
     assert [rule.egress for rule in group.rules] == [True]
     assert instance.id in made
-    assert cloud.lab.aws.counts()["ec2#instances"] == 1
+    assert cloud.lab.aws.counts()["ec2#instance"] == 1
     with pytest.raises(presets.PresetError, match=r"RunInstances was refused: Invalid"):
         steps = presets.aws_account()
         asyncio.run(presets.carry_out(cloud.lab, steps[-1], dict.fromkeys(("subnet", "group"), "subnet-1")))
