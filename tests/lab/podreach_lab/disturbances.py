@@ -6,7 +6,7 @@ announces more than its peers accept.
 
 Each is a hidden fact of one resource, which whatever it concerns reads: `cut` (and `silent`, until the dead peer is
 noticed) of a VPN tunnel, `stopped` and `prefixes` of a router, `dead` of an instance. They go with the resource, so
-that a reset ends them all.
+that a reset ends them all. Of EC2's instances the state itself knows which are dead.
 """
 
 from __future__ import annotations
@@ -112,7 +112,21 @@ def session(state: State, body: Json, end: bool) -> str:
 
 def node(state: State, body: Json, end: bool) -> str:
     """An instance neither sends nor answers any more, while the API says RUNNING."""
-    found = named(state, INSTANCE, text(body, "name"), "instance or node")
+    name = text(body, "name")
+    at_aws = [item for item in state.aws.instances if name in (item.id, item.name)]
+    here = [item.path for item in state.of_kind(INSTANCE) if name in (item.name, item.path)]
+    if at_aws and len(at_aws) + len(here) > 1:
+        several = ", ".join([*here, *(item.id for item in at_aws)])
+        raise NoSuchThing(f"{name!r} is the name of several: {several}. Give a path or an id.")
+    if at_aws:
+        before = at_aws[0].id in state.dead
+        state.silence(at_aws[0].id, not end)
+        return f"{name} {told(before, end, 'dead', 'lives')}."
+    try:
+        found = named(state, INSTANCE, name, "instance or node")
+    except NoSuchThing as error:
+        others = [item.name or item.id for item in state.aws.instances]
+        raise NoSuchThing(f"{error} At AWS {there_are(others)}." if others else str(error)) from None
     before = bool(found.hidden.get("dead"))
     set_hidden(state, found, "dead", not end)
     return f"{found.name} {told(before, end, 'dead', 'lives')}."
@@ -183,4 +197,5 @@ def present(state: State) -> list[Json]:
     for item in state.of_kind(INSTANCE):
         if item.hidden.get("dead"):
             found.append({"kind": "node", "name": item.path})
+    found += [{"kind": "node", "name": item.name or item.id} for item in state.aws.instances if item.id in state.dead]
     return found

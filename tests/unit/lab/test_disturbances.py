@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import cli
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws.facts import AwsFacts
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws.facts import AwsFacts, Instance
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.core import InjectedFault
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.disturbances import disturb, present
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan import summary
@@ -102,6 +102,32 @@ def test_nodes_and_prefixes(joined: Cloud) -> None:
     disturb(state, {"kind": "node", "name": "vm1", "end": True})
     disturb(state, {"kind": "prefixes", "router": "r1", "end": True})
     assert present(state) == []
+
+
+def test_instances_of_ec2(joined: Cloud) -> None:
+    state = joined.lab.state
+    twins = tuple(Instance(f"i-{number}", name, True, ()) for number, name in enumerate(("a", "b", "b", "vm1")))
+    state.learn_aws(dataclasses.replace(state.aws, instances=twins))
+    joined.subnetwork()
+    create(joined, "vm1")
+    assert disturb(state, {"kind": "node", "name": "a"}) == "a is dead."
+    assert disturb(state, {"kind": "node", "name": "i-0"}) == "i-0 is dead already."
+    assert (present(state), state.dead) == ([{"kind": "node", "name": "a"}], {"i-0"})
+    for name, several in (("b", "i-1, i-2"), ("vm1", "projects/podreach-lab/.*/vm1, i-3")):
+        with pytest.raises(ValueError, match=f"is the name of several: {several}. Give"):
+            disturb(state, {"kind": "node", "name": name})
+    with pytest.raises(ValueError, match="no instance or node 'x'; there are vm1. At AWS there are a, b, b, vm1"):
+        disturb(state, {"kind": "node", "name": "x"})
+    joined.lab.reset()
+    assert not state.dead
+
+
+def test_a_reset_of_a_dead_instance_revives_it(joined: Cloud) -> None:
+    joined.subnetwork()
+    create(joined, "vm1")
+    disturb(joined.lab.state, {"kind": "node", "name": "vm1"})
+    joined.compute("POST", "zones/asia-northeast1-a/instances/vm1/reset")
+    assert present(joined.lab.state) == []
 
 
 def test_a_reset_ends_them(joined: Cloud) -> None:
