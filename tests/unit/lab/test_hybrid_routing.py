@@ -540,8 +540,15 @@ def test_flows_that_make_no_sense(flow: dict[str, t.Any], why: str) -> None:
 
 
 def test_a_refusal_shows_that_packets_pass() -> None:
-    way = {"hops": [], "died": None, "port_seen": None, "received_by": "a", "destination_seen": "b", "source_seen": "c"}
-    answer = {"verdict": "reachable", "request": way, "reply": way, "answer": "rst"}
+    passed: dict[str, t.Any] = {
+        "hops": [],
+        "died": None,
+        "port_seen": None,
+        "received_by": "a",
+        "destination_seen": "b",
+        "source_seen": "c",
+    }
+    answer = {"verdict": "reachable", "request": passed, "reply": passed, "answer": "rst"}
     question = {"from": "vm", "to": "i-1", "protocol": "tcp", "port": 81}
     assert next(report.lines(question, answer)) == "vm -> i-1, tcp 81: reachable, refused (rst)"
     assert next(report.lines(question, answer | {"answer": "syn-ack"})) == "vm -> i-1, tcp 81: reachable"
