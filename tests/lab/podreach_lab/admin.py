@@ -27,6 +27,7 @@ import inspect
 import json
 import os
 import pathlib
+import re
 import typing as t
 import urllib.parse
 
@@ -99,6 +100,7 @@ def status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         "requests": lab.sequence,
         "mutations": lab.mutations,
         "faults": len(lab.faults),
+        "armed": [dataclasses.asdict(fault) for fault in lab.faults],
         "revision": lab.state.revision,
         "tunnels": summary.tunnels(lab.state),
         "sessions": summary.sessions(lab.state),
@@ -128,6 +130,10 @@ def add_fault(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         raise BadAdminRequest(f"status must be an HTTP error, not {fault.status!r}")
     if fault.count < 1:
         raise BadAdminRequest(f"count must be at least 1, not {fault.count!r}")
+    try:
+        re.compile(fault.path)
+    except re.error as error:
+        raise BadAdminRequest(f"path must be a regular expression; {fault.path!r} is none: {error}") from None
     lab.faults.append(fault)
     return {"faults": len(lab.faults)}
 

@@ -150,6 +150,7 @@ def aws_vpn(*, tunnels: bool = True) -> list[Step | AwsStep]:
     ]
 
 
+SHOWN = 3
 REMEDY = "`lab reset` empties the lab."
 PRESETS: dict[str, Preset] = {"peered-project": peered_project, "aws-account": aws_account, "aws-vpn": aws_vpn}
 SUMMARIES = {
@@ -170,7 +171,9 @@ async def build(lab: Lab, name: str, **options: t.Any) -> Json:
         raise PresetError(f"The preset {name} does not take these options: {error}.") from None
     there = existing(lab, steps)
     if there:
-        raise PresetError(f"Nothing was made, for part of {name} exists already: {', '.join(there)}. {REMEDY}")
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        listed = ", ".join(there[:SHOWN])
+        raise PresetError(f"Nothing was made, for part of {name} exists already: {listed}{more}. {REMEDY}")
     names: dict[str, str] = {}
     made: dict[str, None] = {}
     try:
