@@ -194,7 +194,11 @@ def read(value: t.Any, *, where: str = "") -> RouterStatus:
     if isinstance(value, RouterStatus):
         return value
     if isinstance(value, str):
-        return read(parse_text(value, where=where), where=where)
+        data = parse_text(value, where=where)
+        if not all(isinstance(item, dict) for item in (data if isinstance(data, list) else [data])):
+            # text inside text would be parsed for ever
+            raise BgpError(_at(where, f"{value.strip()[:60]!r} is not the status of a router; {_WANTED}"))
+        return read(data, where=where)
     if isinstance(value, t.Mapping):
         return _read_mapping(value, where)
     if isinstance(value, (list, tuple)):
@@ -503,14 +507,27 @@ class MissingRange:
     message: str
 
 
+def asked_ranges(ranges: t.Any, *, where: str = "ranges") -> list[addressing.Range]:
+    """What a user asks for, as :func:`addressing.as_ranges` takes it, called by its name or else by itself.
+
+    Raises AddressingError naming the item of the list ``where``.
+    """
+    found = addressing.as_ranges(ranges, where=where if isinstance(ranges, (list, tuple)) else "")
+    names = [item.label.removeprefix(where).removeprefix(".") for item in found]
+    return [
+        dataclasses.replace(item, label=item.cidr if name[:1] in ("", "[") else name)
+        for item, name in zip(found, names, strict=True)
+    ]
+
+
 def missing_ranges(status: RouterStatus, ranges: t.Any, *, each_peer: bool = True) -> list[MissingRange]:
     """Which of the ranges the sessions do not advertise.
 
     ``each_peer``: every session has to advertise every range, and there is an entry for each session and range where it
     does not. Otherwise the sessions count together, and there is an entry for each range that is in none of them.
-    Without any session everything is missing. ``ranges`` are as :func:`addressing.as_ranges` takes them.
+    Without any session everything is missing. ``ranges`` are as :func:`asked_ranges` takes them.
     """
-    wanted = addressing.as_ranges(ranges, where="ranges" if isinstance(ranges, (list, tuple)) else "")
+    wanted = asked_ranges(ranges)
     if each_peer and status.peers:
         return [found for peer in status.peers for item in wanted for found in _missing(item, [peer], peer.name)]
     return [found for item in wanted for found in _missing(item, status.peers, None)]
@@ -532,7 +549,7 @@ def _missing(wanted: addressing.Range, peers: t.Sequence[Peer], name: str | None
             what = f"is advertised in part ({', '.join(found.advertised_by)}), {', '.join(found.missing)} is missing"
         on = f" on {name}" if name else ""
         why = f"{what}{on}; make it a range of a subnetwork of the network, or add it to the advertised_ip_ranges"
-    shown = wanted.cidr if wanted.label in (wanted.cidr, "") else f"{wanted.label} ({wanted.cidr})"
+    shown = wanted.cidr if wanted.label == wanted.cidr else f"{wanted.label} ({wanted.cidr})"
     return [
         MissingRange(
             peer=name,
@@ -584,7 +601,7 @@ def prefix_headroom(peer: Peer, limit: int = PREFIX_LIMIT, adding: t.Any = ()) -
     if limit < 1:
         raise BgpError(f"{limit} is not a limit on prefixes; write a whole number from 1 up", code="prefix-limit")
     texts = [item.range for item in peer.advertised_ranges]
-    texts += [item.cidr for item in addressing.as_ranges(adding, where="adding" if adding else "")]
+    texts += [item.cidr for item in asked_ranges(adding, where="adding")]
     prefixes: set[Network] = {ipaddress.ip_network(text) for text in texts}
     aggregates = _aggregates(prefixes)
     saved = sum(len(item.replaces) - 1 for item in aggregates)

@@ -48,11 +48,7 @@ SPEC = AUTH_SPEC.merge(
 
 def execute(call: Call) -> dict[str, t.Any]:
     params = call.params
-    ranges = [
-        found
-        for number, item in enumerate(params["ranges"])
-        for found in addressing.as_ranges(item, where="" if isinstance(item, dict) else f"ranges[{number}]")
-    ]
+    ranges = bgp.asked_ranges(params["ranges"])
     bgp.prefix_headroom(bgp.Peer(""), params["advertised_prefix_limit"])
     expression = _expression(params["query"])
     client = Client.for_call(dataclasses.replace(call, params={**params, "wait": True}))
