@@ -15,10 +15,11 @@ from ansible.module_utils.basic import missing_required_lib
 
 from .. import addressing, bgp
 from ..arguments import ArgumentSpec, Call, Definition
-from ..errors import ApiError, InvalidInput, Timeout
+from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
 from .auth import AUTH_SPEC
 from .client import Client, relative
 from .fields import Json, Link
+from .resource import NAME
 from .task import rehearse
 
 try:
@@ -48,8 +49,8 @@ SPEC = AUTH_SPEC.merge(
 
 def execute(call: Call) -> dict[str, t.Any]:
     params = call.params
+    _check(params)
     ranges = bgp.asked_ranges(params["ranges"])
-    bgp.prefix_headroom(bgp.Peer(""), params["advertised_prefix_limit"])
     expression = _expression(params["query"])
     client = Client.for_call(dataclasses.replace(call, params={**params, "wait": True}))
     waits = params["wait_established"] and not call.check_mode
@@ -64,6 +65,19 @@ def execute(call: Call) -> dict[str, t.Any]:
 
 
 DEFINITION = Definition(name="router_status_info", spec=SPEC, execute=execute, rehearse=rehearse)
+
+
+def _check(params: t.Mapping[str, t.Any]) -> None:
+    """Refuse what cannot be asked for, all of it at once and before anything is sent."""
+    errors: list[PodreachError] = []
+    for option in ("name", "region"):
+        if params[option] is not None and not NAME.fullmatch(params[option]):
+            rule = "a name has 1 to 63 lower-case letters, digits and hyphens, and starts with a letter"
+            errors.append(InvalidInput(f"{option}: {params[option]!r}: {rule}"))
+    for option in ("advertised_prefix_limit", "timeout"):
+        if params[option] < 1:
+            errors.append(InvalidInput(f"{option}: {params[option]}: write a whole number from 1 up"))
+    raise_all(errors)
 
 
 # -- reading

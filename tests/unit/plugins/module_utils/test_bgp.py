@@ -143,7 +143,7 @@ def response(*peers: Json, **more: t.Any) -> Json:
     }
 
 
-DOWN = {"state": "Connect", "status": "DOWN", "uptimeSeconds": None}
+DOWN: Json = {"state": "Connect", "status": "DOWN", "uptimeSeconds": None}
 
 
 def test_pasted_text() -> None:
