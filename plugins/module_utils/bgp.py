@@ -40,8 +40,6 @@ SESSION_DOWN = "bgp-session-down"
 NOT_ADVERTISED = "bgp-range-not-advertised"
 OVER_LIMIT = "bgp-prefix-limit"
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 class BgpError(InvalidInput):
     """An input that is no router status, or a value in it that cannot be understood.
@@ -602,7 +600,7 @@ def prefix_headroom(peer: Peer, limit: int = PREFIX_LIMIT, adding: t.Any = ()) -
         raise BgpError(f"{limit} is not a limit on prefixes; write a whole number from 1 up", code="prefix-limit")
     texts = [item.range for item in peer.advertised_ranges]
     texts += [item.cidr for item in asked_ranges(adding, where="adding")]
-    prefixes: set[Network] = {ipaddress.ip_network(text) for text in texts}
+    prefixes: set[ipaddress.IPv4Network | ipaddress.IPv6Network] = {ipaddress.ip_network(text) for text in texts}
     aggregates = _aggregates(prefixes)
     saved = sum(len(item.replaces) - 1 for item in aggregates)
     count, left = len(prefixes), limit - len(prefixes)
@@ -616,7 +614,7 @@ def prefix_headroom(peer: Peer, limit: int = PREFIX_LIMIT, adding: t.Any = ()) -
     return Headroom(peer.name, count, limit, left, count - saved, aggregates, OVER_LIMIT if left < 0 else None, message)
 
 
-def _aggregates(prefixes: set[Network]) -> tuple[Aggregate, ...]:
+def _aggregates(prefixes: set[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> tuple[Aggregate, ...]:
     """Each largest range that two or more of the prefixes fill completely, in order, IPv4 first."""
     four = sorted(net for net in prefixes if isinstance(net, ipaddress.IPv4Network))
     six = sorted(net for net in prefixes if isinstance(net, ipaddress.IPv6Network))

@@ -115,7 +115,7 @@ EXAMPLES = r"""
 - name: Which sessions are down, and which tunnels are below them?
   podreach.gke.router_status_info:
     region: asia-northeast1
-    query: routers[].peers[?!up].{peer: name, state: state, tunnel: linked_vpn_tunnel}[]
+    query: "routers[].peers[?!up].{peer: name, state: state, tunnel: linked_vpn_tunnel}[]"
   register: down
 
 - name: Refuse to go on near the limit of a virtual private gateway
@@ -154,40 +154,54 @@ routers:
         name:
           description: The peer's name.
           type: str
+          sample: aws-vpn-1-bgp-1
         state:
           description: The session's state, such as V(Established), V(Connect) or V(Idle).
           type: str
+          sample: Established
         status:
           description: V(UP), V(DOWN) or V(UNKNOWN).
           type: str
+          sample: UP
         status_reason:
           description: Why it is down, where Google says so.
           type: str
         up:
           description: Whether the session is known to be up.
           type: bool
+          sample: true
         uptime:
           description: How long it has been up, in Google's words.
           type: str
+          sample: 2 minutes, 9 seconds
         uptime_seconds:
           description: The same in seconds.
           type: int
+          sample: 129
         ip_address:
           description: The router's own address.
           type: str
+          sample: 169.254.24.222
         peer_ip_address:
           description: The peer's address.
           type: str
+          sample: 169.254.24.221
         linked_vpn_tunnel:
           description: The name of the VPN tunnel below the session.
           type: str
+          sample: aws-vpn-1-tunnel-1
         num_learned_routes:
           description: How many routes are learned from the peer.
           type: int
+          sample: 1
         advertised_ranges:
           description: What the session advertises.
           type: list
           elements: dict
+          sample:
+            - next_hop_ip: 169.254.24.222
+              priority: 100
+              range: 10.1.0.0/24
           contains:
             range:
               description: The range.
@@ -201,29 +215,68 @@ routers:
         peer_asn:
           description: The peer's AS number, as configured.
           type: int
+          sample: 64512
         enabled:
           description: Whether the peer is enabled.
           type: bool
+          sample: true
         prefix_headroom:
           description: How much more the peer takes, as P(podreach.gke.bgp_prefix_headroom#filter) returns it.
           type: dict
+          sample:
+            aggregated_count: 1
+            aggregates: []
+            code: null
+            count: 1
+            headroom: 99
+            limit: 100
+            message: "aws-vpn-1-bgp-1: 1 of 100 prefixes"
+            peer: aws-vpn-1-bgp-1
         missing_ranges:
           description: Which of O(ranges) this session does not advertise, as P(podreach.gke.bgp_missing_ranges#filter)
             returns them.
           type: list
           elements: dict
+          sample:
+            - advertised_by: []
+              code: bgp-range-not-advertised
+              message: >-
+                pods (10.32.0.0/14) is not advertised on aws-vpn-1-bgp-1; make it a range of a subnetwork of the network, or add it
+                to the advertised_ip_ranges
+              missing: [10.32.0.0/14]
+              name: pods
+              peer: aws-vpn-1-bgp-1
+              range: 10.32.0.0/14
     missing_ranges:
       description: Which of O(ranges) no session advertises.
       type: list
       elements: dict
+      sample:
+        - advertised_by: []
+          code: bgp-range-not-advertised
+          message: >-
+            pods (10.32.0.0/14) is not advertised; make it a range of a subnetwork of the network, or add it
+            to the advertised_ip_ranges
+          missing: [10.32.0.0/14]
+          name: pods
+          peer: null
+          range: 10.32.0.0/14
     differences:
       description: In what the enabled sessions differ, as P(podreach.gke.bgp_peer_differences#filter) returns it.
       type: list
       elements: dict
+      sample: []
     best_routes:
       description: The learned routes that the router's region uses.
       type: list
       elements: dict
+      sample:
+        - as_path: [64512]
+          next_hop_ip: 169.254.24.221
+          next_hop_vpn_tunnel: aws-vpn-1-tunnel-1
+          priority: 100
+          range: 10.0.0.0/16
+          status: ACTIVE
       contains:
         range:
           description: The destination.
@@ -256,7 +309,10 @@ selected:
   description: What O(query) selected.
   returned: where O(query) is given
   type: raw
-  sample: []
+  sample:
+    - peer: aws-vpn-2-bgp-1
+      state: Connect
+      tunnel: aws-vpn-2-tunnel-1
 error:
   description: What went wrong, for programs.
   returned: failure

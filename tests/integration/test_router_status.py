@@ -13,8 +13,10 @@ import os
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.podreach.gke.plugins.module_utils import bgp
+from ansible_collections.podreach.gke.plugins.modules import router_status_info
 from ansible_collections.podreach.gke.tests.integration.api import Json
 from ansible_collections.podreach.gke.tests.integration.playbooks import PATHS, Playbooks, Run, play, task
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
@@ -191,3 +193,14 @@ def test_a_session_that_is_down_is_named_with_its_tunnel(playbooks: Playbooks) -
     assert [peer["name"] for peer in router["peers"] if peer["missing_ranges"]] == ["aws-vpn-2-bgp-1"]
     assert router["missing_ranges"] == []
     assert [(item["aspect"], item["peers"]) for item in router["differences"]] == [("up", ["aws-vpn-2-bgp-1"])]
+
+
+def test_examples(playbooks: Playbooks) -> None:
+    """They run as they stand, in the lab."""
+    playbooks.lab.preset("aws-vpn")
+    playbooks.lab.settle()
+    tasks = yaml.safe_load(router_status_info.EXAMPLES)
+    run = playbooks.run(play(tasks, environment={"PODREACH_ENVIRONMENT": "lab"}))
+    assert [record.status for record in run.records] == ["ok"] * len(tasks), run.output
+    (said,) = run["Say what is missing"].result["msg"]
+    assert said.startswith("pods (10.32.0.0/14) is not advertised; make it a range of a subnetwork")
