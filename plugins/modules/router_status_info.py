@@ -241,8 +241,8 @@ routers:
             - advertised_by: []
               code: bgp-range-not-advertised
               message: >-
-                pods (10.32.0.0/14) is not advertised on aws-vpn-1-bgp-1; make it a range of a subnetwork of the network, or add it
-                to the advertised_ip_ranges
+                pods (10.32.0.0/14) is not advertised on aws-vpn-1-bgp-1; make it a range of a subnetwork of the
+                network, or add it to the advertised_ip_ranges
               missing: [10.32.0.0/14]
               name: pods
               peer: aws-vpn-1-bgp-1
