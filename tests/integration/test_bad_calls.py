@@ -427,6 +427,18 @@ BAD: dict[str, Bad] = {
         ["service_account_file", "/no/such.json"],
     ),
     "no-token": ("network", {"name": "new", "auth_kind": "accesstoken"}, ["auth_kind accesstoken", "access_token"]),
+    # ---- what is only read
+    "status-name": ("router_status_info", {"name": "R1", "region": REGION}, ["name", "'R1'", "lower-case"]),
+    "status-ranges": ("router_status_info", {"ranges": ["10.1.0.1/24"]}, ["ranges[0]", "10.1.0.1/24", "10.1.0.0/24"]),
+    "status-limit": ("router_status_info", {"advertised_prefix_limit": 0}, ["advertised_prefix_limit", "0"]),
+    "status-query": ("router_status_info", {"query": "routers[?"}, ["query", "'routers[?'", "JMESPath"]),
+    "status-state": ("router_status_info", {"state": "absent"}, ["state", "Unsupported"]),
+    "status-of-no-peer": (
+        "router_status_info",
+        {"name": "r1", "region": REGION, "wait_established": True, "timeout": 1},
+        ["router r1 has no enabled BGP peer", "after 1 s"],
+    ),
+    "status-forbidden": ("router_status_info", {"project": "podreach-forbidden"}, ["podreach-forbidden", "403"]),
     # ---- several at once
     "set-with-several": (
         "resource_set",
@@ -458,6 +470,10 @@ UNASKED = {
     "kind-of-credentials",
     "no-key-file",
     "no-token",
+    "status-name",
+    "status-ranges",
+    "status-limit",
+    "status-query",
 }
 
 

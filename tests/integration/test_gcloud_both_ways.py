@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import shutil
 
 import pytest
 
+from ansible_collections.podreach.gke.plugins.module_utils import bgp
 from ansible_collections.podreach.gke.tests.integration.sites import AFTER, BEFORE, Sites, changed, estate
 from ansible_collections.podreach.gke.tests.integration.test_gcloud_conformance import (
     NETWORK,
@@ -97,3 +99,28 @@ def test_gcloud_describes_lists_and_deletes_what_site_made(sites: Sites) -> None
     assert estate(sites.lab) == {}
     # and there is nothing left that a teardown would stumble over
     assert changed(sites.teardown(AFTER)) == []
+
+
+def test_what_gcloud_prints_of_a_router_is_read_like_the_response(lab: Lab) -> None:
+    """YAML for people, JSON, and the sessions alone, as somebody would paste them."""
+    lab.preset("aws-vpn")
+    lab.settle()
+    gcloud = Gcloud(lab)
+    command = f"compute routers get-status aws-router --region={REGION}"
+    text = gcloud(command)
+    response = gcloud.json(command)
+    told = bgp.read(text)
+    assert [peer.name for peer in told.peers] == [f"aws-vpn-{one}-bgp-{two}" for one in (1, 2) for two in (1, 2)]
+    assert [peer.linked_vpn_tunnel for peer in told.peers] == [
+        f"aws-vpn-{one}-tunnel-{two}" for one in (1, 2) for two in (1, 2)
+    ]
+
+    def steady(status: bgp.RouterStatus) -> list[bgp.Peer]:
+        return [dataclasses.replace(peer, uptime=None, uptime_seconds=None) for peer in status.peers]
+
+    assert steady(bgp.read(response)) == steady(told)
+    assert bgp.read(response).best_routes == told.best_routes
+    head, _key, tail = text.partition("  bgpPeerStatus:\n")
+    pasted = "...\n  bgpPeerStatus:\n" + tail.partition("\n  network:")[0] + "\n...\n"
+    assert head
+    assert bgp.read(pasted).peers == told.peers

@@ -30,6 +30,13 @@ COLLECTIONS = (
 )
 
 FILTERS = [
+    "bgp_advertised_ranges",
+    "bgp_missing_ranges",
+    "bgp_peer_differences",
+    "bgp_peers",
+    "bgp_prefix_headroom",
+    "duration_seconds",
+    "duration_words",
     "gateway_address",
     "next_free_range",
     "overlapping_ranges",
@@ -41,8 +48,10 @@ FILTERS = [
     "tunnel_inside_addresses",
     "usable_addresses",
 ]
-TESTS = ["range_mask_valid", "range_overlapping", "range_private", "range_within"]
+TESTS = ["bgp_advertises", "bgp_established", "range_mask_valid", "range_overlapping", "range_private", "range_within"]
 PLUGINS = [("filter", name) for name in FILTERS] + [("test", name) for name in TESTS]
+#: the file that a plugin is in, by the beginning of its name
+FILES = {"bgp_": "bgp", "duration_": "bgp"}
 
 TEMPLATE_ALL = """
 import json, sys
@@ -84,6 +93,26 @@ VARIABLES: dict[str, t.Any] = {
         {"name": "b", "cidr": "10.1.160.0/22", "shared_key": "svc"},
     ],
     "host_bits": {"name": "bad", "ip_cidr_range": "10.1.0.5/24"},
+    "pasted": """\
+・・・
+  bgpPeerStatus:
+  - advertisedRoutes:
+    - destRange: 10.1.0.0/24
+      kind: compute#route
+      nextHopIp: 169.254.24.222
+      priority: 100
+    name: aws-vpn-1-bgp-1
+    peerIpAddress: 169.254.24.221
+    state: Established
+    status: UP
+    uptimeSeconds: '220740'
+  - name: aws-vpn-2-bgp-1
+    peerIpAddress: 169.254.27.97
+    state: Connect
+    status: DOWN
+・・・
+""",
+    "session": {"name": "a", "state": "Established", "advertisedRoutes": [{"destRange": "10.1.0.0/16"}]},
 }
 
 ANSWERS: list[tuple[str, t.Any]] = [
@@ -147,6 +176,35 @@ ANSWERS: list[tuple[str, t.Any]] = [
     ("'100.64.0.0/10' is podreach.gke.range_private", False),
     ("'100.64.0.0/10' is podreach.gke.range_private(special_use=true)", True),
     ("['10.1.0.0/24', '8.8.8.0/24'] | reject('podreach.gke.range_private')", ["8.8.8.0/24"]),
+    (
+        "pasted | podreach.gke.bgp_peers | map(attribute='up')",
+        [True, False],
+    ),
+    ("(pasted | podreach.gke.bgp_peers)[0].uptime", "2 days, 13 hours, 19 minutes, 0 seconds"),
+    ("(pasted | podreach.gke.bgp_peers)[1].uptime_seconds", None),
+    ("pasted | podreach.gke.bgp_peers | podreach.gke.bgp_peers == pasted | podreach.gke.bgp_peers", True),
+    (
+        "pasted | podreach.gke.bgp_advertised_ranges",
+        [{"peer": "aws-vpn-1-bgp-1", "range": "10.1.0.0/24", "priority": 100, "next_hop_ip": "169.254.24.222"}],
+    ),
+    ("pasted | podreach.gke.bgp_missing_ranges('10.1.0.0/24') | map(attribute='peer')", ["aws-vpn-2-bgp-1"]),
+    (
+        "pasted | podreach.gke.bgp_missing_ranges(subnetwork, each_peer=false) | map(attribute='name')",
+        ["subnet-2", "subnet-2-pod", "subnet-2-svc"],
+    ),
+    ("session | podreach.gke.bgp_missing_ranges(subnetwork)", []),
+    ("session | podreach.gke.bgp_prefix_headroom | map(attribute='headroom')", [99]),
+    ("session | podreach.gke.bgp_prefix_headroom('1', from_api) | map(attribute='code')", ["bgp-prefix-limit"]),
+    ("pasted | podreach.gke.bgp_peer_differences | map(attribute='aspect')", ["up"]),
+    ("'1 weeks, 1 days, 23 hours, 0 minutes, 0 seconds' | podreach.gke.duration_seconds", 774000),
+    ("'774000' | podreach.gke.duration_words", "1 weeks, 1 days, 23 hours, 0 minutes, 0 seconds"),
+    ("pasted is podreach.gke.bgp_established", False),
+    ("session is podreach.gke.bgp_established", True),
+    ("[] is podreach.gke.bgp_established", False),
+    ("[] is podreach.gke.bgp_advertises('10.1.0.0/24')", False),
+    ("pasted is podreach.gke.bgp_advertises('10.1.0.0/24')", False),
+    ("pasted is podreach.gke.bgp_advertises('10.1.0.0/24', each_peer=false)", True),
+    ("session is podreach.gke.bgp_advertises(subnetwork)", True),
 ]
 
 ERRORS = [
@@ -178,6 +236,16 @@ ERRORS = [
     ("not_there | podreach.gke.range_capacity", "'not_there' is undefined"),
     ("14 | podreach.gke.range_capacity(not_there)", "'not_there' is undefined"),
     ("not_there is podreach.gke.range_private", "'not_there' is undefined"),
+    ("'' | podreach.gke.bgp_peers", "there is no status in this text; give what `gcloud compute routers get-status"),
+    ("subnetwork | podreach.gke.bgp_peers", "only ip_cidr_range, name, secondary_ip_ranges"),
+    ("session | podreach.gke.bgp_missing_ranges('10.1.0.5/24')", "'10.1.0.5/24' has host bits set"),
+    ("session | podreach.gke.bgp_missing_ranges([], each_peer='perhaps')", "each_peer: 'perhaps' is not a boolean"),
+    ("session | podreach.gke.bgp_prefix_headroom(0)", "0 is not a limit on prefixes"),
+    ("session | podreach.gke.bgp_prefix_headroom('all')", "limit: 'all' is not a whole number"),
+    ("session | podreach.gke.bgp_prefix_headroom(adding=[5])", "adding[0]: 5 is not a range"),
+    ("'soon' | podreach.gke.duration_seconds", "'soon' is not a duration"),
+    ("none | podreach.gke.duration_words", "None is not a duration"),
+    ("not_there is podreach.gke.bgp_established", "'not_there' is undefined"),
 ]
 
 
@@ -284,7 +352,8 @@ def test_documented_options_are_those_of_the_code(
     documents: t.Callable[[str], dict[str, t.Any]], kind: str, name: str
 ) -> None:
     """Names, positions and defaults of the options agree with the function behind the plugin."""
-    module = importlib.import_module(f"ansible_collections.podreach.gke.plugins.{kind}.addressing")
+    file = next((file for start, file in FILES.items() if name.startswith(start)), "addressing")
+    module = importlib.import_module(f"ansible_collections.podreach.gke.plugins.{kind}.{file}")
     parameters = list(inspect.signature(getattr(module, name)).parameters.values())
     doc = documents(kind)[f"podreach.gke.{name}"]["doc"]
     options = {key: option for key, option in doc["options"].items() if key != "_input"}
