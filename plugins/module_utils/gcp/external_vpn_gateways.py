@@ -43,7 +43,10 @@ REDUNDANCY = {1: "SINGLE_IP_INTERNALLY_REDUNDANT", 2: "TWO_IPS_REDUNDANCY", 4: "
 
 
 class _Interfaces(Keyed):
-    """Always given as a whole: what a gateway has is fixed."""
+    """Always given as a whole: what a gateway has is fixed. An API may leave out a number that is 0."""
+
+    def keys(self, value: t.Any) -> dict[tuple[str, ...], Json]:
+        return {(str(item.get("id", 0)),): {"id": 0, **item} for item in value or []}
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         return super().merged(current, wanted, exact=True)

@@ -75,7 +75,7 @@ class VpnTunnel(GcpResource):
         Field("vpnGateway", kind=Link()),
         Field("vpnGatewayInterface", kind=Default(0)),
         Field("peerExternalGateway", kind=Link()),
-        Field("peerExternalGatewayInterface"),
+        Field("peerExternalGatewayInterface", kind=Default(0)),
         Field("peerGcpGateway", kind=Link()),
         Field("router", kind=Link()),
         Field("ikeVersion", kind=Default(2)),
