@@ -54,6 +54,7 @@ class _Interfaces(Keyed):
 
 class ExternalVpnGateway(GcpResource):
     kind = "external_vpn_gateway"
+    role = "vpn"
     required = ("interfaces",)
     fields = (
         Field("description", kind=Default("")),

@@ -270,6 +270,7 @@ class RouterSessions(Router):
     Removed, it takes the interfaces and peers that it names out of the router, and leaves the router.
     """
 
+    role = "vpn"
     fields = tuple(item for item in Router.fields if item.path in ("interfaces", "bgpPeers"))
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:

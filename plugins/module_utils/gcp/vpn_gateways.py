@@ -33,6 +33,7 @@ _ANOTHER = "another gateway would have other addresses; make one under another n
 
 class VpnGateway(GcpResource):
     kind = "vpn_gateway"
+    role = "vpn"
     required = ("network",)
     fields = (
         Field("description", kind=Default("")),

@@ -69,6 +69,7 @@ REMEDIES = {
 
 class VpnTunnel(GcpResource):
     kind = "vpn_tunnel"
+    role = "vpn"
     required = ("vpn_gateway", "vpn_gateway_interface", "router", "shared_secret")
     fields = (
         Field("description", kind=Default("")),
