@@ -10,7 +10,8 @@ module: resource_set
 short_description: Several Google Cloud resources, planned as one
 version_added: 0.1.0
 description:
-  - Brings networks, subnetworks, routers, firewall rules, clusters and node pools to what is declared, in one task.
+  - Brings networks, subnetworks, routers, VPN gateways and tunnels, addresses, firewall rules, clusters and node pools
+    to what is declared, in one task.
   - Everything is read, planned and judged first. If anything must be refused, all refusals are reported together and
     nothing is changed.
   - Then they are applied in the order in which they need each other; with O(state=absent) in the opposite order.
@@ -37,6 +38,33 @@ options:
   routers:
     description:
       - Cloud Routers, each with the options of M(podreach.gke.router).
+      - A router's C(interfaces) and C(bgp_peers) are brought about after O(vpn_tunnels), and RV(resources) then has the
+        router a second time. With O(state=absent) they are taken out of the router before the tunnels go.
+    type: list
+    elements: dict
+    default: []
+  vpn_gateways:
+    description:
+      - HA VPN gateways, each with the options of M(podreach.gke.vpn_gateway).
+    type: list
+    elements: dict
+    default: []
+  external_vpn_gateways:
+    description:
+      - External VPN gateways, each with the options of M(podreach.gke.external_vpn_gateway).
+    type: list
+    elements: dict
+    default: []
+  vpn_tunnels:
+    description:
+      - VPN tunnels, each with the options of M(podreach.gke.vpn_tunnel). Those that are to be waited for are waited for
+        when everything else is done.
+    type: list
+    elements: dict
+    default: []
+  addresses:
+    description:
+      - Reserved addresses, each with the options of M(podreach.gke.address).
     type: list
     elements: dict
     default: []
@@ -73,7 +101,8 @@ options:
     default: refuse
   confirm_replace:
     description:
-      - The name of the cluster that may be deleted and made anew, if that is what its changes need.
+      - The name of the cluster, VPN tunnel or external VPN gateway that may be deleted and made anew, if that is what
+        its changes need.
     type: str
 """
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: router
-short_description: A Cloud Router and what it advertises
+short_description: A Cloud Router, its BGP sessions and what they advertise
 version_added: 0.1.0
 description:
   - Creates, changes and deletes a Cloud Router, which speaks BGP over VPN tunnels and interconnects.
-  - Interfaces and BGP peers of the router are left as they are.
+  - Its interfaces and BGP peers are told apart by name. What is not mentioned is left as it is, be it an item, a field
+    of an item, or Cloud NAT.
   - Before a change, the routers of the network are read. A change after which a BGP session would advertise more than
     O(advertised_prefix_limit) prefixes is refused.
   - A router has no fingerprint, so that two writers can undo each other's work. Tasks on this machine take turns, and a
@@ -93,10 +94,164 @@ options:
         description:
           - The link-local range that BGP identifiers are taken from. A change needs O(allow_disruption).
         type: str
+  interfaces:
+    description:
+      - Interfaces, each of which is the router's end of a VPN tunnel. Those that are not mentioned stay, unless
+        O(purge_interfaces=true).
+      - A change needs O(allow_disruption), a new interface does not.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The interface's name.
+        type: str
+        required: true
+      ip_range:
+        description:
+          - The router's own address in a /30 of V(169.254.0.0/16), with its prefix length, for example
+            V(169.254.24.222/30). Google chooses one otherwise.
+          - Towards AWS this is the inside address of the customer gateway.
+        type: str
+      linked_vpn_tunnel:
+        description:
+          - The VPN tunnel, by name or URL, which must have been made for this router. Needed for a new interface.
+        type: str
+      state:
+        description:
+          - With V(absent) the interface is removed. Its BGP peer has to go with it.
+        type: str
+        choices: [present, absent]
+        default: present
+  bgp_peers:
+    description:
+      - BGP peers, each of which is a session. Those that are not mentioned stay, unless O(purge_bgp_peers=true), and so
+        do fields that are not mentioned.
+      - A new session, and one more route over a session, are safe. What takes a session down, or takes routes away,
+        needs O(allow_disruption).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The session's name.
+        type: str
+        required: true
+      interface_name:
+        description:
+          - The interface. Needed for a new session.
+        type: str
+      peer_ip_address:
+        description:
+          - The peer's address, the other one of the interface's /30.
+          - Towards AWS this is the inside address of the virtual private gateway.
+        type: str
+      peer_asn:
+        description:
+          - The peer's AS number, which is not the router's own. Needed for a new session.
+        type: int
+      ip_address:
+        description:
+          - The router's own address, which is that of the interface anyway.
+        type: str
+      advertised_route_priority:
+        description:
+          - The priority of what is advertised, which the peer sees as MED. Lower is preferred. Google's default is 100.
+        type: int
+      advertise_mode:
+        description:
+          - With V(DEFAULT), the session advertises what the router does. With V(CUSTOM), it advertises what
+            O(bgp_peers[].advertised_groups) and O(bgp_peers[].advertised_ip_ranges) say, and nothing of what O(bgp)
+            says.
+          - Both lists are taken with V(CUSTOM) only, which has to be given with them. Going back to V(DEFAULT) empties
+            them.
+        type: str
+        choices: [DEFAULT, CUSTOM]
+      advertised_groups:
+        description:
+          - V(ALL_SUBNETS) stands for the subnetworks. V(CUSTOM) without it withdraws them from this session, and needs
+            O(confirm_withdraw_subnets).
+        type: list
+        elements: str
+        choices: [ALL_SUBNETS]
+      advertised_ip_ranges:
+        description:
+          - Ranges that this session advertises in addition. Those that are not mentioned are kept, unless
+            O(purge_advertisement=true).
+        type: list
+        elements: dict
+        suboptions:
+          range:
+            description:
+              - The range.
+            type: str
+            required: true
+          description:
+            description:
+              - What it is.
+            type: str
+      enable:
+        description:
+          - Whether the session is switched on. Google's default is V(true).
+        type: bool
+      bfd:
+        description:
+          - Bidirectional forwarding detection, which finds a dead peer sooner. What is not mentioned keeps its value.
+        type: dict
+        suboptions:
+          session_initialization_mode:
+            description:
+              - Which side begins.
+            type: str
+            choices: [ACTIVE, PASSIVE, DISABLED]
+          min_receive_interval:
+            description:
+              - Milliseconds between two packets from the peer, 1000 to 30000.
+            type: int
+          min_transmit_interval:
+            description:
+              - Milliseconds between two packets to the peer, 1000 to 30000.
+            type: int
+          multiplier:
+            description:
+              - How many packets may be missed, 5 to 16.
+            type: int
+      md5_authentication_key:
+        description:
+          - The key that both sides sign with. An empty one switches authentication off.
+          - A key can't be read back. It is sent when the session has none yet, and not compared afterwards. To change
+            it, take it away and give the new one.
+        type: str
+      custom_learned_ip_ranges:
+        description:
+          - Ranges that count as learned from this peer, at most 10. Those that are not mentioned are kept, unless
+            O(purge_advertisement=true).
+        type: list
+        elements: str
+      custom_learned_route_priority:
+        description:
+          - Their priority. Google's default is 100.
+        type: int
+      state:
+        description:
+          - With V(absent) the session is removed.
+        type: str
+        choices: [present, absent]
+        default: present
+  purge_interfaces:
+    description:
+      - Remove the interfaces that O(interfaces) does not mention. Without O(interfaces), all stay.
+    type: bool
+    default: false
+  purge_bgp_peers:
+    description:
+      - Remove the sessions that O(bgp_peers) does not mention. Without O(bgp_peers), all stay.
+    type: bool
+    default: false
   purge_advertisement:
     description:
-      - Withdraw the groups and ranges that O(bgp.advertised_groups) and O(bgp.advertised_ip_ranges) do not mention. A
-        list that is not given stays.
+      - Withdraw the groups and ranges that O(bgp.advertised_groups) and O(bgp.advertised_ip_ranges) do not mention, and
+        likewise those of each session in O(bgp_peers). A list that is not given stays.
       - Needs O(allow_disruption) where that withdraws something.
     type: bool
     default: false
@@ -104,10 +259,11 @@ options:
     description:
       - The router's own name, to confirm that it shall advertise no subnetwork any more.
       - Without it, V(CUSTOM) without V(ALL_SUBNETS) is refused, in check mode too, where the router does not do so
-        already.
+        already. The same goes for each session.
     type: str
 seealso:
   - module: podreach.gke.network
+  - module: podreach.gke.vpn_tunnel
   - name: Advertised routes
     description: Google's documentation.
     link: https://cloud.google.com/network-connectivity/docs/router/concepts/advertised-routes
@@ -132,6 +288,44 @@ EXAMPLES = r"""
       advertised_ip_ranges:
         - range: 10.32.0.0/14
           description: Pods of test-cluster
+
+- name: A session with AWS over a tunnel that is there already
+  podreach.gke.router:
+    name: aws-internal-connect-router
+    region: asia-northeast1
+    interfaces:
+      - name: aws-vpn-1-if-1
+        ip_range: 169.254.24.222/30
+        linked_vpn_tunnel: aws-vpn-1-tunnel-1
+    bgp_peers:
+      - name: aws-vpn-1-bgp-1
+        interface_name: aws-vpn-1-if-1
+        peer_ip_address: 169.254.24.221
+        peer_asn: 64512
+
+- name: Advertise one range more over that session than over the others
+  podreach.gke.router:
+    name: aws-internal-connect-router
+    region: asia-northeast1
+    bgp_peers:
+      - name: aws-vpn-1-bgp-1
+        advertise_mode: CUSTOM
+        advertised_groups: [ALL_SUBNETS]
+        advertised_ip_ranges:
+          - range: 10.32.0.0/14
+          - range: 10.64.0.0/16
+
+- name: Remove the session and its interface, and leave the others alone
+  podreach.gke.router:
+    name: aws-internal-connect-router
+    region: asia-northeast1
+    interfaces:
+      - name: aws-vpn-1-if-1
+        state: absent
+    bgp_peers:
+      - name: aws-vpn-1-bgp-1
+        state: absent
+    allow_disruption: true
 
 - name: Withdraw that range again
   podreach.gke.router:
@@ -173,7 +367,20 @@ resource:
           range: 10.32.0.0/14
       asn: 65010
       keepaliveInterval: 20
+    bgpPeers:
+      - advertiseMode: DEFAULT
+        advertisedRoutePriority: 100
+        enable: "TRUE"
+        interfaceName: aws-vpn-1-if-1
+        ipAddress: 169.254.24.222
+        name: aws-vpn-1-bgp-1
+        peerAsn: 64512
+        peerIpAddress: 169.254.24.221
     description: "[podreach.gke]"
+    interfaces:
+      - ipRange: 169.254.24.222/30
+        linkedVpnTunnel: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/vpnTunnels/aws-vpn-1-tunnel-1
+        name: aws-vpn-1-if-1
     name: aws-internal-connect-router
     network: https://www.googleapis.com/compute/v1/projects/my-project/global/networks/aws-internal-connect
     region: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1

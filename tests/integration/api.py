@@ -84,6 +84,34 @@ class Api:
         body = {"name": name, "network": f"{NETWORK}/{network}", "bgp": {"asn": 65010}}
         self.post(ROUTERS, {**body, **_mark(marked), **fields})
 
+    def vpn_gateway(self, name: str = "g1", *, network: str = "n1", marked: bool = True) -> Json:
+        """The gateway as it is then, with its addresses."""
+        where = f"{COMPUTE}/regions/{REGION}/vpnGateways"
+        self.post(where, {"name": name, "network": f"{NETWORK}/{network}", **_mark(marked)})
+        made = self.get(f"{where}/{name}")
+        assert made
+        return made
+
+    def external_vpn_gateway(self, name: str = "e1", count: int = 4, *, marked: bool = True) -> None:
+        """Its interfaces are 203.0.113.1 and so on."""
+        interfaces = [{"id": number, "ipAddress": f"203.0.113.{number + 1}"} for number in range(count)]
+        self.post(f"{COMPUTE}/global/externalVpnGateways", {"name": name, "interfaces": interfaces, **_mark(marked)})
+
+    def vpn_tunnel(self, name: str = "t1", *, interface: int = 0, peer: int = 0, marked: bool = True) -> None:
+        """From g1 to e1, for r1."""
+        where = f"projects/{PROJECT}/regions/{REGION}"
+        body = {
+            "name": name,
+            "vpnGateway": f"{where}/vpnGateways/g1",
+            "vpnGatewayInterface": interface,
+            "peerExternalGateway": f"projects/{PROJECT}/global/externalVpnGateways/e1",
+            "peerExternalGatewayInterface": peer,
+            "router": f"{where}/routers/r1",
+            "sharedSecret": "a.secret_of_the_tests",
+            "ikeVersion": 2,
+        }
+        self.post(f"{COMPUTE}/regions/{REGION}/vpnTunnels", {**body, **_mark(marked)})
+
     def firewall(self, name: str = "f1", *, network: str = "n1", marked: bool = True, **fields: t.Any) -> None:
         body = {
             "name": name,

@@ -16,6 +16,7 @@ from ansible_collections.podreach.gke.tests.integration.api import (
     CLUSTERS,
     PROJECT,
     REGION,
+    ROUTERS,
     ZONE,
     Api,
     Json,
@@ -25,6 +26,9 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 #: id -> module, options, what the message must say
 Bad = tuple[str, Json, list[str]]
+
+
+REGIONAL = f"projects/{PROJECT}/regions/{REGION}"
 
 
 def subnetwork(**more: t.Any) -> Json:
@@ -47,6 +51,36 @@ def firewall(**more: t.Any) -> Json:
 
 def router(**more: t.Any) -> Json:
     return {"name": "new", "region": REGION, "network": "n1", "bgp": {"asn": 65010, **more}}
+
+
+def sessions(interface: Json | None = None, peer: Json | None = None, **more: t.Any) -> Json:
+    """Options for r1, which has the session p1 over t1; t2 is free."""
+    lists = {"interfaces": [interface] if interface else None, "bgp_peers": [peer] if peer else None}
+    given = {key: value for key, value in lists.items() if value}
+    return {"name": "r1", "region": REGION, **given, **more}
+
+
+def tunnel(**more: t.Any) -> Json:
+    return {
+        "name": "new",
+        "region": REGION,
+        "vpn_gateway": "g1",
+        "vpn_gateway_interface": 0,
+        "peer_external_gateway": "e1",
+        "peer_external_gateway_interface": 2,
+        "router": "r1",
+        "shared_secret": "a.secret_of_the_tests",
+        **more,
+    }
+
+
+def external(*addresses: str, **more: t.Any) -> Json:
+    interfaces = [{"id": number, "ip_address": address} for number, address in enumerate(addresses)]
+    return {"name": "new", "interfaces": interfaces, **more}
+
+
+def address(**more: t.Any) -> Json:
+    return {"name": "new", "region": REGION, "subnetwork": "s1", **more}
 
 
 def cluster(policy: Json | None = None, **more: t.Any) -> Json:
@@ -76,6 +110,19 @@ def estate(api: Api) -> None:
     api.subnetwork("theirs", "10.4.0.0/24", marked=False)
     api.router("r1")
     api.router("theirs", marked=False)
+    api.router("r2", network="n2", bgp={"asn": 65020})
+    api.vpn_gateway("g1")
+    api.vpn_gateway("theirs", marked=False)
+    api.external_vpn_gateway("e1")
+    api.external_vpn_gateway("theirs", 1, marked=False)
+    for number in range(2):
+        api.vpn_tunnel(f"t{number + 1}", peer=number)
+    api.vpn_tunnel("theirs", interface=1, marked=False)
+    interface = {"name": "i1", "ipRange": "169.254.24.222/30", "linkedVpnTunnel": f"{REGIONAL}/vpnTunnels/t1"}
+    peer = {"name": "p1", "interfaceName": "i1", "peerIpAddress": "169.254.24.221", "peerAsn": 64512}
+    api.patch(f"{ROUTERS}/r1", {"interfaces": [interface], "bgpPeers": [peer]})
+    where = f"/compute/v1/{REGIONAL}/addresses"
+    api.post(where, {"name": "theirs", "addressType": "INTERNAL", "subnetwork": f"{REGIONAL}/subnetworks/s1"})
     api.firewall("f1")
     api.firewall("theirs", marked=False)
     api.cluster("c1")
@@ -356,6 +403,10 @@ BAD: dict[str, Bad] = {
             ("subnetwork", {"region": REGION}),
             ("router", {"region": REGION}),
             ("firewall_rule", {}),
+            ("vpn_gateway", {"region": REGION}),
+            ("external_vpn_gateway", {}),
+            ("vpn_tunnel", {"region": REGION}),
+            ("address", {"region": REGION}),
             ("cluster", {"location": ZONE, "deletion_protection": False}),
         )
     },
@@ -405,6 +456,155 @@ BAD: dict[str, Bad] = {
             "bgp": {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.64.0.0/16"}]},
         },
         ["advertise_mode", "ALL_SUBNETS", "confirm_withdraw_subnets: r1"],
+    ),
+    # ---- VPN
+    "inside-not-link-local": (
+        "router",
+        sessions({"name": "i2", "ip_range": "10.0.0.2/30", "linked_vpn_tunnel": "t2"}),
+        ["interfaces[0].ip_range", "'10.0.0.2/30'", "169.254.0.0/16"],
+    ),
+    "inside-taken": (
+        "router",
+        sessions({"name": "i2", "ip_range": "169.254.24.221/30", "linked_vpn_tunnel": "t2"}),
+        ["i1 and i2", "169.254.24.220/30"],
+    ),
+    "inside-of-the-peer": (
+        "router",
+        sessions(peer={"name": "p1", "peer_ip_address": "169.254.24.222"}),
+        ["peer_ip_address 169.254.24.222", "it must be 169.254.24.221"],
+    ),
+    "own-asn": ("router", sessions(peer={"name": "p1", "peer_asn": 65010}), ["peer_asn 65010", "router's own"]),
+    "peer-without-interface": (
+        "router",
+        sessions(peer={"name": "p2", "interface_name": "i2", "peer_asn": 64512}),
+        ["BGP peer p2", "i2", "add it to interfaces"],
+    ),
+    "interface-without-tunnel": ("router", sessions({"name": "i2"}), ["interface i2", "linked_vpn_tunnel"]),
+    "interface-of-no-tunnel": (
+        "router",
+        sessions({"name": "i2", "linked_vpn_tunnel": "none"}),
+        ["interface i2", "vpnTunnels/none does not exist"],
+    ),
+    "tunnel-of-another-router": (
+        "router",
+        {"name": "r2", "region": REGION, "interfaces": [{"name": "i2", "linked_vpn_tunnel": "t2"}]},
+        ["t2 was made for router r1", "r2"],
+    ),
+    "session-changed": (
+        "router",
+        sessions(peer={"name": "p1", "enable": False}),
+        ["change bgp_peers of router r1", "allow_disruption: true"],
+    ),
+    "session-purged": (
+        "router",
+        {"name": "r1", "region": REGION, "bgp_peers": [], "purge_bgp_peers": True},
+        ["change bgp_peers of router r1", "allow_disruption: true"],
+    ),
+    "session-withdraws-subnets": (
+        "router",
+        sessions(peer={"name": "p1", "advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "10.64.0.0/16"}]}),
+        ["bgp_peers (p1)", "ALL_SUBNETS", "confirm_withdraw_subnets: r1"],
+    ),
+    "session-over-the-limit": (
+        "router",
+        sessions(
+            peer={
+                "name": "p1",
+                "advertise_mode": "CUSTOM",
+                "advertised_groups": ["ALL_SUBNETS"],
+                "advertised_ip_ranges": [{"range": f"10.64.{number}.0/24"} for number in range(100)],
+            }
+        ),
+        ["r1/p1: 5 now, 105 then", "100 prefixes", "advertised_prefix_limit"],
+    ),
+    "router-with-tunnels": ("router", {"name": "r1", "region": REGION, "state": "absent"}, ["vpnTunnels/t1", "Delete"]),
+    "gateway-moved": ("vpn_gateway", {"name": "g1", "region": REGION, "network": "n2"}, ["network", "n1", "n2"]),
+    "gateway-stack": (
+        "vpn_gateway",
+        {"name": "g1", "region": REGION, "stack_type": "IPV4_IPV6"},
+        ["stack_type", "IPV4_IPV6", "another gateway would have other addresses"],
+    ),
+    "gateway-nowhere": (
+        "vpn_gateway",
+        {"name": "new", "region": REGION, "network": "none"},
+        ["networks/none", "does not exist"],
+    ),
+    "external-of-three": (
+        "external_vpn_gateway",
+        external("203.0.113.1", "203.0.113.2", "203.0.113.3"),
+        ["interfaces", "3", "1, 2 or 4"],
+    ),
+    "external-type": (
+        "external_vpn_gateway",
+        external("203.0.113.1", redundancy_type="TWO_IPS_REDUNDANCY"),
+        ["redundancy_type", "TWO_IPS_REDUNDANCY", "SINGLE_IP_INTERNALLY_REDUNDANT"],
+    ),
+    "external-ids": (
+        "external_vpn_gateway",
+        {"name": "new", "interfaces": [{"id": 1, "ip_address": "203.0.113.1"}]},
+        ["interfaces[].id", "[1]", "0 to 0"],
+    ),
+    "external-address": ("external_vpn_gateway", external("203.0.113"), ["interfaces[0].ip_address", "'203.0.113'"]),
+    "external-twice": (
+        "external_vpn_gateway",
+        external("203.0.113.1", "203.0.113.1"),
+        ["interfaces[1].ip_address", "twice"],
+    ),
+    "external-in-use": (
+        "external_vpn_gateway",
+        {**external("203.0.113.9"), "name": "e1", "confirm_replace": "e1"},
+        ["vpnTunnels/t1", "another name"],
+    ),
+    "tunnel-without-peer": (
+        "vpn_tunnel",
+        {key: value for key, value in tunnel().items() if not key.startswith("peer_")},
+        ["peer_external_gateway or peer_gcp_gateway", "missing"],
+    ),
+    "tunnel-with-two-peers": ("vpn_tunnel", tunnel(peer_gcp_gateway="g1"), ["mutually exclusive", "peer_gcp_gateway"]),
+    "tunnel-without-secret": (
+        "vpn_tunnel",
+        {key: value for key, value in tunnel().items() if key != "shared_secret"},
+        ["shared_secret", "missing"],
+    ),
+    "tunnel-secret": ("vpn_tunnel", tunnel(shared_secret="schlüssel"), ["shared_secret", "(not shown)", "ASCII"]),
+    "tunnel-always": (
+        "vpn_tunnel",
+        {"name": "t1", "region": REGION, "update_secret": "always"},
+        ["update_secret", "shared_secret"],
+    ),
+    "tunnel-nowhere": ("vpn_tunnel", tunnel(vpn_gateway="none"), ["vpnGateways/none does not exist"]),
+    "tunnel-no-interface": (
+        "vpn_tunnel",
+        tunnel(peer_external_gateway="theirs"),
+        ["peer_external_gateway_interface is 2", "interfaces 0"],
+    ),
+    "tunnel-of-two-networks": ("vpn_tunnel", tunnel(router="r2"), ["router r2 is in network n2", "g1 in n1"]),
+    "tunnel-changed": (
+        "vpn_tunnel",
+        {**tunnel(ike_version=1), "name": "t1", "peer_external_gateway_interface": 0},
+        ["ike_version is 2 and cannot become 1", "confirm_replace: t1"],
+    ),
+    "tunnel-described": (
+        "vpn_tunnel",
+        {"name": "t1", "region": REGION, "description": "x", "confirm_replace": "t1"},
+        ["description", "fixed"],
+    ),
+    "tunnel-of-theirs": (
+        "vpn_tunnel",
+        {**tunnel(ike_version=1), "name": "theirs", "confirm_replace": "theirs"},
+        ["theirs", "does not replace it"],
+    ),
+    "address-outside": ("address", address(address="10.9.0.9"), ["10.9.0.9", "10.1.0.0/24", "s1"]),
+    "address-reserved": ("address", address(address="10.1.0.1"), ["10.1.0.1", "keeps for itself"]),
+    "address-nonsense": ("address", address(address="ten"), ["address", "'ten'"]),
+    "address-nowhere": ("address", address(subnetwork="none"), ["subnetworks/none", "does not exist"]),
+    "address-of-nothing": ("address", {"name": "new", "region": REGION}, ["subnetwork"]),
+    "address-global": ("address", {"name": "new", "subnetwork": "s1"}, ["region"]),
+    "address-external": ("address", address(address_type="EXTERNAL"), ["subnetwork", "INTERNAL"]),
+    "address-changed": (
+        "address",
+        {"name": "theirs", "region": REGION, "address": "10.1.0.99"},
+        ["address", "10.1.0.99", "another name"],
     ),
     # ---- where it may not be done
     "project-not-listed": (

@@ -22,6 +22,7 @@ from ansible_collections.podreach.gke.tests.integration.api import (
     FIREWALLS,
     MARKER,
     NETWORK,
+    PROJECT,
     REGION,
     ROUTERS,
     SUBNETWORKS,
@@ -43,12 +44,21 @@ class Row:
     path: str
     create: Json
     created: Json
-    modify: Json
+    modify: Json | None
     modified: Json
     #: what tells which resource is to be deleted
     absent: Json
     #: what must be there beforehand
     before: t.Callable[[Api], None] = lambda api: None
+
+    @property
+    def verbs(self) -> list[str]:
+        """Nothing of some resources can be modified."""
+        return ["create", "modify", "delete"] if self.modify else ["create", "delete"]
+
+    @property
+    def order(self) -> list[str]:
+        return [f"{verb}-{how}" for verb in self.verbs for how in ("check", "real", "again")]
 
 
 def ranges(*pairs: tuple[str, str]) -> list[Json]:
@@ -68,11 +78,30 @@ def with_subnetwork(api: Api) -> None:
     api.subnetwork(ranges={"pod": "10.1.128.0/19", "svc": "10.1.160.0/22", "more": "10.2.0.0/20"})
 
 
+def with_vpn(api: Api) -> None:
+    """What a tunnel stands on."""
+    api.network()
+    api.router()
+    api.vpn_gateway()
+    api.external_vpn_gateway()
+
+
 def with_cluster(api: Api) -> None:
     with_subnetwork(api)
     api.cluster(marked=False)
 
 
+REGIONAL = f"{COMPUTE}/regions/{REGION}"
+TUNNEL: Json = {
+    "name": "t1",
+    "region": REGION,
+    "vpn_gateway": "g1",
+    "vpn_gateway_interface": 0,
+    "peer_external_gateway": "e1",
+    "peer_external_gateway_interface": 0,
+    "router": "r1",
+    "shared_secret": "a.secret_of_the_tests",
+}
 ROWS = [
     Row(
         "network",
@@ -178,6 +207,78 @@ ROWS = [
         with_network,
     ),
     Row(
+        "vpn_gateway",
+        f"{REGIONAL}/vpnGateways/g1",
+        {"name": "g1", "region": REGION, "network": "n1", "stack_type": "IPV4_ONLY"},
+        {"network": f"{PREFIX}{NETWORK}/n1", "description": MARKER, "stackType": "IPV4_ONLY"},
+        None,
+        {},
+        {"name": "g1", "region": REGION},
+        with_network,
+    ),
+    Row(
+        "external_vpn_gateway",
+        f"{COMPUTE}/global/externalVpnGateways/e1",
+        {
+            "name": "e1",
+            "interfaces": [{"id": 0, "ip_address": "203.0.113.1"}, {"id": 1, "ip_address": "203.0.113.2"}],
+        },
+        {
+            "description": MARKER,
+            "redundancyType": "TWO_IPS_REDUNDANCY",
+            "interfaces": [{"id": 0, "ipAddress": "203.0.113.1"}, {"id": 1, "ipAddress": "203.0.113.2"}],
+        },
+        # nothing of it can be changed: it is made anew
+        {"name": "e1", "interfaces": [{"id": 0, "ip_address": "203.0.113.9"}], "confirm_replace": "e1"},
+        {
+            "description": MARKER,
+            "redundancyType": "SINGLE_IP_INTERNALLY_REDUNDANT",
+            "interfaces": [{"id": 0, "ipAddress": "203.0.113.9"}],
+        },
+        {"name": "e1"},
+    ),
+    Row(
+        "vpn_tunnel",
+        f"{REGIONAL}/vpnTunnels/t1",
+        TUNNEL,
+        {
+            "description": MARKER,
+            "vpnGateway": f"{PREFIX}projects/{PROJECT}/regions/{REGION}/vpnGateways/g1",
+            "vpnGatewayInterface": 0,
+            "peerExternalGateway": f"{PREFIX}projects/{PROJECT}/global/externalVpnGateways/e1",
+            "peerExternalGatewayInterface": 0,
+            "peerIp": "203.0.113.1",
+            "ikeVersion": 2,
+        },
+        {**TUNNEL, "peer_external_gateway_interface": 1, "confirm_replace": "t1"},
+        {"description": MARKER, "peerExternalGatewayInterface": 1, "peerIp": "203.0.113.2", "ikeVersion": 2},
+        {"name": "t1", "region": REGION},
+        with_vpn,
+    ),
+    Row(
+        "address",
+        f"{REGIONAL}/addresses/a1",
+        {
+            "name": "a1",
+            "region": REGION,
+            "subnetwork": "s1",
+            "address": "10.1.0.77",
+            "purpose": "SHARED_LOADBALANCER_VIP",
+        },
+        {
+            "description": MARKER,
+            "address": "10.1.0.77",
+            "addressType": "INTERNAL",
+            "purpose": "SHARED_LOADBALANCER_VIP",
+            "status": "RESERVED",
+            "subnetwork": f"{PREFIX}projects/{PROJECT}/regions/{REGION}/subnetworks/s1",
+        },
+        None,
+        {},
+        {"name": "a1", "region": REGION},
+        with_subnetwork,
+    ),
+    Row(
         "cluster",
         f"{CLUSTERS}/c1",
         {
@@ -257,25 +358,61 @@ ROWS = [
             "defaults": {"network": "n1", "region": REGION},
             "networks": [{"name": "n1"}],
             "subnetworks": [{"name": "s1", "ip_cidr_range": "10.1.1.0/24"}],
-            "routers": [{"name": "r1", "bgp": {"asn": 65010}}],
+            "routers": [
+                {
+                    "name": "r1",
+                    "bgp": {"asn": 65010},
+                    "interfaces": [{"name": "i1", "ip_range": "169.254.24.222/30", "linked_vpn_tunnel": "t1"}],
+                    "bgp_peers": [
+                        {
+                            "name": "p1",
+                            "interface_name": "i1",
+                            "peer_ip_address": "169.254.24.221",
+                            "peer_asn": 64512,
+                        }
+                    ],
+                }
+            ],
+            "vpn_gateways": [{"name": "g1"}],
+            "external_vpn_gateways": [{"name": "e1", "interfaces": [{"id": 0, "ip_address": "203.0.113.1"}]}],
+            "vpn_tunnels": [{key: TUNNEL[key] for key in TUNNEL if key != "region"}],
+            "addresses": [{"name": "a1", "subnetwork": "s1"}],
             "firewall_rules": [{"name": "f1", "allowed": [{"ip_protocol": "icmp"}], "source_ranges": ["10.0.0.0/8"]}],
         },
         {"network": f"{PREFIX}{NETWORK}/n1", "ipCidrRange": "10.1.1.0/24", "description": MARKER},
         {
             "subnetworks": [{"name": "s1", "region": REGION, "secondary_ip_ranges": options(("pod", "10.1.128.0/19"))}],
             "networks": [{"name": "n1"}],
+            "routers": [
+                {
+                    "name": "r1",
+                    "region": REGION,
+                    "bgp_peers": [
+                        {
+                            "name": "p1",
+                            "advertise_mode": "CUSTOM",
+                            "advertised_groups": ["ALL_SUBNETS"],
+                            "advertised_ip_ranges": [{"range": "10.64.0.0/16"}],
+                        }
+                    ],
+                }
+            ],
         },
         {"secondaryIpRanges": ranges(("pod", "10.1.128.0/19"))},
         {
             "networks": [{"name": "n1"}],
             "defaults": {"region": REGION},
             "subnetworks": [{"name": "s1"}],
-            "routers": [{"name": "r1"}],
+            "routers": [{"name": "r1", "interfaces": [{"name": "i1"}], "bgp_peers": [{"name": "p1"}]}],
+            "vpn_gateways": [{"name": "g1"}],
+            "external_vpn_gateways": [{"name": "e1"}],
+            "vpn_tunnels": [{"name": "t1"}],
+            "addresses": [{"name": "a1"}],
             "firewall_rules": [{"name": "f1"}],
         },
     ),
 ]
-CASES = [f"{verb}-{how}" for verb in ("create", "modify", "delete") for how in ("check", "real", "again", "verified")]
+CASES = [(row, f"{verb}-{how}") for row in ROWS for verb in row.verbs for how in ("check", "real", "again", "verified")]
 #: filled by the server, different for each resource that was ever made
 ITS_OWN = {
     "id",
@@ -291,17 +428,16 @@ ITS_OWN = {
     "clusterCaCertificate",
     "publicEndpoint",
     "privateEndpoint",
+    "vpnInterfaces",
 }
 
 
 def plays(row: Row) -> list[Json]:
     """Each case but the verified ones as a task; those are judged by what was observed after the others."""
     tasks = []
-    for verb, args in (
-        ("create", row.create),
-        ("modify", row.modify),
-        ("delete", {**row.absent, "state": "absent"}),
-    ):
+    options = {"create": row.create, "modify": row.modify or {}, "delete": {**row.absent, "state": "absent"}}
+    for verb in row.verbs:
+        args = options[verb]
         for how, keywords in (("check", {"check_mode": True}), ("real", {}), ("again", {})):
             vars_ = {"observe": [row.path]}
             tasks.append(task(f"{verb}-{how}", row.module, {"environment": "lab", **args}, vars=vars_, **keywords))
@@ -339,28 +475,17 @@ def shows(current: t.Any, wanted: t.Any, where: str = "") -> list[str]:
     return [] if current == wanted else [f"{where} is {current!r}, not {wanted!r}"]
 
 
-@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.module)
+@pytest.mark.parametrize("row, case", CASES, ids=[f"{row.module}-{case}" for row, case in CASES])
 def test_case(row: Row, path: str, case: str, finished: Runs) -> None:
     run = finished(row.module, path)
     verb, how = case.split("-")
-    order = [
-        "create-check",
-        "create-real",
-        "create-again",
-        "modify-check",
-        "modify-real",
-        "modify-again",
-        "delete-check",
-        "delete-real",
-        "delete-again",
-    ]
+    order = row.order
     steps: list[Record] = [run[name] for name in order]
     index = order.index(f"{verb}-{'again' if how == 'verified' else how}")
     record, mutations = steps[index], steps[index].mutations - (steps[index - 1].mutations if index else 0)
     assert record.status == "ok", record.result["msg"]
-    state_before = {"create": None, "modify": row.created, "delete": row.modified}[verb]
+    state_before = {"create": None, "modify": row.created, "delete": row.modified or row.created}[verb]
     state_after = {"create": row.created, "modify": row.modified, "delete": None}[verb]
     if how == "check":
         assert record.result["changed"]
@@ -395,7 +520,7 @@ def _judge(record: Record, wanted: Json | None) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.module)
 def test_path(row: Row, path: str, finished: Runs) -> None:
     """A module's tasks are processes by the one path, and none by the other."""
-    expected = {"module": {row.module: 9}, "in-process": {}}[path]
+    expected = {"module": {row.module: len(row.order)}, "in-process": {}}[path]
     assert collections.Counter(finished(row.module, path).processes) == expected
 
 

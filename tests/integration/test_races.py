@@ -28,6 +28,7 @@ from ansible_collections.podreach.gke.tests.integration.playbooks import PATHS, 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 DEADLINE = 30
+BFD: Json = {"bfd": {"session_initialization_mode": "PASSIVE", "multiplier": 7}}
 
 
 @pytest.fixture
@@ -114,6 +115,88 @@ def test_writers_of_one_router_lose_nothing(playbooks: Playbooks, slow: t.Callab
     assert now["bgp"]["advertisedGroups"] == ["ALL_SUBNETS"]
 
 
+def test_writers_of_the_sessions_of_one_router_lose_nothing(
+    playbooks: Playbooks, slow: t.Callable[[str, float], None]
+) -> None:
+    """Two plays by both paths, each of four hosts, add a session each; what nobody mentions stays."""
+    api = Api(playbooks.lab)
+    api.network()
+    api.router(nats=[{"name": "nat", "natIpAllocateOption": "AUTO_ONLY"}])
+    api.vpn_gateway()
+    api.external_vpn_gateway()
+    ends = [(own, peer) for own in range(2) for peer in range(4)]
+    for number, (own, peer) in enumerate(ends):
+        api.vpn_tunnel(f"t{number}", interface=own, peer=peer)
+    slow("fast", 2)
+    interface = {
+        "name": "i{{ number }}",
+        "ip_range": "169.254.10{{ number }}.2/30",
+        "linked_vpn_tunnel": "t{{ number }}",
+    }
+    peer_options = {
+        "name": "p{{ number }}",
+        "interface_name": "i{{ number }}",
+        "peer_ip_address": "169.254.10{{ number }}.1",
+        "peer_asn": 64512,
+    }
+    where = {"name": "r1", "region": REGION}
+    tasks = [
+        lab_task("add", "router", {**where, "interfaces": [interface], "bgp_peers": [peer_options]}),
+        lab_task(
+            "tune", "router", {**where, "bgp_peers": [{"name": "p{{ number }}", **BFD}], "allow_disruption": True}
+        ),
+    ]
+    started = [
+        playbooks.start(
+            play(tasks),
+            hosts={f"h{host}": {"number": 4 * number + host} for host in range(4)},
+            path=path,
+            arguments=["-f", "4"],
+        )
+        for number, path in enumerate(PATHS)
+    ]
+    all_ok(*(playbooks.finish(item) for item in started))
+    now = api.get(f"{ROUTERS}/r1")
+    assert now
+    assert {item["name"] for item in now["interfaces"]} == {f"i{number}" for number in range(8)}
+    assert {item["name"]: item["bfd"]["multiplier"] for item in now["bgpPeers"]} == {f"p{at}": 7 for at in range(8)}
+    assert [item["name"] for item in now["nats"]] == ["nat"]
+
+
+def test_a_session_that_another_tool_takes_away_is_reported(
+    playbooks: Playbooks, slow: t.Callable[[str, float], None]
+) -> None:
+    """Locks of ours do not stop others: their whole list arrives just before ours is read back."""
+    api = Api(playbooks.lab)
+    api.network()
+    api.router()
+    api.vpn_gateway()
+    api.external_vpn_gateway()
+    for number in range(2):
+        api.vpn_tunnel(f"t{number}", peer=number)
+    where = {"name": "r1", "region": REGION}
+    options = [
+        {"name": f"i{number}", "ip_range": f"169.254.{number + 6}.2/30", "linked_vpn_tunnel": f"t{number}"}
+        for number in range(2)
+    ]
+    all_ok(playbooks.run(play([lab_task("first", "router", {**where, "interfaces": options[:1]})])))
+    # the answer to the read that verifies is late enough for the other tool
+    playbooks.lab.fault(method="PATCH", path="/routers/r1$", when="after", delay=3)
+    playbooks.lab.mark = playbooks.lab.seq()
+    started = playbooks.start(play([lab_task("second", "router", {**where, "interfaces": options[1:]})]))
+    end = time.monotonic() + DEADLINE
+    while len((api.get(f"{ROUTERS}/r1") or {}).get("interfaces", [])) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    now = api.get(f"{ROUTERS}/r1")
+    assert now
+    api.patch(f"{ROUTERS}/r1", {"interfaces": [item for item in now["interfaces"] if item["name"] == "i1"]})
+    run = playbooks.finish(started)
+    assert run["second"].failed
+    assert run["second"].result["error"]["code"] == "lost-update", run["second"].result
+    assert "interfaces i0" in run["second"].result["msg"]
+
+
 def test_many_create_the_same(playbooks: Playbooks, slow: t.Callable[[str, float], None]) -> None:
     """Whoever comes second adopts what the first one creates."""
     slow("fast", 2)
@@ -151,6 +234,25 @@ CREATIONS: dict[str, tuple[Json, str]] = {
     "network": ({"name": "n2"}, f"{COMPUTE}/global/networks"),
     "subnetwork": ({"name": "s2", "region": REGION, "network": "n1", "ip_cidr_range": "10.9.0.0/24"}, SUBNETWORKS),
     "router": ({"name": "r1", "region": REGION, "network": "n1", "bgp": {"asn": 65010}}, ROUTERS),
+    "vpn_gateway": ({"name": "g1", "region": REGION, "network": "n1"}, f"{COMPUTE}/regions/{REGION}/vpnGateways"),
+    "external_vpn_gateway": (
+        {"name": "e1", "interfaces": [{"id": 0, "ip_address": "203.0.113.1"}]},
+        f"{COMPUTE}/global/externalVpnGateways",
+    ),
+    "vpn_tunnel": (
+        {
+            "name": "t1",
+            "region": REGION,
+            "vpn_gateway": "g1",
+            "vpn_gateway_interface": 0,
+            "peer_external_gateway": "e1",
+            "peer_external_gateway_interface": 0,
+            "router": "r1",
+            "shared_secret": "a.secret_of_the_tests",
+        },
+        f"{COMPUTE}/regions/{REGION}/vpnTunnels",
+    ),
+    "address": ({"name": "a1", "region": REGION, "subnetwork": "s1"}, f"{COMPUTE}/regions/{REGION}/addresses"),
     "cluster": (
         {
             "name": "c2",

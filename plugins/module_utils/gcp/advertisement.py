@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ..errors import Refused
-from .client import relative
+from .client import Client, relative
 
 if t.TYPE_CHECKING:
     from .fields import Json
@@ -32,7 +32,9 @@ def subnetwork_ranges(subnetwork: Json) -> list[str]:
 
 def advertised(network: Json, subnetworks: t.Sequence[Json], router: Json, peer: Json) -> set[str]:
     """The prefixes that one session advertises: a session's own CUSTOM lists override the router's; REGIONAL routing
-    mode leaves out the subnetworks of other regions."""
+    mode leaves out the subnetworks of other regions. A session that is switched off advertises nothing."""
+    if peer.get("enable") == "FALSE":
+        return set()
     lists = peer if peer.get("advertiseMode") == "CUSTOM" else router.get("bgp") or {}
     custom = lists.get("advertiseMode") == "CUSTOM"
     prefixes = {item["range"] for item in lists.get("advertisedIpRanges") or []} if custom else set()
@@ -63,9 +65,9 @@ def check(
     def of_network(items: list[Json]) -> list[Json]:
         return [item for item in items if relative(item.get("network", ""))[1].rsplit("/", 1)[-1] == network_name]
 
-    routers = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
-    routers = [item for item in routers if item.get("bgpPeers")]
-    if not routers:
+    routers_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
+    routers_then = [item for item in _replaced(routers_now, router) if item.get("bgpPeers")]
+    if not routers_then:
         return
     network_now = client.get("compute", network_path) or {}
     subnetworks_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/subnetworks"))
@@ -83,23 +85,18 @@ def check(
                 subnetworks_then = _replaced(subnetworks_then, ahead)
     subnetworks_then = _replaced(subnetworks_then, subnetwork)
     over = []
-    for now in routers:
-        then = {**now, **router} if router and _key(now) == _key(router) else now
-        region = relative(now["region"])[1].rsplit("/", 1)[-1]
-        status = (
-            client.get("compute", f"projects/{project}/regions/{region}/routers/{now['name']}/getRouterStatus") or {}
-        )
-        sent = {
-            peer.get("name"): len(peer.get("advertisedRoutes") or [])
-            for peer in (status.get("result") or {}).get("bgpPeerStatus") or []
-        }
-        for peer in now["bgpPeers"]:
-            before = advertised(network_now, subnetworks_now, now, peer)
+    for then in routers_then:
+        now: Json = next((item for item in routers_now if _key(item) == _key(then)), {})
+        peers_now = {peer["name"]: peer for peer in now.get("bgpPeers") or []}
+        sent = _sent(client, project, then) if peers_now else {}
+        for peer in then["bgpPeers"]:
+            known = peers_now.get(peer["name"])
+            before = advertised(network_now, subnetworks_now, now, known) if known else set()
             after = advertised(network_then, subnetworks_then, then, peer)
             growth = len(after - before) - len(before - after)
             count = max(sent.get(peer["name"], 0), len(before)) + growth
             if growth > 0 and count > limit:
-                over.append(f"{now['name']}/{peer['name']}: {count - growth} now, {count} then")
+                over.append(f"{then['name']}/{peer['name']}: {count - growth} now, {count} then")
     if over:
         raise Refused(
             f"{resource.label}: this change would push BGP sessions over {limit} prefixes, and a peer such as an AWS "
@@ -109,6 +106,14 @@ def check(
             code="bgp-prefix-limit",
             resource=resource.label,
         )
+
+
+def _sent(client: Client, project: str, router: Json) -> dict[str, int]:
+    """How many prefixes each session of a router advertises now, as its status has it."""
+    region = relative(router["region"])[1].rsplit("/", 1)[-1]
+    path = f"projects/{project}/regions/{region}/routers/{router['name']}/getRouterStatus"
+    found = ((client.get("compute", path) or {}).get("result") or {}).get("bgpPeerStatus") or []
+    return {peer.get("name"): len(peer.get("advertisedRoutes") or []) for peer in found}
 
 
 def _replaced(items: list[Json], changed: Json | None) -> list[Json]:

@@ -33,6 +33,12 @@ def to_api(value: t.Any) -> t.Any:
     return value
 
 
+def full_path(value: str, project: str | None, where: str) -> str:
+    """A resource's path from its URL in any form, or its bare name. ``where`` is its collection below the project."""
+    owner, path = relative(value)
+    return f"projects/{owner or project}/{path if '/' in path else f'{where}/{path}'}"
+
+
 def dig(data: t.Any, path: str) -> t.Any:
     """The value at a dotted path, ``None`` where something on the way is missing."""
     for key in path.split("."):
@@ -119,6 +125,13 @@ class Names(Kind):
         return [str(item) for item in current or [] if item not in (after or [])]
 
 
+class Whole(Names):
+    """A list whose order means nothing and which is always given as a whole."""
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        return list(dict.fromkeys(wanted))
+
+
 class Keyed(Kind):
     """A list of objects told apart by a key, whose order means nothing. Unmentioned objects and fields are kept."""
 
@@ -149,6 +162,40 @@ class Labels(Kind):
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         return {**(current or {}), **wanted}
+
+
+class Items(Keyed):
+    """Objects told apart by name, each of whose fields is of a kind of its own.
+
+    An item whose ``state`` is absent is taken out. ``None`` as a field's value takes the field away.
+    """
+
+    def __init__(self, kinds: t.Mapping[str, Kind], whole: t.Collection[str] = ()) -> None:
+        super().__init__("name")
+        self.kinds = kinds
+        #: fields whose lists the items name completely
+        self.whole = whole
+
+    def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
+        now, result = self.keys(current), {} if exact else self.keys(current)
+        for key, item in self.keys(wanted).items():
+            if item.get("state") == "absent":
+                result.pop(key, None)
+            else:
+                result[key] = self.item(now.get(key, {}), item)
+        return list(result.values())
+
+    def item(self, now: Json, wanted: Json) -> Json:
+        """One item as it shall be; what means the same stays as it is written."""
+        after = {name: value for name, value in now.items() if wanted.get(name, value) is not None}
+        for name, value in wanted.items():
+            if value is None or name == "state":
+                continue
+            kind = self.kinds.get(name, Kind())
+            value = kind.merged(now.get(name), value, exact=name in self.whole)
+            if not kind.same(now.get(name), value):
+                after[name] = value
+        return after
 
 
 # -- how a field changes

@@ -100,6 +100,14 @@ class GcpResource:
         """The plan that replaces the resource where fixed fields differ; ``None``: it is refused."""
         return None
 
+    def merged(self, item: Field, now: t.Any, wanted: t.Any) -> t.Any:
+        """What a field shall be, given what it is and what the caller said."""
+        return item.kind.merged(now, wanted, exact=bool(item.purge and self.params.get(item.purge)))
+
+    def afterwards(self, observed: Json | None) -> Json | None:
+        """Wait for what comes about by itself once all is done; the object as it is then."""
+        return observed
+
     def telling(self, differences: list[Refused]) -> list[Refused]:
         """Of the fixed fields that differ, those that say what is wrong; the others follow from them."""
         return differences
@@ -153,7 +161,7 @@ class GcpResource:
     def sibling(self, path: str) -> GcpResource | None:
         """The sibling that lives at ``path``, if it is about to be changed, created or deleted."""
         for sibling in self.siblings:
-            if sibling.path == path and sibling.planned and sibling.planned.steps:
+            if sibling is not self and sibling.path == path and sibling.planned and sibling.planned.steps:
                 return sibling
         return None
 
@@ -203,8 +211,9 @@ class GcpResource:
         if current is None:
             return Plan(None, None)
         before = self.projection(current)
-        refusal = self.removal_refusal(current)
-        if not self.marked(current):
+        if self.marked(current):
+            refusal = self.removal_refusal(current)
+        else:
             refusal = self.refused(
                 f"podreach.gke did not create it (no {MARKER} in its description, no label managed-by=podreach-gke), "
                 "so it is not deleted. Delete it with the tool that made it.",
@@ -257,7 +266,7 @@ class GcpResource:
             now = dig(current, item.path)
             if item.path == "description" and self.marked_by_description and self.marked(current):
                 wanted = f"{wanted} {MARKER}" if wanted else MARKER
-            new = item.kind.merged(now, wanted, exact=bool(item.purge and self.params.get(item.purge)))
+            new = self.merged(item, now, wanted)
             if item.kind.same(now, new):
                 continue
             if isinstance(item.change, Fixed):

@@ -11,6 +11,7 @@ something is gone afterwards. Interfaces and BGP peers are lists of the same sha
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -18,14 +19,27 @@ import stat
 import tempfile
 import typing as t
 
-from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
-from ..errors import PodreachError, Timeout
-from . import advertisement
-from .fields import Default, Field, Fixed, Json, Keyed, Link, Names, Patch, dig, disruptive, disruptive_if_less
+from ..errors import PodreachError, Refused, Timeout, raise_all
+from . import advertisement, bgp_peers
+from .fields import (
+    Default,
+    Field,
+    Fixed,
+    Json,
+    Keyed,
+    Link,
+    Names,
+    Patch,
+    dig,
+    disruptive,
+    disruptive_if_less,
+    full_path,
+)
 from .resource import GcpResource
 from .subnetworks import missing_network, network_path
+from .vpn_gateways import held_by_tunnels
 
 SPEC = ArgumentSpec(
     options={
@@ -51,12 +65,9 @@ SPEC = ArgumentSpec(
         "purge_advertisement": {"type": "bool", "default": False},
         "confirm_withdraw_subnets": {"type": "str"},
         "advertised_prefix_limit": {"type": "int", "default": advertisement.PREFIX_LIMIT},
+        **bgp_peers.OPTIONS,
     }
 )
-
-
-#: Lists of a router that are not managed here.
-HELD = ("interfaces", "bgpPeers", "nats")
 
 
 def _mode_grade(old: t.Any, new: t.Any) -> Grade:
@@ -71,7 +82,7 @@ _GROUPS = Names()
 class Router(GcpResource):
     kind = "router"
     required = ("network",)
-    fields = (
+    fields: t.ClassVar[tuple[Field, ...]] = (
         Field("description", kind=Default("")),
         Field("network", Fixed("a router stays in its network"), Link()),
         Field("bgp.asn", Fixed("the ASN of a router is fixed; all its sessions use it")),
@@ -82,6 +93,8 @@ class Router(GcpResource):
         ),
         Field("bgp.keepaliveInterval", Patch(disruptive), Default(20)),
         Field("bgp.identifierRange", Patch(disruptive)),
+        Field("interfaces", Patch(bgp_peers.grade_interfaces), bgp_peers.INTERFACES, "purge_interfaces"),
+        Field("bgpPeers", Patch(bgp_peers.grade_peers), bgp_peers.Peers(), "purge_bgp_peers", bgp_peers.encode_peers),
     )
 
     @property
@@ -99,43 +112,104 @@ class Router(GcpResource):
         keepalive = bgp.get("keepalive_interval")
         if keepalive is not None and not 20 <= keepalive <= 60:
             self.invalid("bgp.keepalive_interval", keepalive, "the interval is 20 to 60 seconds")
-        if bgp.get("advertise_mode") != "CUSTOM":
-            for option in ("advertised_groups", "advertised_ip_ranges"):
-                if bgp.get(option):
-                    self.invalid(f"bgp.{option}", bgp[option], "only advertise_mode: CUSTOM takes it; say that too")
-        seen = set()
-        for number, item in enumerate(bgp.get("advertised_ip_ranges") or []):
-            option = f"bgp.advertised_ip_ranges[{number}].range"
-            try:
-                network = addressing.parse(item["range"])
-            except addressing.AddressingError as error:
-                self.invalid(option, item["range"], str(error), code=error.code)
-                continue
-            if network in seen:
-                self.invalid(option, item["range"], "this range is given twice")
-            seen.add(network)
+        bgp_peers.check_mode_lists(self, "bgp", bgp)
+        bgp_peers.check_options(self)
+
+    def merged(self, item: Field, now: t.Any, wanted: t.Any) -> t.Any:
+        if item.path == "interfaces":
+            wanted = self._with_paths(wanted)
+        if item.path == "bgpPeers":
+            kind = bgp_peers.Peers(exact_routes=self.params["purge_advertisement"])
+            return kind.merged(now, wanted, exact=self.params["purge_bgp_peers"])
+        return super().merged(item, now, wanted)
+
+    def _with_paths(self, interfaces: list[Json]) -> list[Json]:
+        where = f"regions/{self.params['region']}/vpnTunnels"
+        return [
+            {**item, "linkedVpnTunnel": full_path(item["linkedVpnTunnel"], self.project, where)}
+            if item.get("linkedVpnTunnel")
+            else item
+            for item in interfaces
+        ]
 
     def creation(self, body: Json) -> Json:
         body["network"] = network_path(self.params["network"], self.project)
-        return body
+        if body.get("interfaces"):
+            body["interfaces"] = self._with_paths(body["interfaces"])
+        keys = self._keys([], body.get("bgpPeers") or [])
+        return {**body, "md5AuthenticationKeys": keys} if keys else body
+
+    def _keys(self, before: list[Json], after: list[Json]) -> list[Json]:
+        """The MD5 keys by name, as a write takes them: known ones by name alone, new ones with the key."""
+        said = {item["name"]: item.get("md5_authentication_key") for item in self.params.get("bgp_peers") or []}
+        known = {peer["name"] for peer in before if peer.get("md5AuthenticationKeyName")}
+        return [
+            {
+                "name": peer["md5AuthenticationKeyName"],
+                **({} if peer["name"] in known else {"key": said[peer["name"]]}),
+            }
+            for peer in after
+            if peer.get("md5AuthenticationKeyName")
+        ]
 
     def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
-        mode, groups = dig(after, "bgp.advertiseMode"), dig(after, "bgp.advertisedGroups") or []
-        withdraws = mode == "CUSTOM" and "ALL_SUBNETS" not in groups
-        already = current and dig(current, "bgp.advertiseMode") == "CUSTOM" and not dig(current, "bgp.advertisedGroups")
-        if withdraws and not already and self.params.get("confirm_withdraw_subnets") != self.name:
-            raise self.refused(
-                "bgp.advertise_mode CUSTOM without ALL_SUBNETS in bgp.advertised_groups stops advertising every "
-                "subnetwork of the network. Add advertised_groups: [ALL_SUBNETS], or say "
-                f"confirm_withdraw_subnets: {self.name} if that is what you want.",
-                code="withdraws-subnets",
-            )
-        if current is None:
-            return missing_network(self, after["network"], check_mode=check_mode)
-        network = network_path(current["network"], self.project)
-        region = f"projects/{self.project}/regions/{self.params['region']}"
-        advertisement.check(self, network, router={"name": self.name, "region": region, "bgp": after.get("bgp") or {}})
-        return []
+        self._check_withdrawal(current or {}, after)
+        options = [*(self.params.get("interfaces") or []), *(self.params.get("bgp_peers") or [])]
+        found = bgp_peers.problems(after, {item["name"] for item in options})
+        raise_all([self.refused(problem, code="invalid-input") for problem in found])
+        warnings = missing_network(self, after["network"], check_mode=check_mode) if current is None else []
+        warnings += self._missing_tunnels(current or {}, after, check_mode=check_mode)
+        if current is not None or after.get("bgpPeers"):
+            region = f"projects/{self.project}/regions/{self.params['region']}"
+            network = network_path((current or after)["network"], self.project)
+            then: Json = {"name": self.name, "region": region, "network": network}
+            then |= {"bgp": after.get("bgp") or {}, "bgpPeers": after.get("bgpPeers") or []}
+            advertisement.check(self, network, router=then)
+        return warnings
+
+    def _check_withdrawal(self, current: Json, after: Json) -> None:
+        """CUSTOM without ALL_SUBNETS, of the router or of a session, needs to be said by name."""
+
+        def without(part: Json) -> bool:
+            return part.get("advertiseMode") == "CUSTOM" and "ALL_SUBNETS" not in (part.get("advertisedGroups") or [])
+
+        peers = {peer["name"]: peer for peer in current.get("bgpPeers") or []}
+        parts = [("bgp", current.get("bgp") or {}, after.get("bgp") or {})]
+        parts += [
+            (f"bgp_peers ({peer['name']})", peers.get(peer["name"], {}), peer) for peer in after.get("bgpPeers") or []
+        ]
+        for where, before, then in parts:
+            if without(then) and not without(before) and self.params.get("confirm_withdraw_subnets") != self.name:
+                raise self.refused(
+                    f"{where}.advertise_mode CUSTOM without ALL_SUBNETS in {where}.advertised_groups stops advertising "
+                    "every subnetwork of the network. Add advertised_groups: [ALL_SUBNETS], or say "
+                    f"confirm_withdraw_subnets: {self.name} if that is what you want.",
+                    code="withdraws-subnets",
+                )
+
+    def _missing_tunnels(self, current: Json, after: Json, *, check_mode: bool) -> list[str]:
+        """What to say of tunnels that interfaces are newly linked to: they must be there, and made for this router."""
+        linked = {item.get("linkedVpnTunnel") for item in current.get("interfaces") or []}
+        warnings = []
+        for item in after.get("interfaces") or []:
+            link = item.get("linkedVpnTunnel")
+            if not link or link in linked:
+                continue
+            path = full_path(link, self.project, "")
+            tunnel = self.look_at(path)
+            if tunnel is None and not check_mode:
+                raise self.refused(
+                    f"interface {item['name']}: {path} does not exist: create it first", code="missing-prerequisite"
+                )
+            if tunnel is None:
+                warnings.append(f"{self.label}: {path} does not exist yet; counted as planned.")
+            elif tunnel.get("router") and not Link().same(tunnel["router"], self.path):
+                raise self.refused(
+                    f"interface {item['name']}: {path} was made for router {Link().canonical(tunnel['router'])}, which "
+                    "cannot be changed: link a tunnel of this router",
+                    code="invalid-input",
+                )
+        return warnings
 
     def patch_step(
         self,
@@ -152,6 +226,13 @@ class Router(GcpResource):
         if mode == "DEFAULT":
             # the API takes the lists only together with CUSTOM
             patch["bgp"].update(advertisedGroups=[], advertisedIpRanges=[])
+        bgp: Json = current.get("bgp") or {}
+        peers: list[Json] = current.get("bgpPeers") or []
+        peers_then: list[Json] = patch.get("bgpPeers", peers)
+        if bgp_peers.withdraws(bgp, peers, {**bgp, **patch.get("bgp", {})}, peers_then):
+            grade = Grade.DISRUPTIVE
+        if any(peer.get("md5AuthenticationKeyName") for peer in [*peers, *peers_then]) and "bgpPeers" in patch:
+            patch["md5AuthenticationKeys"] = self._keys(peers, peers_then)
         return super().patch_step(current, patch, patched, grade, summary)
 
     def _plan_update(self, current: Json, *, check_mode: bool) -> Plan:
@@ -161,23 +242,71 @@ class Router(GcpResource):
                 plan.after["bgp"].pop(emptied, None)
         return plan
 
+    def removal_refusal(self, current: Json) -> Refused | None:
+        nats = [item["name"] for item in current.get("nats") or []]
+        if nats:
+            return self.refused(f"it still does Cloud NAT: {', '.join(nats)}. Delete these first.", code="holds-others")
+        return held_by_tunnels(self, "router")
+
     def projection(self, data: Json | None) -> Json | None:
         shown = super().projection(data)
-        if shown is not None and data is not None:
+        if shown is not None and data is not None and data.get("nats"):
             # by name: a patch leaves them alone, and lost() looks whether another writer did
-            shown.update({held: sorted(item["name"] for item in data[held]) for held in HELD if data.get(held)})
+            shown["nats"] = sorted(item["name"] for item in data["nats"])
         return shown
 
     def lost(self, plan: Plan, observed: Json | None) -> list[str]:
-        gone = super().lost(plan, observed)
-        now = self.projection(observed) or {}
-        for held in HELD:
-            left = now.get(held) or []
-            gone += [f"{held} {name}" for name in (plan.before or {}).get(held) or [] if name not in left]
-        return gone
+        left = (self.projection(observed) or {}).get("nats") or []
+        gone = [f"nats {name}" for name in (plan.before or {}).get("nats") or [] if name not in left]
+        return super().lost(plan, observed) + gone
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         return _locked(self)
+
+
+class RouterSessions(Router):
+    """The interfaces and BGP peers of a router, where a set brings them about after the tunnels they run over.
+
+    Removed, it takes the interfaces and peers that it names out of the router, and leaves the router.
+    """
+
+    role = "vpn"
+    fields = tuple(item for item in Router.fields if item.path in ("interfaces", "bgpPeers"))
+
+    def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
+        current = current or self.look_at(self.path)
+        self.planned = Plan(None, None)
+        if current is None and self.params["state"] == "present":
+            raise self.refused("the router does not exist: create it first", code="missing-prerequisite")
+        if current is not None:
+            self.planned = self._plan_update(current, check_mode=check_mode)
+        return self.planned
+
+    def merged(self, item: Field, now: t.Any, wanted: t.Any) -> t.Any:
+        if self.params["state"] == "absent":
+            return item.kind.merged(now, [{"name": one["name"], "state": "absent"} for one in wanted], exact=False)
+        return super().merged(item, now, wanted)
+
+    def precheck(self, current: Json | None, after: Json, *, check_mode: bool) -> list[str]:
+        whole = {**(current or {}), **after}
+        if self.params["state"] == "absent":
+            problems = bgp_peers.problems(whole, ())
+            raise_all([self.refused(problem, code="invalid-input") for problem in problems])
+            return []
+        return super().precheck(current, whole, check_mode=check_mode)
+
+    def patch_step(
+        self,
+        current: Json,
+        patch: Json,
+        patched: t.Sequence[str],
+        grade: Grade = Grade.SAFE,
+        summary: str | None = None,
+    ) -> Step:
+        step = super().patch_step(current, patch, patched, grade, summary)
+        if self.params["state"] == "absent":
+            return dataclasses.replace(step, grade=Grade.DESTRUCTIVE)
+        return step
 
 
 @contextlib.contextmanager

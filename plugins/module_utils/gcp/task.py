@@ -10,6 +10,7 @@ import typing as t
 
 from ..arguments import ArgumentSpec, Call, Definition
 from ..engine import Consent, Outcome, converge
+from ..errors import PodreachError, Timeout, raise_all
 from . import auth, endpoints
 from .auth import AUTH_SPEC
 from .client import Client
@@ -25,8 +26,10 @@ def definition(resource: type[GcpResource], spec: ArgumentSpec) -> Definition:
 
     def execute(call: Call) -> dict[str, t.Any]:
         client = Client.for_call(call)
-        outcome = converge([resource(client, call, call.params)], consent(call), check_mode=call.check_mode)[0]
-        warn(call, [outcome])
+        outcomes = converge([resource(client, call, call.params)], consent(call), check_mode=call.check_mode)
+        warn(call, outcomes)
+        afterwards(call, outcomes)
+        outcome = outcomes[0]
         return {
             "changed": outcome.changed,
             **({"diff": diff(outcome)} if call.diff else {}),
@@ -61,6 +64,22 @@ def warn(call: Call, outcomes: t.Sequence[Outcome]) -> None:
             call.warn(warning)
 
 
+def afterwards(call: Call, outcomes: t.Sequence[Outcome]) -> None:
+    """Once everything is done, wait for what comes about by itself; all that does not is reported together."""
+    errors: list[PodreachError] = []
+    for outcome in outcomes:
+        if not call.check_mode and not outcome.operation and isinstance(outcome.resource, GcpResource):
+            try:
+                outcome.observed = outcome.resource.afterwards(outcome.observed)
+            except Timeout as error:
+                errors.append(error)
+    try:
+        raise_all(errors)
+    except PodreachError as error:
+        error.changed = any(outcome.changed for outcome in outcomes)
+        raise
+
+
 def state(outcome: Outcome, call: Call) -> Json | None:
     """The object to show: as the API has it; in check mode as it would be."""
     if call.check_mode and outcome.changed:
@@ -81,7 +100,11 @@ def diff(outcome: Outcome) -> dict[str, t.Any]:
 
 
 def public(data: Json | None) -> Json | None:
-    """An object of the API without what is nobody's business: a cluster's own credentials."""
+    """An object of the API without what is nobody's business: a cluster's own credentials, a tunnel's secret.
+
+    The hash of a secret goes too: whoever has it can try out secrets without asking anybody.
+    """
+    data = data and {key: value for key, value in data.items() if not key.startswith("sharedSecret")}
     if not data or "masterAuth" not in data:
         return data
     hidden = ("clientKey", "clientCertificate", "password", "username")

@@ -181,16 +181,20 @@ def test_check_mode_only_reads() -> None:
     assert warnings == []
 
 
+NO_TUNNELS = Expected("GET", "projects/p/aggregated/vpnTunnels", {"items": {}})
+
+
 def test_everything_is_deleted_in_the_opposite_order() -> None:
     wire = Wire(
-        *(Expected("GET", path, ALL.get(path, POOL)) for path in (P, DEFAULT_POOL_PATH, C, F, R, S)),
+        *(Expected("GET", path, ALL.get(path, POOL)) for path in (P, DEFAULT_POOL_PATH, C, F, R)),
+        *(NO_TUNNELS, Expected("GET", S, ALL[S])),
         Expected("GET", N, {**NETWORK, "subnetworks": [URL + S]}),
         Expected("GET", "projects/p/locations/-/clusters", {"clusters": [CLUSTER]}),
         *made("DELETE", P, None),
         *made("DELETE", DEFAULT_POOL_PATH, None),
         *made("DELETE", C, None),
         *made("DELETE", F, None),
-        *(Expected("GET", R, ROUTER), *made("DELETE", R, None)),
+        *(Expected("GET", R, ROUTER), NO_TUNNELS, *made("DELETE", R, None)),
         *made("DELETE", S, None),
         *made("DELETE", N, None),
     )
@@ -310,7 +314,7 @@ def test_two_new_subnetworks_that_overlap_are_refused(network_exists: bool) -> N
 
 def test_a_network_with_a_cluster_that_stays_keeps_all_that_is_in_it() -> None:
     wire = Wire(
-        *(Expected("GET", path, ALL[path]) for path in (F, R, S)),
+        *(Expected("GET", F, ALL[F]), Expected("GET", R, ALL[R]), NO_TUNNELS, Expected("GET", S, ALL[S])),
         Expected("GET", N, {**NETWORK, "subnetworks": [URL + S]}),
         Expected("GET", "projects/p/locations/-/clusters", {"clusters": [CLUSTER, {**CLUSTER, "network": "other"}]}),
     )
@@ -445,6 +449,10 @@ def test_every_kind_has_the_options_of_its_own_module() -> None:
         "networks": "network",
         "subnetworks": "subnetwork",
         "routers": "router",
+        "vpn_gateways": "vpn_gateway",
+        "external_vpn_gateways": "external_vpn_gateway",
+        "vpn_tunnels": "vpn_tunnel",
+        "addresses": "address",
         "firewall_rules": "firewall_rule",
         "clusters": "cluster",
         "node_pools": "node_pool",

@@ -21,12 +21,16 @@ from hypothesis import strategies as st
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Definition
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
+    addresses,
     clusters,
+    external_vpn_gateways,
     firewall_rules,
     networks,
     node_pools,
     routers,
     subnetworks,
+    vpn_gateways,
+    vpn_tunnels,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.transport import Answer
@@ -110,6 +114,7 @@ class Cloud(Wire):
             del self.objects[path]
         elif method == "PATCH":
             self.objects[path] = merge(self.objects[path], body)
+            self.filled(path, self.objects[path])
         elif method == "PUT":
             self.update(path, body)
         elif match := re.fullmatch(r"(.*)/(expandIpCidrRange|setPrivateIpGoogleAccess)", path):
@@ -150,6 +155,22 @@ class Cloud(Wire):
             made.setdefault("sourceRanges", ["0.0.0.0/0"])
         elif "/routers/" in path:
             made.setdefault("bgp", {}).setdefault("advertiseMode", "DEFAULT")
+            for key in made.get("md5AuthenticationKeys", []):
+                key.pop("key", None)
+            own = {item["name"]: item["ipRange"].partition("/")[0] for item in made.get("interfaces", [])}
+            for peer in made.get("bgpPeers", []):
+                filled = {"ipAddress": own[peer["interfaceName"]], "advertiseMode": "DEFAULT", "enable": "TRUE"}
+                for name, value in {**filled, "advertisedRoutePriority": 100}.items():
+                    peer.setdefault(name, value)
+        elif "/externalVpnGateways/" in path:
+            # zero is what a number is when it is left out
+            for item in made["interfaces"]:
+                if item["id"] == 0:
+                    del item["id"]
+        elif "/vpnTunnels/" in path:
+            made |= {"sharedSecret": "*****", "sharedSecretHash": "x", "status": "FIRST_HANDSHAKE"}
+        elif "/addresses/" in path:
+            made.setdefault("address", "10.200.0.9")
 
     def update(self, path: str, body: Json) -> None:
         now = self.objects[path]
@@ -220,6 +241,46 @@ SUBNETWORKS = some(
     private_ip_google_access=FLAG,
 )
 CUSTOM = [{"range": "172.16.0.0/16"}, {"range": "172.17.0.0/16", "description": "x"}]
+
+
+def sessions(numbers: list[int], parts: Json, purge: bool) -> Json:
+    """Interfaces and peers of these numbers, all of them with the same further options."""
+    return {
+        "interfaces": [
+            {"name": f"i{at}", "ip_range": f"169.254.{at}.2/30", "linked_vpn_tunnel": f"t{at}"} for at in numbers
+        ],
+        "bgp_peers": [
+            {
+                "name": f"p{at}",
+                "interface_name": f"i{at}",
+                "peer_ip_address": f"169.254.{at}.1",
+                "peer_asn": 64512,
+                **copy.deepcopy(parts),
+            }
+            for at in numbers
+        ],
+        "purge_interfaces": purge,
+        "purge_bgp_peers": purge,
+    }
+
+
+PEER: dict[str, st.SearchStrategy[t.Any]] = {
+    "enable": FLAG,
+    "advertised_route_priority": st.sampled_from([0, 100]),
+    "bfd": some(session_initialization_mode=st.sampled_from(["ACTIVE", "DISABLED"]), multiplier=st.just(7)),
+    "custom_learned_ip_ranges": subset("10.7.0.0/16", "10.8.0.0/16"),
+    "md5_authentication_key": st.sampled_from(["", "key.of.the.tests"]),
+}
+CUSTOM_LISTS = {"advertised_groups": subset("ALL_SUBNETS"), "advertised_ip_ranges": subset(*CUSTOM)}
+SESSIONS = st.builds(
+    sessions,
+    subset(0, 1),
+    st.one_of(
+        st.fixed_dictionaries({}, optional={**PEER, "advertise_mode": st.just("DEFAULT")}),
+        st.fixed_dictionaries({"advertise_mode": st.just("CUSTOM")}, optional={**PEER, **CUSTOM_LISTS}),
+    ),
+    FLAG,
+)
 ROUTER = st.fixed_dictionaries(
     {
         "bgp": st.one_of(
@@ -298,6 +359,20 @@ POOL = some(
     upgrade_settings=some(max_surge=st.integers(0, 2), max_unavailable=st.integers(0, 1)),
 )
 
+TUNNEL = some(
+    description=TEXT,
+    peer_external_gateway_interface=st.sampled_from([0, 1]),
+    ike_version=st.sampled_from([1, 2]),
+    update_secret=st.just("on_create"),
+    cipher_suite=some(phase1=some(dh=subset("group14", "group20"), prf=subset("sha2_256"))),
+)
+EXTERNAL = some(
+    description=TEXT,
+    interfaces=st.integers(0, 2).map(
+        lambda power: [{"id": at, "ip_address": f"203.0.113.{at}"} for at in range(2**power)]
+    ),
+)
+
 CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
     "network": (definition(networks.Network, networks.SPEC), {"name": "new"}, NETWORK),
     "subnetwork": (
@@ -309,6 +384,45 @@ CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
         definition(routers.Router, routers.SPEC),
         {"name": "new", "region": "r1", "network": "n", "confirm_withdraw_subnets": "new"},
         ROUTER,
+    ),
+    "router with sessions": (
+        definition(routers.Router, routers.SPEC),
+        {"name": "new", "region": "r1", "network": "n", "confirm_withdraw_subnets": "new"},
+        st.builds(lambda router, more: {**router, **more}, ROUTER, SESSIONS),
+    ),
+    "vpn_gateway": (
+        definition(vpn_gateways.VpnGateway, vpn_gateways.SPEC),
+        {"name": "new", "region": "r1", "network": "n"},
+        some(description=TEXT, stack_type=st.sampled_from(["IPV4_ONLY", "IPV4_IPV6"])),
+    ),
+    "external_vpn_gateway": (
+        definition(external_vpn_gateways.ExternalVpnGateway, external_vpn_gateways.SPEC),
+        {"name": "new", "interfaces": [{"id": 0, "ip_address": "203.0.113.0"}], "confirm_replace": "new"},
+        EXTERNAL,
+    ),
+    "vpn_tunnel": (
+        definition(vpn_tunnels.VpnTunnel, vpn_tunnels.SPEC),
+        {
+            "name": "new",
+            "region": "r1",
+            "vpn_gateway": "g",
+            "vpn_gateway_interface": 0,
+            "peer_external_gateway": "e",
+            "peer_external_gateway_interface": 0,
+            "router": "r",
+            "shared_secret": "a.secret",
+            "confirm_replace": "new",
+        },
+        TUNNEL,
+    ),
+    "address": (
+        definition(addresses.Address, addresses.SPEC),
+        {"name": "new", "region": "r1", "subnetwork": "s"},
+        some(
+            description=TEXT,
+            address=st.just("10.200.0.77"),
+            purpose=st.sampled_from(["GCE_ENDPOINT", "SHARED_LOADBALANCER_VIP"]),
+        ),
     ),
     "firewall_rule": (
         definition(firewall_rules.FirewallRule, firewall_rules.SPEC),
@@ -335,6 +449,15 @@ def _locks_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cloud_for(kind: str) -> Cloud:
     cloud = Cloud()
+    if kind == "router with sessions":
+        cloud.objects |= {f"projects/p/regions/r1/vpnTunnels/t{at}": {"name": f"t{at}"} for at in range(2)}
+    if kind == "vpn_tunnel":
+        network = f"{URL}projects/p/global/networks/n"
+        cloud.objects |= {
+            "projects/p/regions/r1/vpnGateways/g": {"name": "g", "network": network},
+            "projects/p/regions/r1/routers/r": {"name": "r", "network": network},
+            "projects/p/global/externalVpnGateways/e": {"name": "e", "interfaces": [{}, {"id": 1}]},
+        }
     if kind == "node_pool":
         cloud.objects[CLUSTER] = {
             "name": "c",
@@ -365,6 +488,11 @@ FIXED = {
     "network": {"description", "auto_create_subnetworks", "mtu"},
     "subnetwork": {"description"},
     "router": {"description"},
+    "router with sessions": {"description"},
+    "vpn_gateway": {"description", "stack_type"},
+    "external_vpn_gateway": {"description"},
+    "vpn_tunnel": {"description"},
+    "address": {"description", "address", "purpose"},
     "firewall_rule": set[str](),
     "cluster": {
         *("description", "ip_allocation_policy", "private_cluster_config", "network_config", "initial_cluster_version"),
