@@ -81,8 +81,8 @@ options:
     default: false
 """
 
-    # its attributes
-    ATTRIBUTES = r"""
+    # its action group; before podreach.gke.attributes, which names that of Google
+    GROUP = r"""
 attributes:
   action_group:
     version_added: 0.1.0

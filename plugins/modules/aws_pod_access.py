@@ -21,7 +21,7 @@ author:
 extends_documentation_fragment:
   - podreach.gke.aws
   - podreach.gke.aws.state
-  - podreach.gke.aws.attributes
+  - podreach.gke.aws.group
   - podreach.gke.attributes
 options:
   name:

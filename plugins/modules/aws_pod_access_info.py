@@ -16,8 +16,15 @@ author:
   - podreach.gke contributors (@podreach)
 extends_documentation_fragment:
   - podreach.gke.aws
-  - podreach.gke.aws.attributes
+  - podreach.gke.aws.group
   - podreach.gke.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module changes nothing.
+  diff_mode:
+    support: none
 options:
   name:
     description:
