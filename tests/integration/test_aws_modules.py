@@ -21,7 +21,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 Json = dict[str, t.Any]
 
 ADDRESSES = ["192.0.2.1", "192.0.2.2"]
-KEY = "a_secret.key-free_of.hyphens".replace("-", "_")
+KEY = "a_secret.key_of.42.letters"
 INSIDE = ["169.254.10.0/30", "169.254.10.4/30"]
 
 
@@ -289,32 +289,77 @@ def test_paths_agree(row: Row, finished: t.Callable[[str, str], Run]) -> None:
 def test_keys_are_shown_to_nobody(lab: Lab, playbooks: Playbooks, path: str) -> None:
     """Neither given keys, nor those made here or by AWS, at any verbosity; but a hidden result has them."""
     account(lab)
-    given = [{"tunnels": [{"pre_shared_key": KEY}]}]
-    asked = vpn(connections=given, include_pre_shared_keys=True)
+
+    def given(text: str) -> list[Json]:
+        # not in the playbook itself, which core quotes where a task fails
+        return [{"tunnels": [{"pre_shared_key": text}]}]
+
+    key, other, bad = (
+        f"{{{{ lookup('env', 'A_KEY') {change} }}}}" for change in ("", "| reverse", "| replace('a', '-')")
+    )
+    asked = vpn(connections=given(key), include_pre_shared_keys=True)
     made = "{{ made.connections | map(attribute='tunnels') | flatten | map(attribute='pre_shared_key') | list }}"
     usable = "{{ keys | reject('match', '^[A-Za-z0-9._]{8,64}$') | length == 0 and keys | unique | length == 4 }}"
     tasks = [
         task("hidden", "aws_vpn", asked, no_log=True, register="made", diff=True),
         task("usable", "ansible.builtin.set_fact", {"usable": usable}, vars={"keys": made}),
         task("shown", "aws_vpn", asked),
-        task("plain", "aws_vpn", vpn(connections=given), diff=True),
+        task("plain", "aws_vpn", vpn(connections=given(key)), diff=True),
         task("info", "aws_vpn_info", {"environment": "lab"}),
-        task("other key", "aws_vpn", vpn(connections=[{"tunnels": [{"pre_shared_key": KEY[::-1]}]}]), diff=True),
-        task("bad key", "aws_vpn", vpn(connections=[{"tunnels": [{"pre_shared_key": "0" + KEY}]}])),
+        task("other key", "aws_vpn", vpn(connections=given(other)), diff=True),
+        task("bad key", "aws_vpn", vpn(connections=given(bad))),
         task("gone", "aws_vpn", {"environment": "lab", "name": "google", "state": "absent"}, diff=True),
     ]
-    run = playbooks.run(play(tasks), path=path, arguments=["-vvvv"])
+    run = playbooks.run(play(tasks), path=path, arguments=["-vvvv"], env={"A_KEY": KEY})
     assert run["usable"].result["ansible_facts"]["usable"] in (True, "True"), run["usable"].result
     assert "no_log" in run["shown"].result["msg"]
-    assert run["bad key"].failed
+    assert "pre_shared_key" in run["bad key"].result["msg"]
     assert run["other key"].result["plan"][0]["fields"] == ["pre_shared_key"]
     assert not run["gone"].failed, run["gone"].result
-    for secret in (KEY, KEY[::-1], lab.env["AWS_SECRET_ACCESS_KEY"]):
+    # what was deleted stays described
+    left = ec2(lab).describe_vpn_connections()["VpnConnections"]
+    keys = {item["PreSharedKey"] for one in left for item in one["Options"]["TunnelOptions"]}
+    assert len(keys) == 4
+    for secret in (KEY, KEY[::-1], KEY.replace("a", "-"), lab.env["AWS_SECRET_ACCESS_KEY"], *keys):
         assert secret not in run.output
-    for record in run.records:
-        if record.task != "hidden":
-            assert KEY not in str(record.result), record.task
-            assert "pre_shared_key':" not in str(record.result.get("connections")), record.task
+        for record in run.records:
+            if record.task != "hidden":
+                assert secret not in str(record.result), record.task
+
+
+def test_a_vpn_that_carries_traffic(lab: Lab, playbooks: Playbooks) -> None:
+    """It is read as it is, used as it is, and changed tunnel by tunnel, with a word."""
+    lab.preset("aws-vpn")
+    lab.settle()
+    api = ec2(lab)
+    known = api.describe_vpn_connections()["VpnConnections"]
+    gateway = api.describe_vpn_gateways()["VpnGateways"][0]["VpnGatewayId"]
+    addresses = [item["IpAddress"] for item in api.describe_customer_gateways()["CustomerGateways"]]
+    asked = vpn(gateway={"id": gateway}, customer_addresses=addresses)
+    start = {**asked, "tunnel_options": {"startup_action": "start"}}
+    moved = {**asked, "customer_addresses": [addresses[0], "192.0.2.9"], "confirm_replace": "google"}
+    tasks = [
+        task("info", "aws_vpn_info", {"environment": "lab", "vpc_name": "aws-vpc"}),
+        task("use", "aws_vpn", asked),
+        task("refused", "aws_vpn", start),
+        task("allowed", "aws_vpn", {**start, "allow_disruption": True}),
+        task("not ours", "aws_vpn", moved),
+    ]
+    run = playbooks.run(play(tasks))
+    (found,) = run["info"].result["vpns"]
+    tunnels = [tunnel for item in found["connections"] for tunnel in item["tunnels"]]
+    assert {tunnel["status"] for tunnel in tunnels} == {"UP"}
+    assert all(tunnel["accepted_route_count"] for tunnel in tunnels)
+    assert "10.1.0.0/24" in found["propagated_ranges"]
+    assert (found["name"], found["gateway"]["owned"]) == (None, False)
+    assert not run["use"].failed, run["use"].result
+    assert not run["use"].result["changed"]
+    assert {item["id"] for item in run["use"].result["connections"]} == {item["VpnConnectionId"] for item in known}
+    assert "allow_disruption: true" in run["refused"].result["msg"]
+    assert not run["allowed"].failed, run["allowed"].result
+    assert [step["grade"] for step in run["allowed"].result["plan"]] == ["disruptive"] * 4
+    assert run["not ours"].failed or not run["not ours"].result["connections"][0]["id"] is None
+    assert len(api.describe_vpn_connections()["VpnConnections"]) >= len(known)
 
 
 @pytest.mark.parametrize("operation", ["CreateVpnGateway", "CreateCustomerGateway", "CreateVpnConnection"])
@@ -326,7 +371,7 @@ def test_a_lost_answer_makes_nothing_twice(lab: Lab, playbooks: Playbooks, opera
     assert not run["again"].result["changed"]
     sent = [item["method"] for item in lab.mutating() if item["method"].startswith("Create")]
     assert sent.count("CreateVpnGateway") == 1
-    assert sent.count("CreateCustomerGateway") == 2 + 0
+    assert sent.count("CreateCustomerGateway") == 2
     assert sent.count("CreateVpnConnection") == 2
 
 
