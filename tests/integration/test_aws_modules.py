@@ -358,8 +358,42 @@ def test_a_vpn_that_carries_traffic(lab: Lab, playbooks: Playbooks) -> None:
     assert "allow_disruption: true" in run["refused"].result["msg"]
     assert not run["allowed"].failed, run["allowed"].result
     assert [step["grade"] for step in run["allowed"].result["plan"]] == ["disruptive"] * 4
-    assert run["not ours"].failed or not run["not ours"].result["connections"][0]["id"] is None
-    assert len(api.describe_vpn_connections()["VpnConnections"]) >= len(known)
+    # somebody else's connection is left where it is
+    assert [step["action"] for step in run["not ours"].result["plan"]] == ["create", "create"]
+    left = [item["VpnConnectionId"] for item in api.describe_vpn_connections()["VpnConnections"]]
+    assert len(left) == len(known) + 1
+
+
+def test_a_transit_gateway_without_default_tables(lab: Lab, playbooks: Playbooks) -> None:
+    """What is attached goes into the table that is asked for; check mode knows it beforehand."""
+    ids = account(lab)
+    api = ec2(lab)
+    options = {"DefaultRouteTableAssociation": "disable", "DefaultRouteTablePropagation": "disable"}
+    gateway = api.create_transit_gateway(Options=options)["TransitGateway"]["TransitGatewayId"]
+    made = api.create_transit_gateway_route_table(TransitGatewayId=gateway)["TransitGatewayRouteTable"]
+    table = made["TransitGatewayRouteTableId"]
+    usual = api.create_transit_gateway()["TransitGateway"]["TransitGatewayId"]
+    where = {"id": gateway, "route_table_id": table, "subnet_ids": [ids["subnet"]]}
+    asked = vpn(gateway=where, route_tables=["aws-routes"], google_ranges=["10.1.0.0/24"])
+    tasks = [
+        task("check", "aws_vpn", asked, check_mode=True),
+        task("make", "aws_vpn", asked),
+        task("again", "aws_vpn", asked),
+        task("info", "aws_vpn_info", {"environment": "lab", "name": "google"}),
+        task("default", "aws_vpn", vpn(name="other", gateway={**where, "id": usual})),
+        task("gone", "aws_vpn", {**asked, "state": "absent"}),
+    ]
+    run = playbooks.run(play(tasks))
+    assert not run["make"].failed, run["make"].result
+    assert run["make"].result["plan"] == run["check"].result["plan"]
+    words = [step["summary"].partition(" ")[0] for step in run["make"].result["plan"]]
+    assert (words.count("associate"), words.count("propagate")) == (3, 3)
+    assert not run["again"].result["changed"]
+    assert run["info"].result["vpns"][0]["gateway"]["owned"] is False
+    assert "default association" in run["default"].result["msg"]
+    assert not run["gone"].failed, run["gone"].result
+    gateways = api.describe_transit_gateways(TransitGatewayIds=[gateway])["TransitGateways"]
+    assert gateways[0]["State"] == "available"
 
 
 @pytest.mark.parametrize("operation", ["CreateVpnGateway", "CreateCustomerGateway", "CreateVpnConnection"])

@@ -18,7 +18,7 @@ import typing as t
 from ..arguments import Call
 from ..errors import ApiError, Conflict, InvalidInput, Refused, Timeout
 from ..gcp import endpoints
-from .session import Session
+from .session import Session, forget_empty_variables
 
 try:
     import botocore.exceptions as boto
@@ -93,6 +93,7 @@ class Client:
     @classmethod
     def for_call(cls, call: Call) -> Client:
         """The client that a module's parameters ask for; the account is checked where one is expected."""
+        forget_empty_variables()
         client = cls(
             Session(call.params, call.secrets),
             timeout=call.params.get("timeout") or 60,

@@ -94,6 +94,12 @@ def settle(params: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[
     return settled
 
 
+def forget_empty_variables() -> None:
+    """Unset, in this process, what is set to nothing: botocore would take it for a value."""
+    for name in [name for names in VARIABLES.values() for name in names if os.environ.get(name) == ""]:
+        del os.environ[name]
+
+
 @functools.cache
 def loader() -> t.Any:
     """botocore's models, loaded once for all tasks: EC2's takes a fifth of a second."""
@@ -107,9 +113,6 @@ class Session:
         if IMPORT_ERROR:
             raise PodreachError(missing_required_lib("boto3"), code="missing-library") from IMPORT_ERROR
         self.environment = params.get("environment")
-        # botocore takes a variable that is set to nothing for a value
-        for name in [name for names in VARIABLES.values() for name in names if os.environ.get(name) == ""]:
-            del os.environ[name]
         settled = settle(params, os.environ)
         secrets.update(value for value in (settled["secret_key"], settled["session_token"]) if value)
         self._endpoint = settled["endpoint_url"] if params.get("endpoint_url") or self.environment == "lab" else None

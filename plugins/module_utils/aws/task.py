@@ -50,7 +50,7 @@ def reveal(call: Call, result: dict[str, t.Any]) -> None:
     """Let the keys that were asked for, and nothing else, pass the censor."""
     if not call.params["include_pre_shared_keys"]:
         return
-    vpns = result.get("vpns") or [result]
+    vpns = result.get("vpns", [result])
     for connection in (item for one in vpns for item in one["connections"]):
         call.revealed.update(tunnel["pre_shared_key"] for tunnel in connection["tunnels"] if tunnel["pre_shared_key"])
 

@@ -229,7 +229,7 @@ class AwsVpn:
         if self.call.check_mode or not self._blocked():
             return current, None
         if not self.client.wait:
-            return current, ", ".join(self.estate.passing())
+            return current, ", ".join(self.estate.passing(self.name))
         latest = [current]
 
         def pending() -> list[str]:
@@ -240,7 +240,7 @@ class AwsVpn:
         return latest[0], None
 
     def _blocked(self) -> list[str]:
-        passing = self.estate.passing()
+        passing = self.estate.passing(self.name)
         if not passing:
             return []
         steps = self._planned().steps
@@ -649,13 +649,14 @@ class Making:
         deleting = [
             item for item in self.estate.connections if item["state"] == "deleting" and item["name"] == self.vpn.name
         ]
-        replaced = 0
+        # one at a time: the next one only when nothing is under way
+        replaced = any(item["state"] != "available" for item in (*mine, *deleting))
         for number, address in enumerate(self.vpn.addresses):
             if address in fitting:
                 self._check_static(fitting[address])
                 continue
             old = next((item for item in left if item["customer_address"] == address), left[0] if left else None)
-            waits = "the last replacement" if replaced else ""
+            waits = ""
             if old and not old["owned"]:
                 raise self.vpn.refused(
                     f"the connection {old['id']} from {address} is not as wanted ({self._unfit(old, address)}), and "
@@ -667,6 +668,7 @@ class Making:
                 left.remove(old)
                 if not self._may_replace(old, [*fitting.values(), *left], address):
                     continue
+                waits = "the last replacement" if replaced else ""
                 request = Request("delete_vpn_connection", {"VpnConnectionId": old["id"]}, waits)
                 self.planner.add(
                     "replace",
@@ -676,7 +678,7 @@ class Making:
                     Grade.DESTRUCTIVE,
                     ("customer_gateway",),
                 )
-                replaced += 1
+                replaced = True
                 waits = "the deletion of the connection that it replaces"
             elif any(item["customer_address"] == address for item in deleting):
                 waits = "the deletion of the last one"
@@ -892,37 +894,49 @@ class Making:
                     seen.remove(table["id"])
 
     def _transit_tables(self) -> None:
-        """Association and propagation of the attachments, where a table is asked for."""
-        table = self.vpn.asked.get("route_table_id")
-        if not table:
+        """Association and propagation of what is attached, and of what will be, where a table is asked for."""
+        table, gateway = self.vpn.asked.get("route_table_id"), self.gateway
+        if not table or not gateway:
             return
-        mine = {item["id"] for item in self.vpn.mine(self.estate)}
-        vpc = self.vpn._vpc_attachment(self.estate)
-        for item in self.estate.attachments:
-            if item["resource_id"] not in mine and item is not vpc:
-                continue
-            waits = "" if item["state"] == "available" else "the attachment"
-            place = {"TransitGatewayAttachmentId": item["id"], "TransitGatewayRouteTableId": table}
-            if item["table"] and item["table"] != table:
-                raise self.vpn.refused(
-                    f"{item['id']} ({item['kind']}) is associated with {item['table']}, not with "
-                    f"gateway.route_table_id {table}. Correct the option, or take the association away first.",
-                    code="associated-elsewhere",
-                )
-            if not item["table"]:
-                self.planner.add(
-                    "update",
-                    f"associate {item['kind']} {item['resource_id']} with {table}",
-                    Request("associate_transit_gateway_route_table", place, waits),
-                    fields=("route_table_id",),
-                )
-            if table not in item["propagated_to"] and item["state"] == "available":
-                self.planner.add(
-                    "update",
-                    f"propagate {item['kind']} {item['resource_id']} to {table}",
-                    Request("enable_transit_gateway_route_table_propagation", place, waits),
-                    fields=("route_table_id",),
-                )
+        by_resource = {item["resource_id"]: item for item in self.estate.attachments}
+        mine = {item["customer_address"]: item for item in self.vpn.mine(self.estate)}
+        ends = [(f"the connection to {address}", mine.get(address)) for address in self.vpn.addresses]
+        attached: list[tuple[str, Json | None]] = [
+            (words, by_resource.get(item["id"]) if item else None) for words, item in ends
+        ]
+        if self.estate.vpc and self.after.get("vpc_id"):
+            attached.append((self.estate.vpc["id"], self.vpn._vpc_attachment(self.estate)))
+        for words, item in attached:
+            self._associate(words, item, table, gateway)
+
+    def _associate(self, words: str, item: Json | None, table: str, gateway: Json) -> None:
+        present = item is not None and item["state"] == "available"
+        # one that is not there yet gets what the gateway gives to all
+        associated = item["table"] if item and present else gateway["associates"]
+        if associated and associated != table:
+            raise self.vpn.refused(
+                f"gateway.route_table_id: {words} {'is' if present else 'would be'} associated with {associated}, not "
+                f"with {table}. Correct the option, take the association away, or switch off the transit gateway's "
+                "default association.",
+                code="associated-elsewhere",
+            )
+        place = {"TransitGatewayAttachmentId": item["id"] if item else None, "TransitGatewayRouteTableId": table}
+        waits = "" if present else "the attachment"
+        if not associated:
+            self.planner.add(
+                "update",
+                f"associate {words} with {table}",
+                Request("associate_transit_gateway_route_table", place, waits, busy=("IncorrectState",)),
+                fields=("route_table_id",),
+            )
+        propagated = table in item["propagated_to"] if item and present else gateway["propagates"] == table
+        if not propagated:
+            self.planner.add(
+                "update",
+                f"propagate {words} to {table}",
+                Request("enable_transit_gateway_route_table_propagation", place, waits, busy=("IncorrectState",)),
+                fields=("route_table_id",),
+            )
 
     def _static_routes(self, tables: t.Sequence[Json], ranges: t.Sequence[str]) -> None:
         gateway, seen = self.gateway, self.after.setdefault("routes", [])

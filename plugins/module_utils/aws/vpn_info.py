@@ -38,7 +38,8 @@ def gather(client: Client, call: Call) -> Json:
     found = []
     for gateway in vpn_reading.gateways(client, KINDS):
         ends = [item for item in connections if item["gateway_id"] == gateway["id"] and item["state"] in ALIVE]
-        held = vpn_reading.attachments(client, gateway["id"]) if gateway["kind"] == TRANSIT else []
+        transit = gateway["kind"] == TRANSIT
+        held = vpn_reading.attachments(client, gateway["id"], propagations=True) if transit else []
         vpcs = [gateway["vpc_id"]] if gateway["vpc_id"] else []
         vpcs += [item["resource_id"] for item in held if item["kind"] == "vpc"]
         names = {gateway["name"] if gateway["owned"] else None, *(item["name"] for item in ends if item["owned"])}

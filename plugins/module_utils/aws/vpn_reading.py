@@ -42,15 +42,17 @@ class Estate:
     #: other virtual private gateways, by the VPC that each is attached to
     attached: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def passing(self) -> list[str]:
-        """What is about to become something else, with its state."""
+    def passing(self, name: str) -> list[str]:
+        """What of the VPN of that name is about to become something else, with its state."""
         found = []
+        mine = [item for item in self.connections if item["owned"] and item["name"] == name]
+        ids = {item["id"] for item in mine} | ({self.vpc["id"]} if self.vpc else set())
         gateway = self.gateway
         if gateway and gateway["state"] in PASSING:
             found.append(f"{gateway['id']} {gateway['state']}")
         if gateway and gateway.get("attachment") in PASSING:
             found.append(f"{gateway['id']} {gateway['attachment']} at {gateway['vpc_id']}")
-        for item in (*self.connections, *self.attachments):
+        for item in (*mine, *(item for item in self.attachments if item["resource_id"] in ids)):
             if item["state"] in PASSING:
                 found.append(f"{item['id']} {item['state']}")
         return found
@@ -82,6 +84,13 @@ def transit_gateway(answer: Json) -> Json:
         "name": tags.of(answer).get(tags.NAME_TAG),
         "vpc_id": None,
         "attachment": None,
+        #: the table that new attachments are associated with by themselves, and the one that they are propagated to
+        "associates": options.get("AssociationDefaultRouteTableId")
+        if options.get("DefaultRouteTableAssociation") == "enable"
+        else None,
+        "propagates": options.get("PropagationDefaultRouteTableId")
+        if options.get("DefaultRouteTablePropagation") == "enable"
+        else None,
     }
 
 
@@ -211,8 +220,9 @@ def route_tables(client: Client, vpc_id: str) -> list[Json]:
     return sorted(found, key=lambda table: (not table["main"], table["name"] or "", table["id"]))
 
 
-def attachments(client: Client, gateway_id: str) -> list[Json]:
-    """Of a transit gateway, with the route table of each and those that it is propagated to."""
+def attachments(client: Client, gateway_id: str, *, propagations: bool) -> list[Json]:
+    """Of a transit gateway, with the route table of each and, if asked for, those that it is propagated to (which
+    only the gateway's own account may read)."""
     filters = [{"Name": "transit-gateway-id", "Values": [gateway_id]}]
     listed = client.describe("describe_transit_gateway_attachments", "TransitGatewayAttachments", Filters=filters)
     vpcs = client.describe("describe_transit_gateway_vpc_attachments", "TransitGatewayVpcAttachments", Filters=filters)
@@ -223,7 +233,7 @@ def attachments(client: Client, gateway_id: str) -> list[Json]:
             continue
         identity = item["TransitGatewayAttachmentId"]
         propagated = []
-        if item.get("State") == "available":
+        if propagations and item.get("State") == "available":
             propagated = client.describe(
                 "get_transit_gateway_attachment_propagations",
                 "TransitGatewayAttachmentPropagations",
@@ -298,7 +308,7 @@ def read(client: Client, params: t.Mapping[str, t.Any], secrets: set[str]) -> Es
         if (item["owned"] and item["name"] == name) or (gateway and item["gateway_id"] == gateway["id"])
     ]
     if gateway and gateway["kind"] == TRANSIT:
-        estate.attachments = attachments(client, gateway["id"])
+        estate.attachments = attachments(client, gateway["id"], propagations=bool(asked.get("route_table_id")))
     if estate.vpc is None and gateway:
         theirs = gateway["vpc_id"] or next(
             (item["resource_id"] for item in estate.attachments if item["kind"] == "vpc" and item["name"] == name), None
