@@ -101,6 +101,8 @@ class Call:
     ``params`` are validated and typed. ``progress`` shows a line at once where that is possible. ``run_dir`` is
     Ansible's directory for this run, in which tasks may share short-lived things; ``None`` outside the controller.
     ``secrets`` takes what was learned while running and must not be shown (a key that was read, a token).
+    ``no_log`` says that the task hides its result; only then may secrets that the caller asked for be put into
+    ``revealed``, which a result (but no failure, warning or argument) may show.
     """
 
     params: dict[str, t.Any]
@@ -110,6 +112,8 @@ class Call:
     progress: t.Callable[[str], None] = _ignore
     run_dir: str | None = None
     secrets: set[str] = field(default_factory=set)
+    no_log: bool = False
+    revealed: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,13 @@ def run_as_module(definition: Definition) -> None:
         **definition.spec.rules(),
     )
     warnings: list[str] = []
-    call = Call(params=module.params, check_mode=module.check_mode, diff=module._diff, warn=warnings.append)
+    call = Call(
+        params=module.params,
+        check_mode=module.check_mode,
+        diff=module._diff,
+        warn=warnings.append,
+        no_log=bool(module.no_log),
+    )
     try:
         result = definition.execute(call)
     except PodreachError as error:
@@ -158,6 +168,10 @@ def run_as_module(definition: Definition) -> None:
     for warning in warnings:
         # censored here: core does not, from 2.19 on
         module.warn(remove_values(warning, module.no_log_values))
+    if call.revealed and not result.get("failed"):
+        # what core would add by itself, and would no longer censor
+        result["invocation"] = {"module_args": remove_values(module.params, module.no_log_values)}
+        module.no_log_values -= call.revealed
     result = sanitize_keys(result, module.no_log_values)
     if result.pop("failed", False):
         module.fail_json(**result)

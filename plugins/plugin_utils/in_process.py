@@ -138,6 +138,7 @@ class InProcessAction(ActionBase):
             warn=warnings.append,
             progress=lambda line: self._display.display(f"[{host}] {line}"),
             run_dir=C.DEFAULT_LOCAL_TMP,
+            no_log=bool(self._task.no_log),
         )
         try:
             if validation.errors.errors:
@@ -150,7 +151,9 @@ class InProcessAction(ActionBase):
             result = unexpected(error)
         secrets |= call.secrets
         if warnings:
-            result["warnings"] = warnings
+            result["warnings"] = remove_values(warnings, secrets)
+        if not result.get("failed"):
+            secrets -= call.revealed
         if validation._deprecations:
             # as AnsibleModule does it: a version or a date, not both
             result["deprecations"] = [
