@@ -8,7 +8,7 @@ from __future__ import annotations
 
 class ModuleDocFragment:
     # who asks, and where
-    DOCUMENTATION = r"""
+    CREDENTIALS = r"""
 options:
   project:
     description:
@@ -79,6 +79,11 @@ options:
       - Where the IAM credentials API is, for O(impersonate_service_account). Ends in C(/v1/).
       - Defaults to the environment variable E(GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT).
     type: str
+"""
+
+    DOCUMENTATION = (
+        CREDENTIALS
+        + r"""
   projects:
     description:
       - The only projects that may be written. A change in another one is refused before it is sent.
@@ -110,6 +115,7 @@ requirements:
   - google-auth
   - requests
 """
+    )
 
     # how long: short for compute resources
     TIMEOUT = r"""
