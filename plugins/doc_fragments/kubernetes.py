@@ -32,15 +32,15 @@ options:
     type: str
   ca_cert:
     description:
-      - Path of the certificate authority that signed the API's certificate. Comes before the one of O(cluster) or
-        O(kubeconfig); without any, those of the system are trusted.
+      - Path of the certificate authority that signed the certificate of O(host). Comes before the one of O(kubeconfig);
+        without any, those of the system are trusted. Not for O(cluster), which brings its own.
       - Defaults to the environment variable E(K8S_AUTH_SSL_CA_CERT).
     type: path
     aliases: [ssl_ca_cert]
   validate_certs:
     description:
-      - Whether the API's certificate is verified. True unless the kubeconfig says otherwise. Where it is not, a warning
-        says so.
+      - Whether the certificate of O(host) is verified. True unless the kubeconfig says otherwise. Where it is not, a
+        warning says so. That of O(cluster) always is.
       - Defaults to the environment variable E(K8S_AUTH_VERIFY_SSL), which AWX's credential for Kubernetes sets.
     type: bool
     aliases: [verify_ssl]

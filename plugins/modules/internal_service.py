@@ -174,6 +174,10 @@ options:
       - Seconds that the whole task may take to wait. What was begun goes on in the cluster.
     type: int
     default: 300
+notes:
+  - Needs the right to get, create, patch and delete Services in the namespace, and to list its events, which tell why
+    there is no address. O(cluster) needs C(container.clusters.get) at Google, and O(address_names) are compared where
+    C(compute.addresses.get) is there.
 seealso:
   - module: podreach.gke.pod_probe
   - name: Internal LoadBalancer Services
@@ -228,7 +232,43 @@ resource:
   description: The Service as the API has it; in check mode as it would be. Null where there is none.
   returned: success
   type: dict
-  sample: SAMPLE
+  sample:
+    apiVersion: v1
+    kind: Service
+    metadata:
+      annotations:
+        networking.gke.io/internal-load-balancer-allow-global-access: "true"
+        networking.gke.io/load-balancer-type: Internal
+      creationTimestamp: "2026-11-23T13:57:42Z"
+      finalizers: [service.kubernetes.io/load-balancer-cleanup, gke.networking.io/l4-ilb-v1]
+      labels:
+        app.kubernetes.io/managed-by: podreach.gke
+      name: web
+      namespace: default
+      resourceVersion: "24"
+      uid: 6197143a-b82f-49de-91c2-69249e9493f9
+    spec:
+      allocateLoadBalancerNodePorts: true
+      clusterIP: 34.118.226.76
+      clusterIPs: [34.118.226.76]
+      externalTrafficPolicy: Cluster
+      internalTrafficPolicy: Cluster
+      ipFamilies: [IPv4]
+      ipFamilyPolicy: SingleStack
+      ports:
+        - nodePort: 30809
+          port: 80
+          protocol: TCP
+          targetPort: 8080
+      selector:
+        app: web
+      sessionAffinity: None
+      type: LoadBalancer
+    status:
+      loadBalancer:
+        ingress:
+          - ip: 10.1.0.4
+            ipMode: VIP
 address:
   description: The load balancer's address. Null where there is none yet.
   returned: success
@@ -238,7 +278,7 @@ cluster_ip:
   description: The address inside the cluster.
   returned: success
   type: str
-  sample: 34.118.226.11
+  sample: 34.118.226.76
 node_ports:
   description: The port of every node that stands for a port.
   returned: success
@@ -257,12 +297,13 @@ node_ports:
   sample:
     - port: 80
       protocol: TCP
-      node_port: 31380
+      node_port: 30809
 annotations:
   description: The Service's annotations, those of the controllers among them.
   returned: success
   type: dict
   sample:
+    networking.gke.io/internal-load-balancer-allow-global-access: "true"
     networking.gke.io/load-balancer-type: Internal
 events:
   description: What was noted about the Service, oldest first.
@@ -285,7 +326,19 @@ events:
     time:
       description: When it happened last.
       type: str
-  sample: EVENTS
+  sample:
+    - count: 1
+      message: Ensuring load balancer
+      reason: EnsuringLoadBalancer
+      time: "2026-11-23T13:57:43Z"
+      type: Normal
+    - count: 1
+      message: >-
+        Error syncing load balancer: failed to ensure load balancer: Invalid value for field 'resource.IPAddress':
+        '10.77.0.1'. Requested internal IP is outside the subnetwork/network CIDR range.
+      reason: SyncLoadBalancerFailed
+      time: "2026-11-23T13:57:43Z"
+      type: Warning
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success

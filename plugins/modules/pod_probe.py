@@ -119,6 +119,11 @@ options:
       - Seconds that the whole task may take, the start of the pod included.
     type: int
     default: 120
+notes:
+  - Needs the right to get pods and to run programs in them (C(pods/exec)) in the namespace, and without O(pod) to
+    create, list and delete them. O(cluster) needs C(container.clusters.get) at Google.
+requirements:
+  - websocket-client (kubernetes brings it)
 seealso:
   - module: podreach.gke.internal_service
 """
@@ -178,7 +183,9 @@ msg:
   description: What was found, in words.
   returned: always
   type: str
-  sample: MSG
+  sample: >-
+    pod default/podreach-probe-548ab5fcbe (10.4.1.2 on node gke-c1-default-pool-2a1f55da-1caf) reaches 10.1.0.200 by
+    icmp: 3 of 3 replies
 reason:
   description:
     - Why the target was not reached. V(refused) (it answered that nobody listens), V(no-reply), V(lost) (fewer replies
@@ -191,7 +198,15 @@ output:
   description: What the program wrote.
   returned: where it was run
   type: str
-  sample: OUTPUT
+  sample: |-
+    PING 10.1.0.200 (10.1.0.200) 56(84) bytes of data.
+    64 bytes from 10.1.0.200: icmp_seq=1 ttl=63 time=0.098 ms
+    64 bytes from 10.1.0.200: icmp_seq=2 ttl=63 time=0.106 ms
+    64 bytes from 10.1.0.200: icmp_seq=3 ttl=63 time=0.091 ms
+
+    --- 10.1.0.200 ping statistics ---
+    3 packets transmitted, 3 received, 0% packet loss, time 2027ms
+    rtt min/avg/max/mdev = 0.091/0.098/0.106/0.006 ms
 pod:
   description: The pod that it was run in.
   returned: where it was run
@@ -215,7 +230,13 @@ pod:
     own:
       description: Whether it was made for the check, so that it is gone by now.
       type: bool
-  sample: POD
+  sample:
+    address: 10.4.1.2
+    host_network: false
+    name: podreach-probe-548ab5fcbe
+    namespace: default
+    node: gke-c1-default-pool-2a1f55da-1caf
+    own: true
 sent:
   description: How many pings were sent.
   returned: O(kind=icmp)
@@ -230,7 +251,7 @@ ttl:
   description: The time to live of the first reply.
   returned: O(kind=icmp)
   type: int
-  sample: 62
+  sample: 63
 rtt:
   description: Round-trip times in milliseconds. Null where there was no reply.
   returned: O(kind=icmp)
@@ -245,7 +266,10 @@ rtt:
     max:
       description: The longest.
       type: float
-  sample: RTT
+  sample:
+    avg: 0.098
+    max: 0.106
+    min: 0.091
 status:
   description: The status of HTTP. Null where there was no answer.
   returned: O(kind=http)

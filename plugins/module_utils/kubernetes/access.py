@@ -138,7 +138,7 @@ def of_gke(call: Call) -> Access:
     return Access(
         url,
         lambda headers, renew: session.authorize(headers, renew=renew),
-        tls=_tls(call, f"cluster {path}", data=authority or None),
+        tls=_tls(call, f"cluster {path}", data=authority or None, heeded=False),
         proxy=_surrounding_proxy(url),
         renews=bool(getattr(session.credentials, "expiry", None)),
         google=client,
@@ -151,6 +151,9 @@ def of_host(call: Call) -> Access:
     params = call.params
     url = _usable(params["host"], "host (or K8S_AUTH_HOST)")
     proxy = params.get("proxy") or _surrounding_proxy(url)
+    password = urlsplit(proxy or "").password
+    if password:
+        call.secrets.add(password)
     _check(params.get("environment"), url, "the Kubernetes API (host)", params.get("proxy"))
     return Access(
         url,
@@ -261,9 +264,11 @@ def _tls(
     cert: str | None = None,
     key: str | None = None,
     verify: bool = True,
+    heeded: bool = True,
 ) -> ssl.SSLContext:
-    """How the other side is verified. An option says more than what was found with the cluster."""
-    params = call.params
+    """How the other side is verified. What the options say counts more than a kubeconfig (``heeded``), but not more than
+    what Google says of a cluster: the environment's may well be of another one."""
+    params = call.params if heeded else {}
     if params.get("ca_cert"):
         data, file = None, params["ca_cert"]
     if params.get("validate_certs") is not None:

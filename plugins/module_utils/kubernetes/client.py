@@ -13,7 +13,7 @@ import json
 import random
 import typing as t
 import warnings
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from ansible.module_utils.basic import missing_required_lib
 
@@ -255,22 +255,29 @@ class Kube:
             )
         except ApiError:
             return []
-        return sorted((_event(item) for item in found.get("items") or []), key=lambda event: str(event["time"]))
+        return [_event(item) for item in sorted(found.get("items") or [], key=_when)]
 
 
 #: what a method does, in words
 VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "PUT": "replace", "DELETE": "delete"}
 
 
+def _when(item: Json) -> tuple[str, int]:
+    """When an event happened last; of the same second, the one that was written later is later."""
+    metadata = item.get("metadata") or {}
+    time = (item.get("series") or {}).get("lastObservedTime") or item.get("lastTimestamp") or item.get("eventTime")
+    version = str(metadata.get("resourceVersion") or "")
+    return str(time or metadata.get("creationTimestamp") or ""), int(version) if version.isdigit() else 0
+
+
 def _event(item: Json) -> Json:
     series = item.get("series") or {}
-    time = series.get("lastObservedTime") or item.get("lastTimestamp") or item.get("eventTime")
     return {
         "type": item.get("type"),
         "reason": item.get("reason"),
         "message": item.get("message"),
         "count": series.get("count") or item.get("count") or 1,
-        "time": time or (item.get("metadata") or {}).get("creationTimestamp"),
+        "time": _when(item)[0],
     }
 
 
@@ -287,8 +294,3 @@ def as_error(answer: Answer, method: str, what: str, tries: int = 1) -> ApiError
     error = ApiError(told, status=answer.status, code=reason or "api-error", reason=reason, resource=what)
     error.tries = tries
     return error
-
-
-def host_of(url: str) -> str:
-    """Host and port of a URL."""
-    return urlsplit(url).netloc

@@ -19,6 +19,10 @@ Json = dict[str, t.Any]
 
 #: the status of a script that found none of its programs
 NO_PROGRAM = 96
+#: those of programs that died of themselves (SIGILL, SIGABRT, SIGFPE, SIGSEGV), by way of a shell
+CRASHED = frozenset({132, 134, 136, 139})
+#: those of programs that were stopped when their time was up: by timeout of coreutils and of busybox, by curl
+TOO_LATE = frozenset({124, 143, 28})
 
 ICMP = """
 command -v ping >/dev/null 2>&1 || { echo "no ping" >&2; exit 96; }
@@ -52,7 +56,10 @@ if command -v curl >/dev/null 2>&1; then
 fi
 if command -v wget >/dev/null 2>&1; then
   case "$(wget --help 2>&1)" in
-    *BusyBox*) exec wget -S -Y off -T "$2" -O - "$1" ;;
+    *BusyBox*)
+      # not by its own -T, which some builds of it crash on
+      if command -v timeout >/dev/null 2>&1; then exec timeout "$2" wget -S -Y off -O - "$1"; fi
+      exec wget -S -Y off -O - "$1" ;;
     *) exec wget -S --no-proxy --no-check-certificate -t 1 -T "$2" -O - "$1" ;;
   esac
 fi
@@ -121,6 +128,13 @@ def judge(params: Json, done: Finished, what: str) -> Verdict:
             code="no-program",
             resource=what,
         )
+    if done.rc in CRASHED:
+        raise PodreachError(
+            f"{what}: the program that was to check by {kind} crashed (status {done.rc}), so nothing is known. Name "
+            f"another image or container. {output}".strip(),
+            code="program-crashed",
+            resource=what,
+        )
     found = {"icmp": _icmp, "tcp": _tcp, "http": _http, "dns": _dns}[kind](params, done, output)
     if not found.reachable and NOT_PERMITTED.search(output) and not found.measured.get("sent"):
         raise PodreachError(
@@ -155,19 +169,21 @@ def _icmp(params: Json, done: Finished, output: str) -> Verdict:
 def _tcp(params: Json, done: Finished, output: str) -> Verdict:
     if done.rc == 0:
         return Verdict(True, None, output)
-    return Verdict(False, reason_of(output) or ("timed-out" if done.rc in (124, 143) else "failed"), output)
+    return Verdict(False, reason_of(output) or ("timed-out" if done.rc in TOO_LATE else "failed"), output)
 
 
 def _http(params: Json, done: Finished, output: str) -> Verdict:
     # curl writes the answer's head before its body, wget among its messages
-    told = re.findall(r"^\s*HTTP/[\d.]+ (\d{3})", done.stdout + "\n" + done.stderr, re.M)
-    status = int(told[-1]) if told else None
+    head = re.match(r"HTTP/[\d.]+ (\d{3})", done.stdout)
+    told = re.findall(r"^\s*HTTP/[\d.]+ (\d{3})", done.stderr, re.M)
     body = done.stdout
-    if re.match(r"HTTP/[\d.]+ \d{3}", body):
+    status = int(told[-1]) if told else None
+    if head:
+        status = int(head[1])
         body = re.split(r"\r?\n\r?\n", body, maxsplit=1)[-1]
     measured: Json = {"status": status, "body": body[:4000]}
     if status is None:
-        return Verdict(False, reason_of(output) or "failed", output, measured)
+        return Verdict(False, reason_of(output) or ("timed-out" if done.rc in TOO_LATE else "failed"), output, measured)
     if params.get("status") and status not in params["status"]:
         return Verdict(False, "status", output, measured)
     if params.get("body") and not re.search(params["body"], body):

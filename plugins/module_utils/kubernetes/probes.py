@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ..arguments import ArgumentSpec, Call, Definition, failure
 from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
 from . import probe_commands, streams
+from ..gcp.task import rehearse
 from .access import ACCESS_SPEC
 from .client import FIELD_MANAGER, MANAGED_BY, OWNER, Json, Kube
 from .services import NAMESPACE_NAME
@@ -380,4 +381,4 @@ def execute(call: Call) -> dict[str, t.Any]:
     return {**result, **failure(error)}
 
 
-DEFINITION = Definition(name="pod_probe", spec=SPEC, execute=execute)
+DEFINITION = Definition(name="pod_probe", spec=SPEC, execute=execute, rehearse=rehearse)

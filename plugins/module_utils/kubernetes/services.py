@@ -25,6 +25,7 @@ from ..arguments import ArgumentSpec, Call, Definition, failure
 from ..engine import Consent, Grade, Outcome, Plan, Step, converge
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.resource import shown
+from ..gcp.task import rehearse
 from .access import ACCESS_SPEC, NoCluster
 from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, OWNER, Answer, Json, Kube
 
@@ -550,7 +551,7 @@ class InternalService:
         for event in reversed(self.events(uid)):
             if event["type"] == "Warning" and (not reasons or event["reason"] in reasons):
                 times = f" ({event['count']} times)" if event["count"] > 1 else ""
-                return f"{event['reason']}: {event['message']}{times}. "
+                return f"{event['reason']}: {str(event['message']).rstrip('.')}{times}. "
         return ""
 
     def events(self, uid: str | None) -> list[Json]:
@@ -790,4 +791,4 @@ def without_managers(item: Json | None) -> Json | None:
     return {**item, "metadata": metadata}
 
 
-DEFINITION = Definition(name="internal_service", spec=SPEC, execute=execute)
+DEFINITION = Definition(name="internal_service", spec=SPEC, execute=execute, rehearse=rehearse)
