@@ -266,7 +266,7 @@ def _tls(
     verify: bool = True,
     heeded: bool = True,
 ) -> ssl.SSLContext:
-    """How the other side is verified. What the options say counts more than a kubeconfig (``heeded``), but not more than
+    """How the other side is verified. The options count more than a kubeconfig (``heeded``), but not more than
     what Google says of a cluster: the environment's may well be of another one."""
     params = call.params if heeded else {}
     if params.get("ca_cert"):

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
 from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
-from . import probe_commands, streams
 from ..gcp.task import rehearse
+from . import probe_commands, streams
 from .access import ACCESS_SPEC
 from .client import FIELD_MANAGER, MANAGED_BY, OWNER, Json, Kube
 from .services import NAMESPACE_NAME
