@@ -73,9 +73,5 @@ options:
       - Defaults to the environment variable E(K8S_AUTH_CONTEXT).
     type: str
 notes:
-  - An empty string counts as unset for every option that has an environment variable, and so does an empty variable.
   - The Python package C(kubernetes) is needed for O(kubeconfig) and O(context) only.
-requirements:
-  - google-auth
-  - requests
 """

@@ -23,7 +23,7 @@ description:
 author:
   - podreach.gke contributors (@podreach)
 extends_documentation_fragment:
-  - podreach.gke.google.credentials
+  - podreach.gke.google.reading
   - podreach.gke.kubernetes
   - podreach.gke.attributes
 attributes:

@@ -20,12 +20,12 @@ description:
 author:
   - podreach.gke contributors (@podreach)
 extends_documentation_fragment:
-  - podreach.gke.google.credentials
+  - podreach.gke.google.reading
   - podreach.gke.kubernetes
   - podreach.gke.attributes
 attributes:
   check_mode:
-    support: none
+    support: partial
     details:
       - Nothing is run in check mode, and the result says so.
     description: Can run in C(check_mode) and return the changed status prediction without modifying target.
