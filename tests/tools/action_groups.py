@@ -21,7 +21,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # group: the option by which its modules are known
-GROUPS = {"google": "auth_kind", "aws": "secret_key"}
+GROUPS = {"google": "auth_kind", "aws": "secret_key", "kubernetes": "kubeconfig"}
 
 
 def modules(root: pathlib.Path) -> list[str]:
