@@ -264,7 +264,7 @@ def test_configuration() -> None:
     assert "route 10.1.0.0/24 unreachable { said_med = 100; };" in text
     assert "route 10.7.0.0/24 unreachable { bgp_path.prepend(65021); bgp_path.prepend(65020); };" in text
     assert "hold time 60; keepalive time 20;" in text
-    assert "receive limit 100 action restart;" in text
+    assert "receive limit 100 action disable;" in text
     assert 'password "hush";' in text
     assert "protocol kernel" not in text
     fast = bird.configuration(Speaker("g", "1.2.3.4", (spoken(enabled=False),)), 0.0)
