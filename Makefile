@@ -73,8 +73,8 @@ LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws bgp fabric fabr
 # The two lanes take about the same time on two cores.
 test: system-packages venv ## all that CI runs
 	@python tests/tools/gates.py \
-		'sanity ansible-lint importer package antsibull-docs lab-truth' \
-		'yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups unit molecule integration'
+		'ansible-lint importer package antsibull-docs lab-truth' \
+		'yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups unit molecule sanity integration'
 
 lint: yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs ## every gate that only reads
 

@@ -322,6 +322,20 @@ def test_tcp_is_clamped() -> None:
     with_world(hybrid(), body)
 
 
+def test_a_dead_instance_of_ec2() -> None:
+    estate = hybrid()
+    estate.google.state.silence("i-1", True)
+
+    async def body(world: World) -> None:
+        assert died(await world.trace(VM, "10.0.1.7")) == ("vpc vpc-1", "instance-dead")
+        assert (await world.trace(EC2, "10.1.0.9"))["request"]["died"]["reason"] == "not-sent"
+        estate.google.state.silence("i-1", False)
+        await world.apply()
+        assert (await world.trace(VM, "10.0.1.7"))["verdict"] == "reachable"
+
+    with_world(estate, body)
+
+
 def test_dead_machines_neither_send_nor_answer() -> None:
     estate = hybrid(learned=("10.1.0.0/24", "10.32.0.0/24"))
     estate.google.node("node", "n1", "10.1.0.3", "10.32.0.0/24", native=False)

@@ -12,7 +12,7 @@ from ansible_collections.podreach.gke.tests.golden.packets.ends import End, pars
 from ansible_collections.podreach.gke.tests.golden.packets.estates import raised
 from ansible_collections.podreach.gke.tests.golden.packets.exchange import peering_routes
 from ansible_collections.podreach.gke.tests.golden.packets.hybrid import is_hybrid
-from ansible_collections.podreach.gke.tests.golden.packets.payload import arrives, streams
+from ansible_collections.podreach.gke.tests.golden.packets.payload import datagrams, streams
 from ansible_collections.podreach.gke.tests.golden.packets.questions import answers, staged
 from ansible_collections.podreach.gke.tests.golden.packets.stage import Stage
 from ansible_collections.podreach.gke.tests.golden.packets.traces import (
@@ -168,6 +168,7 @@ def judge_reply_route(world: World, answer: Json, route: Json) -> None:
     "lost",
     "where",
     "ttl_seen_by_pod",
+    "sender_told",
 )
 def flow(vector: Vector, stage: Stage) -> None:
     """One packet from one end to the other, and its reply."""
@@ -195,7 +196,9 @@ def payload_of(vector: Vector, world: World) -> None:
         arrived = streams(world, name, machine, to.address, vector.ask["port"], vector.ask["bytes"])
     else:
         assert (vector.ask["protocol"], vector.ask["df"]) == ("udp", True)
-        arrived = arrives(world, name, machine, to.address, vector.ask["port"], vector.ask["ip_length"])
+        arrived, told = datagrams(world, name, machine, to.address, vector.ask["port"], vector.ask["ip_length"])
+        # what is lost without a word is a black hole
+        assert told == vector.expect.get("sender_told", False)
     assert arrived == (vector.expect["verdict"] == "reachable")
 
 

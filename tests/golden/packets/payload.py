@@ -23,8 +23,9 @@ for size in (length, length, length, 100):
         try:
             out.send(bytes(size))
             break
-        except OSError:
-            pass
+        except OSError as error:
+            if error.errno == 90:  # EMSGSIZE
+                print("told")
 """
 #: Until the second small one: at least one whole round has been heard.
 LISTEN = """
@@ -39,18 +40,21 @@ print(*seen)
 """
 
 
-def arrives(world: World, name: str, machine: str, address: str, port: int, ip_length: int) -> bool:
-    """Whether IP packets of this length, with DF, come from ``name`` to the machine at the address."""
+def datagrams(world: World, name: str, machine: str, address: str, port: int, ip_length: int) -> tuple[bool, bool]:
+    """Whether IP packets of this length, with DF, come from ``name`` to the machine at the address, and whether the
+    sender is told that they are too long."""
     size = ip_length - HEADERS
     assert size != SMALL
+    told = False
     with concurrent.futures.ThreadPoolExecutor() as threads:
         listening = threads.submit(world.lab.exec, machine, "python3", "-c", LISTEN, str(port))
         while not listening.done():
             sent = world.lab.exec(name, "python3", "-c", SEND, address, str(port), str(size))
             assert sent.returncode == 0, sent
+            told = told or "told" in sent.stdout
         heard = listening.result()
     assert heard.returncode == 0, f"not even small ones arrive: {heard}"
-    return str(size) in heard.stdout.split()
+    return str(size) in heard.stdout.split(), told
 
 
 STREAM = """

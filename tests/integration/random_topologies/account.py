@@ -100,7 +100,7 @@ class Account:
         gateway = self.build_transit() if self.transit else self.build_virtual()
         options = [self.connect(outside, gateway, INSIDE[2 * at : 2 * at + 2]) for at, outside in enumerate(outsides)]
         if self.transit:
-            self.associate_all()
+            self.find_attachments()
         return [tunnel for both in options for tunnel in both]
 
     def build_network(self) -> None:
@@ -193,8 +193,8 @@ class Account:
         found = self.ec2.describe_vpn_connections(VpnConnectionIds=[name])["VpnConnections"][0]
         return t.cast(list[Json], found["Options"]["TunnelOptions"])
 
-    def associate_all(self) -> None:
-        """As the first plan is to find it: the VPC with table 0, the connections with table 1, nothing propagated."""
+    def find_attachments(self) -> None:
+        """Those of the VPN connections, which came with them."""
         found = self.ec2.describe_transit_gateway_attachments()["TransitGatewayAttachments"]
         by_resource = {item["ResourceId"]: item["TransitGatewayAttachmentId"] for item in found}
         for at, connection in enumerate(self.connections):

@@ -57,12 +57,14 @@ class Bgp:
         }
         self.attachments: dict[str, Attachment] = {item.resource: item for item in self.amazon.attachments}
         self.transit: dict[str, TransitTable] = {item.id: item for item in self.amazon.transit_tables}
-        self.established = [item for item in world.sessions if item.outside in self.connections and self.stays(item)]
+        possible = [item for item in world.sessions if item.up and item.outside in self.connections]
+        self.flapping = [item for item in possible if self.is_too_much(item)]
+        """They come up, announce more than AWS takes, and go down, again and again."""
+        self.established = [item for item in possible if item not in self.flapping]
 
-    def stays(self, session: w.Session) -> bool:
-        """A session that announces more than AWS takes goes down."""
+    def is_too_much(self, session: w.Session) -> bool:
         virtual = self.connections[session.outside].gateway in dict(self.amazon.attached)
-        return session.up and not (virtual and len(self.announced(session)) > MOST_PREFIXES)
+        return virtual and len(self.announced(session)) > MOST_PREFIXES
 
     # ---- from Google
 

@@ -36,7 +36,7 @@ class VpnGenerator(Generator):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.transit = has_transit(seed)
-        self.overlap = self.pick(["no", "no", "no", "no", "part", "part", "whole"])
+        self.overlap = self.pick(["no"] * 7 + ["part"] * 3 + ["whole"])
         self.amazon: Json = {}
         self.router: Json = {}
 
@@ -73,13 +73,17 @@ class VpnGenerator(Generator):
         if network.name != "n0":
             super().drop_default(network)
 
+    def flags(self) -> Json:
+        found = super().flags()
+        return found | {name: True for name in ("exportCustomRoutes", "importCustomRoutes") if self.chance(0.5)}
+
     def set_mode(self, network: Network) -> None:
-        body = {"routingConfig": {"routingMode": self.pick(["GLOBAL", "REGIONAL"])}}
+        body = {"routingConfig": {"routingMode": self.pick(["GLOBAL", "GLOBAL", "REGIONAL"])}}
         self.compute("routing mode", "PATCH", network.path, body)
 
     def make_subnet(self, network: int, at: int) -> Subnet:
         found = super().make_subnet(network, at)
-        if network == 0 and self.chance(0.5):
+        if self.chance(0.5):
             found.region = REGIONS[0]
         if self.overlap == "part" and self.chance(0.7):
             found.secondary["pods"] = Range(f"10.0.{64 + 16 * network + 8 * at}.0/21")
@@ -100,7 +104,7 @@ class VpnGenerator(Generator):
         inside = [found for network in self.networks for item in network.subnets for found in ranges_of(item)]
         more = [*BLOCKS, BLOCKS[0], SUBNETS["a"][0], f"{EC2['ec2-a'][1]}/32"]
         return super().destinations() + [
-            text for text in more * 2 if not any(Range(text).subnet_of(found) for found in inside)
+            text for text in more if not any(Range(text).subnet_of(found) for found in inside)
         ]
 
     def priority(self, destination: str) -> int:
@@ -135,7 +139,7 @@ class VpnGenerator(Generator):
         if self.chance(0.03):  # more than a virtual private gateway takes, of one who has not heard of summaries
             ranges = [{"range": f"10.210.{at}.0/24"} for at in range(101)]
             return {"advertiseMode": "CUSTOM", "advertisedGroups": groups, "advertisedIpRanges": ranges}
-        ranges = [{"range": text} for text in sorted(set(self.some(self.advertised(), 5)))]
+        ranges = [{"range": text} for text in sorted(set(self.some(self.advertised(), 9)))]
         return {"advertiseMode": "CUSTOM", "advertisedGroups": groups, "advertisedIpRanges": ranges}
 
     def advertised(self) -> list[str]:
@@ -162,7 +166,7 @@ class VpnGenerator(Generator):
             "entries": self.entries(),
             "tables": {name: self.pick(TABLES) for name in SUBNETS},
             "routes": {str(table): self.statics() for table in TABLES},
-            "propagating": [] if self.transit else [table for table in TABLES if self.chance(0.75)],
+            "propagating": [] if self.transit else [table for table in TABLES if self.chance(0.85)],
             "stopped": [name for name in EC2 if self.chance(0.05)],
         }
         if self.transit:
@@ -173,7 +177,7 @@ class VpnGenerator(Generator):
         self.steps.append(Step("AWS", "amazon", "APPLY", "", copy.deepcopy(self.amazon)))
 
     def groups(self) -> list[str]:
-        common = ["open", "open", "open", "ten", "fresh", "fresh", "fresh"]
+        common = ["open", "open", "open", "open", "open", "ten", "fresh", "fresh", "fresh"]
         chosen = {self.pick([*common, *sorted(GROUPS)])}
         if self.chance(0.3):
             chosen.add(self.pick(sorted(GROUPS)))

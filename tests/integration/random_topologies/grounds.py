@@ -17,8 +17,9 @@ from .build import Estate
 from .clients import google
 from .skeleton import Skeleton
 
-#: The shares of flows that are asked around a VPN: inside Google, which the other topologies try, and inside AWS.
-INSIDE_GOOGLE, INSIDE_AMAZON = 0.12, 0.5
+#: The shares of flows that are asked around a VPN: inside Google, which the other topologies try, inside AWS, and to
+#: addresses that nobody has.
+INSIDE_GOOGLE, INSIDE_AMAZON, TO_NOBODY = 0.12, 0.5, 0.25
 
 
 class Ground(t.Protocol):
@@ -72,11 +73,19 @@ class VpnGround:
         """Of udp, tcp and icmp; mostly those between the clouds."""
         amazon = {item.name for item in world.amazon.machines}
         there = {str(item.address) for item in world.amazon.machines}
-        share = {(False, False): INSIDE_GOOGLE, (True, True): INSIDE_AMAZON}
+        here = {str(item.address) for item in world.instances} | {str(pod.address) for pod in world.pods}
+
+        def share(flow: w.Flow) -> float:
+            if flow.to in there:
+                return INSIDE_AMAZON if flow.sender in amazon else 1
+            if flow.to not in here:
+                return TO_NOBODY
+            return 1 if flow.sender in amazon else INSIDE_GOOGLE
+
         return [
             w.Flow(flow.sender, flow.to, "udp", flow.port) if flow.port and chance.random() < 0.2 else flow
             for flow in found
-            if chance.random() < share.get((flow.sender in amazon, flow.to in there), 1)
+            if chance.random() < share(flow)
         ]
 
     def shares(self, seeds: t.Sequence[int], count: int) -> list[t.Sequence[int]]:

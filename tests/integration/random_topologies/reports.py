@@ -38,7 +38,8 @@ def compare_reports(estate: Estate, bgp: Bgp) -> list[Report]:
     status, telemetry = estate.skeleton.status(), estate.skeleton.telemetry()
     found: list[Report] = []
     for session in bgp.world.sessions:
-        found += of_session(bgp, session, status[session.name], telemetry[session.outside])
+        if session not in bgp.flapping:
+            found += of_session(bgp, session, status[session.name], telemetry[session.outside])
     tables = estate.skeleton.account.ec2.describe_route_tables()["RouteTables"]
     return found + [of_table(bgp, body) for body in tables if body.get("PropagatingVgws")]
 

@@ -7,6 +7,7 @@ with a Cloud Router and four tunnels. And how what a topology added is taken awa
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
@@ -115,7 +116,12 @@ class Skeleton:
         self.lab.stop_session(ROUTER, f"peer{at}", end=end)
 
     def cut(self, at: int, end: bool) -> None:
+        """A cut is noticed after a while only."""
         self.lab.cut_tunnel(f"tunnel{at}", end=end)
+        patience = time.monotonic() + 20
+        while not end and self.status()[f"peer{at}"]["status"] == "UP":
+            assert time.monotonic() < patience, f"nobody noticed that tunnel{at} is cut"
+            time.sleep(0.02)
 
     def undisturbed(self, sessions: t.Iterable[w.Session]) -> tuple[w.Session, ...]:
         """The sessions; those that were disturbed are not up, which no API's configuration says."""

@@ -27,10 +27,12 @@ import inspect
 import json
 import os
 import pathlib
+import re
 import typing as t
 import urllib.parse
 
 from . import disturbances, presets
+from .compute import vpn_tunnels
 from .container import placing
 from .core import InjectedFault, Lab, Reply, encode
 from .dataplane.capability import Unavailable
@@ -98,6 +100,7 @@ def status(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         "requests": lab.sequence,
         "mutations": lab.mutations,
         "faults": len(lab.faults),
+        "armed": [dataclasses.asdict(fault) for fault in lab.faults],
         "revision": lab.state.revision,
         "tunnels": summary.tunnels(lab.state),
         "sessions": summary.sessions(lab.state),
@@ -127,6 +130,10 @@ def add_fault(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         raise BadAdminRequest(f"status must be an HTTP error, not {fault.status!r}")
     if fault.count < 1:
         raise BadAdminRequest(f"count must be at least 1, not {fault.count!r}")
+    try:
+        re.compile(fault.path)
+    except re.error as error:
+        raise BadAdminRequest(f"path must be a regular expression; {fault.path!r} is none: {error}") from None
     lab.faults.append(fault)
     return {"faults": len(lab.faults)}
 
@@ -220,9 +227,13 @@ def list_presets(lab: Lab, query: Json, body: Json, around: Around) -> Json:
 async def build_preset(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     options = dict(body)
     try:
-        return await presets.build(lab, str(options.pop("name", "")), **options)
+        built = await presets.build(lab, str(options.pop("name", "")), **options)
     except presets.PresetError as error:
         raise BadAdminRequest(str(error)) from None
+    await vpn_tunnels.shaken_hands(lab.state)
+    if around.plane.unavailable is None:
+        await around.plane.settled()
+    return built
 
 
 async def settle(lab: Lab, query: Json, body: Json, around: Around) -> Json:

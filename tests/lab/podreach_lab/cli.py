@@ -39,7 +39,13 @@ class Refusal(Exception):
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Its reader (head, say) has had enough. What is still unwritten must not fail at the end of the interpreter.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except Refusal as refusal:
         print(f"lab: {refusal}", file=sys.stderr)
         return 1
@@ -97,23 +103,26 @@ def add_packets(commands: t.Any) -> None:
     trace.set_defaults(run=do_trace)
     preset = commands.add_parser("preset", help="build the surroundings that a story presupposes")
     preset.add_argument("name", nargs="?", help="default: list them")
+    preset.add_argument("--option", action="append", default=[], metavar="NAME=true|false", help="of the preset")
     preset.set_defaults(run=do_preset)
     fault = commands.add_parser(
         "fault",
         help="let the next matching requests fail, or disturb what the APIs do not govern",
         usage="lab fault [OPTION...] | lab fault {tunnel NAME|session ROUTER PEER|node NAME|prefixes ROUTER} [--end]",
     )
-    fault.add_argument("--clear", action="store_true", help="forget all faults")
-    fault.add_argument("--method", default="", help="GET, POST, ..., or an action of AWS; default: any")
-    fault.add_argument("--path", default="", help="a regular expression; default: any")
-    fault.add_argument("--status", type=int, default=503)
-    fault.add_argument("--reason", default="")
-    fault.add_argument("--message", default="The service is currently unavailable.")
-    fault.add_argument("--count", type=int, default=1)
-    fault.add_argument("--delay", type=float, default=0.0, help="seconds")
-    fault.add_argument("--drop", action="store_true", help="close the connection instead of answering")
-    fault.add_argument("--when", choices=("before", "after", "operation"), default="before")
-    fault.set_defaults(run=do_fault)
+    fault.add_argument("--clear", action="store_true", help="forget all faults of requests")
+    # Only what is given is passed on: what is left out has the server's defaults, and nothing at all is no fault.
+    unsaid = argparse.SUPPRESS
+    fault.add_argument("--method", default=unsaid, help="GET, POST, ..., or an action of AWS; default: any")
+    fault.add_argument("--path", default=unsaid, help="a regular expression; default: any")
+    fault.add_argument("--status", type=int, default=unsaid, help="default: 503")
+    fault.add_argument("--reason", default=unsaid)
+    fault.add_argument("--message", default=unsaid)
+    fault.add_argument("--count", type=int, default=unsaid, help="how many requests; default: 1")
+    fault.add_argument("--delay", type=float, default=unsaid, help="seconds")
+    fault.add_argument("--drop", action="store_true", default=unsaid, help="close the connection instead of answering")
+    fault.add_argument("--when", choices=("before", "after", "operation"), default=unsaid, help="default: before")
+    fault.set_defaults(run=do_fault, usage=fault.format_help)
     add_disturbances(fault)
 
 
@@ -132,6 +141,7 @@ def add_disturbances(fault: argparse.ArgumentParser) -> None:
     prefixes.add_argument("--count", type=int, default=101, help="prefixes in all; default: 101")
     for kind, parser_of_kind in (("tunnel", tunnel), ("session", session), ("node", node), ("prefixes", prefixes)):
         parser_of_kind.add_argument("--end", action="store_true", help="it is over")
+        parser_of_kind.add_argument("--clear", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         parser_of_kind.set_defaults(run=do_disturb, kind=kind)
 
 
@@ -203,8 +213,8 @@ def do_up(options: argparse.Namespace) -> int:
     with locked(directory):
         status = running(directory)
         if status is not None:
-            set_latency(options, status["port"])
             print(f"The lab runs already: http://127.0.0.1:{status['port']} (pid {status['pid']}).")
+            set_latency(options, status)
         else:
             stop_left_over(directory)
             status = start(options, directory)
@@ -214,15 +224,17 @@ def do_up(options: argparse.Namespace) -> int:
     return 0
 
 
-def set_latency(options: argparse.Namespace, port: int) -> None:
+def set_latency(options: argparse.Namespace, status: dict[str, t.Any]) -> None:
     """What was asked for holds for a lab that runs already, too."""
     wanted = {"profile": options.latency, "scale": options.scale}
     wanted = {name: value for name, value in wanted.items() if value is not None}
     if wanted:
         try:
-            client.request(port, "POST", "/_lab/latency", wanted)
+            now = client.request(status["port"], "POST", "/_lab/latency", wanted)
         except ValueError as error:
             raise Refusal(str(error)) from None
+        before, after = (f"{item['profile']} x {item['scale']}" for item in (status["latency"], now))
+        print(f"Its latency was {before} and is {after}." if before != after else f"Its latency is {after} already.")
 
 
 def stop_left_over(directory: pathlib.Path) -> None:
@@ -332,6 +344,8 @@ def do_status(options: argparse.Namespace) -> int:
     packets = status["packets"]
     if packets["available"]:
         print(f"packets: {packets['namespaces']} namespaces" + ("" if packets["settled"] else ", not yet up to date"))
+        if packets["reason"]:
+            print(f"the packets do not follow: {packets['reason']}")
         for line in (packets["bgp"]["reason"], *packets["bgp"]["trouble"].values()):
             if line:
                 print(f"BGP: {line}")
@@ -394,10 +408,21 @@ def do_preset(options: argparse.Namespace) -> int:
         for name, text in ask(options, "GET", "presets")["presets"].items():
             print(f"{name:20} {text}")
         return 0
-    answer = ask(options, "POST", "presets", {"name": options.name})
+    answer = ask(options, "POST", "presets", preset_options(options.option) | {"name": options.name})
     for path in answer["made"]:
         print(path)
     return 0
+
+
+def preset_options(given: list[str]) -> dict[str, t.Any]:
+    """Of a preset: all of them are switches."""
+    found: dict[str, t.Any] = {}
+    for item in given:
+        name, _separator, value = item.partition("=")
+        if not name or value not in ("true", "false"):
+            raise Refusal(f"--option takes NAME=true or NAME=false, not {item!r}")
+        found[name] = value == "true"
+    return found
 
 
 def do_fault(options: argparse.Namespace) -> int:
@@ -406,12 +431,22 @@ def do_fault(options: argparse.Namespace) -> int:
         print("No request will fail on purpose.")
         return 0
     names = ("method", "path", "status", "reason", "message", "count", "delay", "drop", "when")
-    answer = ask(options, "POST", "faults", {name: getattr(options, name) for name in names})
+    body = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    if not body:
+        print(options.usage())
+        print("No fault was made: say which requests, by one option at least. `lab status` lists what is armed.")
+        return 2
+    answer = ask(options, "POST", "faults", body)
     print(f"Faults waiting for a request: {answer['faults']}.")
     return 0
 
 
 def do_disturb(options: argparse.Namespace) -> int:
+    if options.clear:
+        raise Refusal(
+            f"--clear forgets faults of requests. A disturbance ends with: lab fault {options.kind} ... --end, "
+            "and all of them with: lab reset"
+        )
     given = vars(options)
     body: dict[str, t.Any] = {
         key: given[key] for key in ("kind", "name", "router", "peer", "count", "end") if key in given

@@ -6,7 +6,7 @@ announces more than its peers accept.
 
 Each is a hidden fact of one resource, which whatever it concerns reads: `cut` (and `silent`, until the dead peer is
 noticed) of a VPN tunnel, `stopped` and `prefixes` of a router, `dead` of an instance. They go with the resource, so
-that a reset ends them all.
+that a reset ends them all. Of EC2's instances the state itself knows which are dead.
 """
 
 from __future__ import annotations
@@ -66,21 +66,22 @@ def tunnel(state: State, body: Json, end: bool) -> str:
     """What is sent into it is lost; both ends notice when their dead peer detection does."""
     found = tunnel_of(state, text(body, "name"))
     other = state.get(met(state).get(found.path, ""))
+    cut = bool(found.hidden.get("cut"))
     if end:
         for item in (found, other):
             if item is not None:
                 item.hidden.pop("cut", None)
                 item.hidden.pop("silent", None)
         state.changed_phase(found)
-        return f"The tunnel {found.name} is whole."
-    if not found.hidden.get("cut"):
+        return f"The tunnel {found.name} {told(cut, end, 'cut', 'is whole')}."
+    if not cut:
         up = any(found.path in (one.resource for one in item.ends) for item in negotiate(state).tunnels)
         found.hidden["cut"] = True
         seconds = state.clock.seconds("vpn.deadPeer", "compute")
         if up and seconds > 0:
             fall_silent(state, found, seconds)
         state.changed_phase(found)
-    return f"The tunnel {found.name} is cut."
+    return f"The tunnel {found.name} {told(cut, end, 'cut', 'is whole')}."
 
 
 def fall_silent(state: State, found: Resource, seconds: float) -> None:
@@ -103,16 +104,32 @@ def session(state: State, body: Json, end: bool) -> str:
     peers = [peer["name"] for peer in router.body.get("bgpPeers", [])]
     if name not in peers:
         raise NoSuchThing(f"The router {router.name} has no BGP peer {name!r}; {there_are(peers)}.")
-    stopped = [item for item in router.hidden.get("stopped", []) if item != name]
+    before = router.hidden.get("stopped", [])
+    stopped = [item for item in before if item != name]
     set_hidden(state, router, "stopped", stopped if end else [*stopped, name])
-    return f"The session {name} of {router.name} {'may run' if end else 'is stopped'}."
+    return f"The session {name} of {router.name} {told(name in before, end, 'stopped', 'may run')}."
 
 
 def node(state: State, body: Json, end: bool) -> str:
     """An instance neither sends nor answers any more, while the API says RUNNING."""
-    found = named(state, INSTANCE, text(body, "name"), "instance or node")
+    name = text(body, "name")
+    at_aws = [item for item in state.aws.instances if name in (item.id, item.name)]
+    here = [item.path for item in state.of_kind(INSTANCE) if name in (item.name, item.path)]
+    if at_aws and len(at_aws) + len(here) > 1:
+        several = ", ".join([*here, *(item.id for item in at_aws)])
+        raise NoSuchThing(f"{name!r} is the name of several: {several}. Give a path or an id.")
+    if at_aws:
+        before = at_aws[0].id in state.dead
+        state.silence(at_aws[0].id, not end)
+        return f"{name} {told(before, end, 'dead', 'lives')}."
+    try:
+        found = named(state, INSTANCE, name, "instance or node")
+    except NoSuchThing as error:
+        others = [item.name or item.id for item in state.aws.instances]
+        raise NoSuchThing(f"{error} At AWS {there_are(others)}." if others else str(error)) from None
+    before = bool(found.hidden.get("dead"))
     set_hidden(state, found, "dead", not end)
-    return f"{found.name} {'lives' if end else 'is dead'}."
+    return f"{found.name} {told(before, end, 'dead', 'lives')}."
 
 
 def prefixes(state: State, body: Json, end: bool) -> str:
@@ -121,8 +138,18 @@ def prefixes(state: State, body: Json, end: bool) -> str:
     count = body.get("count", 101)
     if not isinstance(count, int) or not 1 <= count <= MOST_PREFIXES:
         raise ValueError(f"count must be between 1 and {MOST_PREFIXES}, not {count!r}")
-    set_hidden(state, router, "prefixes", 0 if end else count)
-    return f"The router {router.name} announces {'what it should' if end else f'{count} prefixes'}."
+    before = router.hidden.get("prefixes", 0)
+    after = 0 if end else count
+    set_hidden(state, router, "prefixes", after)
+    already = " already" if before == after else ""
+    return f"The router {router.name} announces {'what it should' if end else f'{count} prefixes'}{already}."
+
+
+def told(before: bool, end: bool, disturbed: str, whole: str) -> str:
+    """What holds now, or that nothing changed."""
+    if end:
+        return whole if before else f"was not {disturbed}"
+    return f"is {disturbed}{' already' if before else ''}"
 
 
 def set_hidden(state: State, resource: Resource, key: str, value: t.Any) -> None:
@@ -170,4 +197,5 @@ def present(state: State) -> list[Json]:
     for item in state.of_kind(INSTANCE):
         if item.hidden.get("dead"):
             found.append({"kind": "node", "name": item.path})
+    found += [{"kind": "node", "name": item.name or item.id} for item in state.aws.instances if item.id in state.dead]
     return found

@@ -26,7 +26,7 @@ import ipaddress
 import json
 import typing as t
 
-from .aws.steps import AwsStep, CallRefused, filled, named
+from .aws.steps import AwsStep, CallRefused, filled, named, tags_of
 from .aws.steps import carry_out as carry_out_at_aws
 from .core import Lab
 from .links import relative
@@ -42,7 +42,7 @@ JOINED, GOOGLE_ASN, AWS_ASN = "aws-internal-connect", 65010, 64512
 
 
 class PresetError(Exception):
-    """No such preset, or the API refused one of its calls."""
+    """No such preset, part of it exists already, or the API refused one of its calls."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,9 +146,12 @@ def aws_vpn(*, tunnels: bool = True) -> list[Step | AwsStep]:
         AwsStep("EnableVgwRoutePropagation", {"RouteTableId": "{table}", "GatewayId": "{gateway}"}),
         Step("lab", LAB, "global/externalVpnGateways", peer),
         *(joined(ends) if tunnels else []),
+        *(available(number) for number in (1, 2)),
     ]
 
 
+SHOWN = 3
+REMEDY = "`lab reset` empties the lab."
 PRESETS: dict[str, Preset] = {"peered-project": peered_project, "aws-account": aws_account, "aws-vpn": aws_vpn}
 SUMMARIES = {
     "peered-project": "two projects that peer without custom routes, a VM in each; the cluster is yours to make",
@@ -166,9 +169,33 @@ async def build(lab: Lab, name: str, **options: t.Any) -> Json:
         steps = preset(**options)
     except TypeError as error:
         raise PresetError(f"The preset {name} does not take these options: {error}.") from None
+    there = existing(lab, steps)
+    if there:
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        listed = ", ".join(there[:SHOWN])
+        raise PresetError(f"Nothing was made, for part of {name} exists already: {listed}{more}. {REMEDY}")
     names: dict[str, str] = {}
-    made = [item for step in steps for item in await carry_out(lab, step, names)]
-    return {"preset": name, "made": [item for item in dict.fromkeys(made) if item]}
+    made: dict[str, None] = {}
+    try:
+        for step in steps:
+            made |= dict.fromkeys(filter(None, await carry_out(lab, step, names)))
+    except PresetError as error:
+        so_far = f" What was made before: {', '.join(made)}. {REMEDY}" if made else ""
+        raise PresetError(f"{error}{so_far}") from None
+    return {"preset": name, "made": list(made)}
+
+
+def existing(lab: Lab, steps: t.Iterable[Step | AwsStep]) -> list[str]:
+    """What a preset is to make and is there: paths at Google, instances by their names at AWS."""
+    instances = {item.name for item in lab.state.aws.instances}
+    found: dict[str, None] = {}
+    for step in steps:
+        if isinstance(step, AwsStep):
+            wanted = tags_of(step) if step.action == "RunInstances" else set()
+            found |= dict.fromkeys(f"{name} at AWS" for name in sorted(wanted & instances))
+        elif lab.state.get(path := f"projects/{step.project}/{step.path}/{step.body.get('name')}") is not None:
+            found[path] = None
+    return list(found)
 
 
 async def carry_out(lab: Lab, step: Step | AwsStep, names: dict[str, str]) -> list[str]:
@@ -323,6 +350,12 @@ def connection(number: int, ends: list[End]) -> list[AwsStep]:
         ),
         AwsStep("CreateVpnConnection", body | named("vpn-connection", f"aws-vpn-{number}"), keep),
     ]
+
+
+def available(number: int) -> AwsStep:
+    """Wait until AWS has made a VPN connection."""
+    asked = {"VpnConnectionId": [f"{{connection_{number}}}"]}
+    return AwsStep("DescribeVpnConnections", asked, until={"vpnConnectionSet/item/state": "available"})
 
 
 def joined(ends: list[End]) -> list[Step]:

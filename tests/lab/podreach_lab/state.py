@@ -8,8 +8,9 @@ A resource has a `path` (its relative name, such as projects/p/regions/r/subnetw
 must follow what happens (Kubernetes, the data plane, AWS) subscribes with `watch` and is told of each change, in order,
 after it happened.
 
-Two things are not resources of a Google API and are kept beside them: what EC2 holds (`aws`), and what the gateways'
-BGP really knows (`bgp`, by gateway). Whoever follows these subscribes with `watch_outside`.
+Three things are not resources of a Google API and are kept beside them: what EC2 holds (`aws`), which of its instances
+neither send nor answer (`dead`, by id), and what the gateways' BGP really knows (`bgp`, by gateway). Whoever follows
+these subscribes with `watch_outside`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class State:
         self._watchers: list[t.Callable[[Change], None]] = []
         self.aws = AwsFacts()
         self.bgp: dict[str, SpeakerState] = {}
+        self.dead: frozenset[str] = frozenset()
         self._outside: list[t.Callable[[], None]] = []
 
     def watch(self, callback: t.Callable[[Change], None]) -> t.Callable[[], None]:
@@ -90,7 +92,7 @@ class State:
         return lambda: self._watchers.remove(callback)
 
     def watch_outside(self, callback: t.Callable[[], None]) -> t.Callable[[], None]:
-        """Call `callback` whenever `aws` or `bgp` changed, until the returned function is called."""
+        """Call `callback` whenever `aws`, `dead` or `bgp` changed, until the returned function is called."""
         self._outside.append(callback)
         return lambda: self._outside.remove(callback)
 
@@ -98,6 +100,13 @@ class State:
         """What EC2 holds now."""
         if facts != self.aws:
             self.aws = facts
+            self._tell_outside()
+
+    def silence(self, instance: str, dead: bool) -> None:
+        """An instance of EC2 neither sends nor answers any more, whatever the API says; or does so again."""
+        found = self.dead | {instance} if dead else self.dead - {instance}
+        if found != self.dead:
+            self.dead = found
             self._tell_outside()
 
     def learn_bgp(self, gateway: str, found: SpeakerState | None) -> None:
@@ -151,6 +160,7 @@ class State:
         """Empty every project, telling the watchers of each loss, newest first."""
         for path in reversed(list(self._by_path)):
             self.remove(path)
+        self.dead = frozenset()
 
     def counts(self) -> dict[str, int]:
         return {kind: len(items) for kind, items in sorted(self._by_kind.items()) if items}

@@ -38,7 +38,7 @@ DIGESTS = {
     "aws-routes": "f86e9bcf815bbbc281b9d125e4aeb9a3d2c8d54d2236f115d8a7455be6c92d3e",
     "aws-filter": "d453730969ccaf775720b77a8d56c5adfb247c1f1a4495f9b1d9a80c94eb33c3",
     "story": "a4295ac04d383bce518bbe6e1b0f9933347e953615889f33d6f969dfaf0c7903",
-    "more": "8e11257793a12fec9993799e3cfeb379aeef1e30938c433a56290f505df158d7",
+    "more": "4ff83ca7af0e3460c360cbf6a107b47a3bbe76ec9dabed066a9c74a5d55a9e85",
 }
 
 

@@ -277,6 +277,25 @@ def test_groups(account: Account) -> None:
     }
 
 
+def test_what_a_permission_may_not_say(account: Account) -> None:
+    group = new_group(account, account.vpc())
+    before = facts(account)
+    tcp = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    for wrong in (
+        {**tcp, "IpProtocol": "tcpp"},
+        {**tcp, "ToPort": 99999},
+        {**tcp, "FromPort": 90},
+        {**tcp, "IpRanges": [{"CidrIp": "10.1.128/19"}]},
+    ):
+        permission = {"IpRanges": [{"CidrIp": "10.0.0.0/8"}], **wrong}
+        code = refused(account.ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[permission])
+        assert code == "InvalidParameterValue"
+    assert facts(account) == before
+    permission = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.1.128.1/19"}]}
+    account.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    assert GroupRule(False, "-1", -1, -1, ("10.1.128.0/19",)) in group_of(account, group).rules
+
+
 # ---- network ACLs
 
 

@@ -98,6 +98,17 @@ def test_others_are_told_once_for_each_change(cloud: Cloud) -> None:
     assert told == [1]
 
 
+def test_filters_that_moto_lacks(cloud: Cloud) -> None:
+    account = Account(cloud.lab)
+    account.vpc()
+    for name, said in (("no-such", "InvalidParameterValue"), ("ipv6-cidr-block-association.ipv6-pool", "Unsupported")):
+        with pytest.raises(ClientError) as refused:
+            account.ec2.describe_vpcs(Filters=[{"Name": name, "Values": ["x"]}])
+        assert refused.value.response["Error"]["Code"].startswith(said)
+        assert "moto" not in str(refused.value).lower()
+        assert "issue" not in str(refused.value)
+
+
 def test_a_preset_builds_the_account(cloud: Cloud) -> None:
     made = asyncio.run(presets.build(cloud.lab, "aws-account"))["made"]
     facts = cloud.lab.state.aws
@@ -108,7 +119,7 @@ def test_a_preset_builds_the_account(cloud: Cloud) -> None:
     [group] = [item for item in facts.groups if item.id in card.groups]
     assert [rule.egress for rule in group.rules] == [True]
     assert instance.id in made
-    assert cloud.lab.aws.counts()["ec2#instances"] == 1
+    assert cloud.lab.aws.counts()["ec2#instance"] == 1
     with pytest.raises(presets.PresetError, match=r"RunInstances was refused: Invalid"):
         steps = presets.aws_account()
         asyncio.run(presets.carry_out(cloud.lab, steps[-1], dict.fromkeys(("subnet", "group"), "subnet-1")))

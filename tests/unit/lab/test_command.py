@@ -82,6 +82,47 @@ def test_status_log_and_reset(running: Lab) -> None:
     assert running.status()["resources"] == {}
 
 
+def test_faults_that_are_armed(running: Lab) -> None:
+    running.reset()
+    with pytest.raises(RuntimeError, match="ended with 2"):
+        run_command(running.directory, "fault")
+    assert running.status()["armed"] == []
+    with pytest.raises(RuntimeError, match=r"'\(' is none"):
+        run_command(running.directory, "fault", "--path", "(")
+    run_command(running.directory, "fault", "--path", "/networks$", "--count", "3")
+    assert "request fault: the next 3 of any method '/networks$': 503" in run_command(running.directory, "status")
+    with pytest.raises(RuntimeError, match=r"lab fault tunnel ... --end"):
+        run_command(running.directory, "fault", "tunnel", "t0", "--clear")
+    with pytest.raises(RuntimeError, match=r"lab fault node ... --end"):
+        run_command(running.directory, "fault", "--clear", "node", "n0")
+    assert len(running.status()["armed"]) == 1
+    run_command(running.directory, "fault", "--clear")
+    assert running.status()["armed"] == []
+
+
+def test_a_reader_that_has_had_enough(running: Lab) -> None:
+    command = f"'{COMMAND}' --dir '{running.directory}' log --json | head -n 1"
+    env = os.environ | {"PODREACH_PYTHON": sys.executable}
+    running.reset()
+    connection = http.client.HTTPConnection("127.0.0.1", running.port)
+    for _again in range(400):  # more than a pipe holds
+        connection.request("GET", "/compute/v1/projects/podreach-lab/global/networks")
+        connection.getresponse().read()
+    connection.close()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=env, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_options_of_presets(running: Lab) -> None:
+    running.reset()
+    with pytest.raises(RuntimeError, match="takes NAME=true or NAME=false, not 'peering=maybe'"):
+        run_command(running.directory, "preset", "peered-project", "--option", "peering=maybe")
+    made = run_command(running.directory, "preset", "peered-project", "--option", "peering=false")
+    assert "instances/test-gce-01" in made
+    assert not [item for item in running.mutating() if item["path"].endswith("/addPeering")]
+    running.reset()
+
+
 def test_only_loopback_names_are_answered(running: Lab) -> None:
     for host, status in (("evil.example:80", 403), (f"localhost:{running.port}", 200)):
         connection = http.client.HTTPConnection("127.0.0.1", running.port)
@@ -159,7 +200,9 @@ def test_google_auth_gets_its_tokens(running: Lab) -> None:
 
 
 def test_up_again_sets_the_latency(running: Lab) -> None:
-    run_command(running.directory, "up", "--latency", "realistic", "--scale", "0.5")
+    said = run_command(running.directory, "up", "--latency", "realistic", "--scale", "0.5")
+    assert "Its latency was zero x 1.0 and is realistic x 0.5." in said
+    assert "Its latency is realistic x 0.5 already." in run_command(running.directory, "up", "--scale", "0.5")
     assert running.status()["latency"] == {"profile": "realistic", "scale": 0.5}
     run_command(running.directory, "up")
     assert running.status()["latency"] == {"profile": "realistic", "scale": 0.5}

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import cli
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws.facts import AwsFacts
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws.facts import AwsFacts, Instance
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.core import InjectedFault
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.disturbances import disturb, present
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan import summary
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import SessionState, SpeakerState
@@ -102,6 +104,33 @@ def test_nodes_and_prefixes(joined: Cloud) -> None:
     assert present(state) == []
 
 
+def test_instances_of_ec2(joined: Cloud) -> None:
+    state = joined.lab.state
+    twins = tuple(Instance(f"i-{number}", name, True, ()) for number, name in enumerate(("a", "b", "b", "vm1")))
+    state.learn_aws(dataclasses.replace(state.aws, instances=twins))
+    joined.subnetwork()
+    create(joined, "vm1")
+    assert disturb(state, {"kind": "node", "name": "a"}) == "a is dead."
+    assert disturb(state, {"kind": "node", "name": "i-0"}) == "i-0 is dead already."
+    assert present(state) == [{"kind": "node", "name": "a"}]
+    assert state.dead == {"i-0"}
+    for name, several in (("b", "i-1, i-2"), ("vm1", "projects/podreach-lab/.*/vm1, i-3")):
+        with pytest.raises(ValueError, match=f"is the name of several: {several}. Give"):
+            disturb(state, {"kind": "node", "name": name})
+    with pytest.raises(ValueError, match="no instance or node 'x'; there are vm1. At AWS there are a, b, b, vm1"):
+        disturb(state, {"kind": "node", "name": "x"})
+    joined.lab.reset()
+    assert not state.dead
+
+
+def test_a_reset_of_a_dead_instance_revives_it(joined: Cloud) -> None:
+    joined.subnetwork()
+    create(joined, "vm1")
+    disturb(joined.lab.state, {"kind": "node", "name": "vm1"})
+    joined.compute("POST", "zones/asia-northeast1-a/instances/vm1/reset")
+    assert present(joined.lab.state) == []
+
+
 def test_a_reset_ends_them(joined: Cloud) -> None:
     disturb(joined.lab.state, {"kind": "tunnel", "name": "t0"})
     joined.lab.reset()
@@ -148,7 +177,7 @@ def test_one_name_in_two_projects(joined: Cloud) -> None:
 def test_the_status_in_lines(joined: Cloud) -> None:
     state = joined.lab.state
     state.learn_aws(vpn.change_tunnel(state.aws, 1, 1, outside="52.0.0.9"))
-    sessions = {"peer-t0": SessionState("Established", learned=2), "peer-t1": SessionState("Idle", reason="no route")}
+    sessions = {"peer-t0": SessionState("Established", learned=1), "peer-t1": SessionState("Idle", reason="no route")}
     state.learn_bgp(f"router {R1}", SpeakerState(sessions))
     found = {"tunnels": summary.tunnels(state), "sessions": summary.sessions(state)}
     assert summary.lines(found) == [
@@ -157,9 +186,37 @@ def test_the_status_in_lines(joined: Cloud) -> None:
         "tunnel t2 ESTABLISHED -- vpn-1/0 UP",
         "tunnel t3 NO_INCOMING_PACKETS",
         "tunnel vpn-1/1 DOWN",
-        "session peer-t0 of router r1: Established, 2 routes learned",
+        "session peer-t0 of router r1: Established, 1 route learned",
         "session peer-t1 of router r1: Idle (no route)",
+        "sessions: 1 of 2 established",
     ]
+
+
+def test_armed_faults_in_lines() -> None:
+    armed = [InjectedFault(count=2, method="POST", path="/networks$"), InjectedFault(drop=True)]
+    assert summary.lines({"armed": [dataclasses.asdict(fault) for fault in armed]}) == [
+        "request fault: the next 2 of POST '/networks$': 503",
+        "request fault: the next 1 of any method any path: dropped",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"kind": "tunnel", "name": "t0"}, ["is cut.", "is cut already.", "is whole.", "was not cut."]),
+        (
+            {"kind": "session", "router": "r1", "peer": "peer-t0"},
+            ["is stopped.", "is stopped already.", "may run.", "was not stopped."],
+        ),
+        (
+            {"kind": "prefixes", "router": "r1"},
+            ["101 prefixes.", "101 prefixes already.", "what it should.", "what it should already."],
+        ),
+    ],
+)
+def test_what_changes_nothing_says_so(joined: Cloud, body: Json, said: list[str]) -> None:
+    for end, sentence in zip((False, False, True, True), said, strict=True):
+        assert disturb(joined.lab.state, body | {"end": end}).endswith(f" {sentence}")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +228,7 @@ def test_the_status_in_lines(joined: Cloud) -> None:
         ("node n", {"kind": "node", "name": "n"}),
         ("prefixes r1", {"kind": "prefixes", "router": "r1", "count": 101}),
         ("prefixes r1 --count 7", {"count": 7}),
-        ("--method POST --count 2", {"method": "POST", "count": 2, "status": 503}),
+        ("--method POST --count 2", {"method": "POST", "count": 2}),
     ],
 )
 def test_the_command_understands(line: str, expected: Json) -> None:

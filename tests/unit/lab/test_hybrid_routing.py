@@ -11,11 +11,17 @@ import typing as t
 import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws import facts as aws
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import mutants, plan
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane import mutants, plan, report
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.changes import check
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.questions import BadQuestion, Directory, End
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.questions import (
+    BadQuestion,
+    Directory,
+    End,
+    flow_of,
+)
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.reconcile import DataPlane
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.workloads import Listener, listeners
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.kubernetes.facts import ClusterFacts, Idle, Service
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Resource
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.wan.model import (
     router_key,
@@ -478,6 +484,74 @@ def test_names_of_ec2_and_of_gateways() -> None:
     assert directory.title(R1) == f"router p/{REGION}/r1"
     assert (directory.title(VGW), directory.title("vpc vpc-1")) == (VGW, "vpc vpc-1")
     assert Listener("ec2 i-1", "10.0.1.7", 80) in set(listeners(plane.compiled, {}))
+
+
+def known() -> Directory:
+    """vm, a pod on it, one that waits, and two Services of one name."""
+    estate = hybrid()
+    estate.pod("runs", "vm", "10.32.0.5")
+    [pod] = estate.pods
+    one = Service("default", "web", "10.40.0.1", ())
+    services = (one, dataclasses.replace(one, namespace="other", cluster_ip="10.40.0.2"))
+    plane = DataPlane(estate.google.state)
+    plane.compiled = estate.compiled()
+    host = dataclasses.replace(pod, name="host", address="10.1.0.9", host_network=True)
+    idle = (Idle("default", "stuck", "Pending", "no node matches"),)
+    plane.facts = {CLUSTER: ClusterFacts(CLUSTER, (pod, host), services, idle=idle)}
+    return Directory(plane)
+
+
+def test_addresses_as_names() -> None:
+    directory = known()
+    assert directory.find("10.32.0.5") == directory.find("runs")
+    assert directory.find("10.0.1.7") == directory.find("i-1")
+    assert directory.find("10.1.0.9").name == "vm vm"  # and not the pod that uses its network
+    assert directory.address("10.9.9.9") == "10.9.9.9"
+    for ask in (directory.find, directory.address):
+        with pytest.raises(BadQuestion, match="'10.1.0.900' is neither the name nor the address of an instance or pod"):
+            ask("10.1.0.900")
+
+
+def test_services_and_pods_that_wait() -> None:
+    directory = known()
+    short = CLUSTER.rpartition("/")[2]
+    assert directory.address("svc/other/web") == "10.40.0.2"
+    with pytest.raises(BadQuestion, match=f"name of 2 Services; say one of svc/{short}/default/web, svc/"):
+        directory.address("svc/web")
+    with pytest.raises(BadQuestion, match=f"There is no Service 'shop'. There are: svc/{short}/default/web, "):
+        directory.address("svc/shop")
+    for name in ("stuck", "default/stuck", f"{short}/default/stuck"):
+        with pytest.raises(BadQuestion, match="stuck exists but does not run: it is Pending: no node matches"):
+            directory.find(name)
+
+
+@pytest.mark.parametrize(
+    ("flow", "why"),
+    [
+        ({"protocol": "tcp", "port": 70000}, "^port must be between 0 and 65535, not 70000$"),
+        ({"length": -1}, "^length must be between"),
+        ({"port": 80}, "icmp has no ports"),
+        ({"protocol": "tcp"}, "a tcp flow needs a port"),
+    ],
+)
+def test_flows_that_make_no_sense(flow: dict[str, t.Any], why: str) -> None:
+    with pytest.raises(BadQuestion, match=why):
+        flow_of(known(), {"from": "vm", "to": "i-1", **flow})
+
+
+def test_a_refusal_shows_that_packets_pass() -> None:
+    passed: dict[str, t.Any] = {
+        "hops": [],
+        "died": None,
+        "port_seen": None,
+        "received_by": "a",
+        "destination_seen": "b",
+        "source_seen": "c",
+    }
+    answer = {"verdict": "reachable", "request": passed, "reply": passed, "answer": "rst"}
+    question = {"from": "vm", "to": "i-1", "protocol": "tcp", "port": 81}
+    assert next(report.lines(question, answer)) == "vm -> i-1, tcp 81: reachable, refused (rst)"
+    assert next(report.lines(question, answer | {"answer": "syn-ack"})) == "vm -> i-1, tcp 81: reachable"
 
 
 def test_instances_of_one_name_are_told_apart_by_their_ids() -> None:

@@ -63,6 +63,13 @@ def test_reset_empties_everything_but_keeps_counting(cloud: Cloud) -> None:
     assert ask(cloud, "GET", f"requests?since={seq}").json()["requests"][0]["seq"] == 4
 
 
+def test_a_bad_regular_expression_is_no_fault(cloud: Cloud) -> None:
+    reply = ask(cloud, "POST", "faults", {"path": "("})
+    assert reply.status == 400
+    assert "path must be a regular expression; '(' is none: missing )" in reply.json()["error"]
+    assert ask(cloud, "GET", "status").json()["armed"] == []
+
+
 def test_injected_faults(cloud: Cloud) -> None:
     fault = {"count": 2, "method": "GET", "path": "networks/n1$", "status": 503, "headers": {"Retry-After": "1"}}
     assert ask(cloud, "POST", "faults", fault).status == 200

@@ -240,3 +240,8 @@ def test_listens() -> None:
     assert ports("gcr.io/p/hello-app", env=[{"name": "PORT", "value": "9000"}]) == {("tcp", 9000)}
     assert ports("own", ports=[{"containerPort": 53, "protocol": "UDP"}]) == {("udp", 53)}
     assert ports("own") == set()
+
+
+def test_host_bits_mean_the_range_that_they_are_in() -> None:
+    assert policies.canonical(" 10.0.1.7/16 ") == "10.0.0.0/16"
+    assert policies.canonical("fd00::1/64") == "fd00::/64"

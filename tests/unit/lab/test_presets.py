@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import presets
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.auth import Accounts
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.aws.facts import AwsFacts, Instance
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.clock import Clock
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.discovery import Discovery
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import ZONE, Cloud
@@ -47,10 +48,23 @@ def test_without_the_peering(cloud: Cloud) -> None:
     assert "peerings" not in cloud.compute("GET", "global/networks/my-network")
 
 
-def test_what_the_api_refuses_is_not_built(cloud: Cloud) -> None:
-    build(cloud)
-    with pytest.raises(presets.PresetError, match="my-network' already exists"):
+def test_what_exists_is_named_before_anything_is_made(cloud: Cloud) -> None:
+    cloud.network("target-network")
+    cloud.project = "podreach-peer"
+    cloud.network("target-network")
+    before = cloud.lab.mutations
+    there = "projects/podreach-peer/global/networks/target-network"
+    with pytest.raises(presets.PresetError, match=f"exists already: {there}. `lab reset` empties"):
         build(cloud)
+    assert cloud.lab.mutations == before
+
+
+def test_an_instance_of_that_name_at_aws_is_enough(cloud: Cloud) -> None:
+    cloud.lab.state.learn_aws(AwsFacts(instances=(Instance("i-1", "aws-ec2-01", True, ()),)))
+    for name in ("aws-account", "aws-vpn"):
+        with pytest.raises(presets.PresetError, match="exists already: aws-ec2-01 at AWS"):
+            build(cloud, name)
+    assert not cloud.lab.log
 
 
 def test_unknown_presets_and_options(cloud: Cloud) -> None:
@@ -65,5 +79,9 @@ def test_a_preset_stops_at_a_failed_operation(cloud: Cloud, monkeypatch: pytest.
     steps = presets.peered_project()
     clash = presets.subnetwork("peer", "podreach-peer", "target-network", "clash", "10.1.5.0/24")
     monkeypatch.setitem(presets.PRESETS, "clash", lambda: [*steps[:-2], clash, *steps[-2:]])
-    with pytest.raises(presets.PresetError, match="addPeering of podreach-lab was refused: An IP range in the peer"):
+    with pytest.raises(presets.PresetError) as refused:
         build(cloud, "clash")
+    said = str(refused.value)
+    assert "addPeering of podreach-lab was refused: An IP range in the peer" in said
+    assert "What was made before: projects/podreach-lab/global/networks/my-network, " in said
+    assert said.endswith("`lab reset` empties the lab.")

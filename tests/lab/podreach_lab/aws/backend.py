@@ -8,6 +8,7 @@ Only service.py imports this, and late: it brings moto.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from moto.core.model_instances import reset_model_data
@@ -101,7 +102,7 @@ class Backends:
         except answers.Refused as refusal:
             return 400, answers.ec2_error(refusal.code, refusal.message)
         except NotImplementedError as error:
-            return 501, answers.ec2_error("UnsupportedOperation", f"The lab does not model all of {action}: {error}")
+            return not_implemented(action, str(error))
         return int(status), text.encode() if isinstance(text, str) else text
 
     @staticmethod
@@ -112,3 +113,19 @@ class Backends:
         if not hasattr(Response, camelcase_to_underscores(action)):
             return 501, answers.ec2_error("UnsupportedOperation", f"The lab does not model {action}.")
         return None
+
+
+def not_implemented(action: str, why: str) -> tuple[int, bytes]:
+    """What moto lacks: a filter that EC2's model does not tell of is the caller's mistake, all else the lab's lack."""
+    why = why.partition(" Feel free")[0].replace(" in Moto", "")
+    name = re.search("'(.+?)'", why)
+    if name and "ilter" in why and not knows_filter(action, name[1]):
+        return 400, answers.ec2_error("InvalidParameterValue", f"The filter '{name[1]}' is invalid")
+    return 501, answers.ec2_error("UnsupportedOperation", f"The lab does not model all of {action}: {why}")
+
+
+def knows_filter(action: str, name: str) -> bool:
+    """Whether botocore's model lists the filter, in the documentation of the parameter."""
+    shape = get_service_model("ec2").operation_model(action).input_shape
+    filters = shape.members.get("Filters") if shape else None
+    return filters is None or f"<code>{name}</code>" in filters.documentation

@@ -19,6 +19,7 @@ from .answers import Refused, invalid_value
 from .credentials import ACCOUNT
 
 PORTED = ("tcp", "6", "udp", "17", "icmp", "1")
+NAMED = ("-1", "all", "tcp", "udp", "icmp", "icmpv6")
 
 
 def normal(cidr: str) -> str:
@@ -124,6 +125,22 @@ class NetworkBackend(EC2Backend):
         return super().delete_security_group(name, group_id)
 
 
+def check_rule(protocol: str, rule: dict[str, t.Any]) -> None:
+    """Refuse what EC2 refuses of one permission, and write its ranges as EC2 keeps them: without host bits.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
+    """
+    known = protocol in (*NAMED, "none") or (protocol.isdigit() and int(protocol) < 256)
+    if not known:
+        raise Refused("InvalidParameterValue", f"Invalid value '{protocol}' for IP protocol. Unknown protocol.")
+    first, last = (-1 if rule[name] is None else int(rule[name]) for name in ("from_port", "to_port"))
+    if protocol in ("tcp", "6", "udp", "17") and not -1 <= first <= last <= 65535:
+        raise Refused("InvalidParameterValue", f"Invalid TCP/UDP port range ({first}:{last})")
+    for item in rule["ip_ranges"] or ():
+        if item.get("CidrIp"):
+            item["CidrIp"] = normal(item["CidrIp"])
+
+
 class NetworkResponse(EC2Response):
     """Calls in which moto asks a store that is not the lab's, or trips over what EC2 accepts."""
 
@@ -138,6 +155,7 @@ class NetworkResponse(EC2Response):
                     )
                     raise Refused("InvalidParameterValue", text)
                 rule["from_port"] = rule["to_port"] = -1
+            check_rule(protocol, rule)
             yield rule
 
     def create_vpc_peering_connection(self) -> ActionResult:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from . import tunnel_options
@@ -157,7 +158,12 @@ def entries(region: Region, prefix_list: str) -> tuple[str, ...]:
         return ()
     # AWS's own lists have one version, which moto numbers 1 and then calls None
     current = found.entries.get(found.version if found.version is not None else 1) or []
-    return tuple(item["Cidr"] for item in current)
+    return tuple(canonical(item["Cidr"]) for item in current)
+
+
+def canonical(range_: str) -> str:
+    """Without host bits, which EC2 drops where users give them."""
+    return str(ipaddress.IPv4Network(range_, strict=False))
 
 
 # ---- filters
@@ -177,7 +183,7 @@ def permissions(region: Region, rules: t.Iterable[t.Any]) -> t.Iterator[GroupRul
         protocol = _PROTOCOLS.get(str(rule.ip_protocol), str(rule.ip_protocol))
         first = -1 if rule.from_port is None or protocol == "-1" else int(rule.from_port)
         last = -1 if rule.to_port is None or protocol == "-1" else int(rule.to_port)
-        ranges = [rule.cidr_ipv4] if rule.cidr_ipv4 else []
+        ranges = [canonical(rule.cidr_ipv4)] if rule.cidr_ipv4 else []
         if rule.prefix_list_id:
             ranges += entries(region, rule.prefix_list_id)
         members = (str(rule.source_group["GroupId"]),) if rule.source_group.get("GroupId") else ()

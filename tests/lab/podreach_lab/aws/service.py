@@ -28,6 +28,24 @@ _READING = re.compile(r"(Describe|Get|List|Search|Export)[A-Z]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
+KINDS = {
+    "vpcs": "vpc",
+    "subnets": "subnet",
+    "interfaces": "network-interface",
+    "instances": "instance",
+    "tables": "route-table",
+    "groups": "security-group",
+    "acls": "network-acl",
+    "virtual_gateways": "vpn-gateway",
+    "transit_gateways": "transit-gateway",
+    "attachments": "transit-gateway-attachment",
+    "transit_tables": "transit-gateway-route-table",
+    "customer_gateways": "customer-gateway",
+    "connections": "vpn-connection",
+}
+"""Of AwsFacts, in EC2's words: those of ResourceType in botocore's model."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Request:
     """One signed request: form-encoded parameters, and as whom it was signed."""
@@ -71,8 +89,8 @@ class Aws:
 
     def counts(self) -> dict[str, int]:
         """How many things of each kind are in force, as State.counts has it of Google's."""
-        kinds = {field.name: len(getattr(self.state.aws, field.name)) for field in dataclasses.fields(AwsFacts)}
-        return {f"ec2#{kind}": count for kind, count in kinds.items() if count}
+        held = vars(self.state.aws)
+        return {f"ec2#{KINDS[name]}": len(items) for name, items in held.items() if items}
 
     async def call(self, request: Request) -> Answer:
         service = request.signature.service

@@ -95,3 +95,13 @@ def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
 def named(kind: str, name: str) -> Json:
     """The parameter that gives what is made the tag Name."""
     return {"TagSpecification": [{"ResourceType": kind, "Tag": [{"Key": "Name", "Value": name}]}]}
+
+
+def tags_of(step: AwsStep) -> set[str]:
+    """The tags Name that a step gives, as `named` has them."""
+    return {
+        tag["Value"]
+        for entry in step.parameters.get("TagSpecification", [])
+        for tag in entry["Tag"]
+        if tag["Key"] == "Name"
+    }

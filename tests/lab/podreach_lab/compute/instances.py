@@ -249,6 +249,7 @@ def reset_instance(call: Call) -> Body:
     instance = target(call)
     if instance.body["status"] != "RUNNING":
         raise ApiFault(400, f"The resource '{instance.path}' is not ready", "resourceNotReady")
+    instance.hidden.pop("dead", None)
     return changed(call, instance, "reset")
 
 

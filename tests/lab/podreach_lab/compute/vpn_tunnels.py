@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import typing as t
@@ -99,6 +100,18 @@ def shake_hands(state: State, tunnel: Resource) -> None:
 
     tunnel.hidden["handshake"] = True
     state.clock.after(seconds, over)
+
+
+async def shaken_hands(state: State) -> None:
+    """Wait until no tunnel is in its first handshake any more."""
+    changed = asyncio.Event()
+    stop = state.watch(lambda change: changed.set())
+    try:
+        while any("handshake" in tunnel.hidden for tunnel in state.of_kind(KIND)):
+            changed.clear()
+            await changed.wait()
+    finally:
+        stop()
 
 
 def check_is_ha(body: Body) -> None:

@@ -27,6 +27,9 @@ ROUTES_NODE = 24
 ROUTES_SERVICES = 20
 
 
+EVERYWHERE = "0.0.0.0/0"
+
+
 def node_prefix(max_pods: int, overprovision: bool = True) -> int:
     """The mask of one node's pod block: room for twice the pods, rounded up to a power of two."""
     return 32 - (max_pods - 1).bit_length() - (1 if overprovision else 0)
@@ -38,7 +41,7 @@ def taken(call: Call, network: Resource) -> list[cidr.Range]:
     found += [
         cidr.Range(item.body["destRange"])
         for item in networks.members(call.state, network.path, "compute#route")
-        if not item.hidden.get("automatic")
+        if item.body["destRange"] != EVERYWHERE and not item.hidden.get("automatic")
     ]
     for peer in exchange.active_peers(call.state, network):
         found += [claim.range for claim in overlaps.subnet_claims(call.state, peer)]

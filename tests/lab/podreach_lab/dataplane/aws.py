@@ -22,7 +22,7 @@ from . import mutants
 from .gateways import AWS_MTU, vpc_namespace
 from .plan import End, Link, Namespace, Route, Rule
 from .routing import END_TABLE, EVERYWHERE, LAST, SUBNETS, Hops, Routing, gateway_device, table_number
-from .rules import Drop, Part, Ruleset, ranges, verdict_map
+from .rules import Drop, Part, Ruleset, dead, dead_drop, ranges, verdict_map
 from .view import short
 
 INWARD = 1
@@ -40,6 +40,7 @@ class Card:
     subnet: held.Subnet
     at: int
     owner: str
+    dead: bool = False
 
     @property
     def device(self) -> str:
@@ -57,6 +58,8 @@ class Instance:
     id: str
     name: str
     cards: tuple[Card, ...]
+    dead: bool = False
+    """It neither sends nor answers, whatever the API says."""
 
     @property
     def namespace(self) -> str:
@@ -76,10 +79,14 @@ class Built:
 def build(state: State, paths: routes.Paths) -> Built:
     """All VPCs and what runs in them."""
     part = Part()
-    found = instances(state.aws)
+    found = instances(state.aws, state.dead)
     cards: dict[str, list[Card]] = {}
     for item in found:
         part.namespaces[item.namespace] = guest(item)
+        if item.dead:
+            silent = dead()
+            part.namespaces[item.namespace] = dataclasses.replace(guest(item), nft=silent.text())
+            part.drops |= {(item.namespace, counter): drop for counter, drop in silent.drops.items()}
         for card in item.cards:
             cards.setdefault(card.subnet.vpc, []).append(card)
             ends = End(item.namespace, card.inner), End(vpc_namespace(card.subnet.vpc), card.device)
@@ -96,7 +103,7 @@ def build(state: State, paths: routes.Paths) -> Built:
     return Built(part, tuple(found))
 
 
-def instances(facts: held.AwsFacts) -> list[Instance]:
+def instances(facts: held.AwsFacts, silent: t.Container[str] = ()) -> list[Instance]:
     """Those that run."""
     subnets = {item.id: item for item in facts.subnets}
     vpcs = {item.id for item in facts.vpcs}
@@ -106,8 +113,9 @@ def instances(facts: held.AwsFacts) -> list[Instance]:
     for item in facts.instances:
         mine = [interfaces[name] for name in item.interfaces if name in interfaces]
         if item.runs and mine:
-            cards = tuple(Card(card, subnets[card.subnet], at, item.id) for at, card in enumerate(mine))
-            found.append(Instance(item.id, item.name, cards))
+            gone = item.id in silent
+            cards = tuple(Card(card, subnets[card.subnet], at, item.id, gone) for at, card in enumerate(mine))
+            found.append(Instance(item.id, item.name, cards, gone))
     return found
 
 
@@ -262,7 +270,11 @@ def filters(facts: held.AwsFacts, vpc: str, cards: t.Sequence[Card]) -> Ruleset:
     inward = {card.device: groups.chain(card.interface.groups, False) for card in cards}
     if mutants.on("security-groups-ignored"):
         outward, inward = {}, {}
+    silent = quoted(card.device for card in cards if card.dead)
+    gone = dead_drop(table) if any(card.dead for card in cards) else ""
     lines = [
+        f"iifname {silent} {gone}" if gone else "",
+        f"oifname {silent} {gone}" if gone else "",
         spoofed,
         verdict_map(f"{NEW} iifname", outward),
         *acls.leaving(),

@@ -21,7 +21,7 @@ from .balancing import balancers_of
 from .gateways import Wan
 from .plan import End, Link, Namespace, Plan
 from .routing import Beyond, Peer, Router, Routing, peer_device
-from .rules import Drop, Part, Ruleset
+from .rules import Drop, Part, Ruleset, dead
 from .view import (
     CLUSTER,
     ROUTE,
@@ -108,10 +108,7 @@ def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts], wan: Wan | N
 def kill(compiled: Compiled, machine: Machine) -> None:
     """A dead machine takes nothing and sends nothing, its pods' packets included. Its network's router hands it nothing
     either, so that nothing seems to arrive."""
-    table = Ruleset("dead")
-    dropped = table.drop("instance-dead", "the instance neither sends nor answers")
-    for hook in ("prerouting", "output"):
-        table.chain(hook, [dropped], f"filter hook {hook} priority -400; policy accept")
+    table = dead()
     there = compiled.plan.namespaces[machine.namespace]
     compiled.plan.namespaces[machine.namespace] = dataclasses.replace(there, nft=table.text())
     compiled.drops |= {(machine.namespace, name): drop for name, drop in table.drops.items()}

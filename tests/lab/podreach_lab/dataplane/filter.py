@@ -14,7 +14,7 @@ import typing as t
 from ..compute.effective import IMPLIED, VPC, FilterRule, Layer, Layer4
 from . import mutants
 from .balancing import Balancer, unforwarded
-from .rules import Ruleset, ports, ranges, verdict_map
+from .rules import Ruleset, dead_drop, ports, ranges, verdict_map
 from .view import Card, Machine, short
 
 PROTOCOLS = {"tcp": "tcp", "udp": "udp", "icmp": "icmp", "esp": "esp", "ah": "ah", "sctp": "sctp", "ipip": "4"}
@@ -60,7 +60,7 @@ def router_rules(
     dead = [f'"{card.device}"' for machine, card in members if machine.dead]
     if dead:
         table.set("dead", "ifname", dead)
-        gone = table.drop("instance-dead", "the instance neither sends nor answers")
+        gone = dead_drop(table)
         lines = [f"iifname @dead {gone}", f"oifname @dead {gone}", *lines]
     lines += [
         *unforwarded(table, here),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import itertools
 import secrets
 import socket
 import struct
@@ -21,6 +22,9 @@ ECHO_REPLY, UNREACHABLE, ECHO = 0, 3, 8
 SYN, RST, ACK = 0x02, 0x04, 0x10
 TTL = 64
 MARK = b"podreach"
+
+PORTS = itertools.cycle(range(32768, 60768))
+"""Source ports and ICMP identifiers, in turn: a connection that a filter still knows is not to be met again soon."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +74,7 @@ def request(flow: Flow, token: int) -> bytes:
     headers = {ICMP: 28, TCP: 40, UDP: 28}[number]
     payload = MARK + struct.pack("!I", token)
     payload += bytes(max(0, flow.length - headers - len(payload)))
-    start = flow.source_port or 32768 + secrets.randbelow(28000)
+    start = flow.source_port or next(PORTS)
     if number == ICMP:
         body = struct.pack("!BBHHH", ECHO, 0, 0, start, 1) + payload
         body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]

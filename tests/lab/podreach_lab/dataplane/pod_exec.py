@@ -56,7 +56,15 @@ class PodExec:
         for facts in self.plane.facts.values():
             for known in facts.pods:
                 if known.uid == uid:
+                    check_node(self.plane, known.node)
                     if known.host_network:
                         return f"instance {known.node}"
                     return pod_namespace(facts.cluster, known.namespace, known.name)
         raise LookupError(f"the pod {pod['metadata']['name']} does not run")
+
+
+def check_node(plane: DataPlane, node: str) -> None:
+    """Nobody enters the pods of a machine that does not answer. Raises LookupError."""
+    machine = plane.compiled.machines.get(node)
+    if machine is not None and machine.dead:
+        raise LookupError(f"the node {machine.name} does not answer")

@@ -4,8 +4,8 @@
 """What users and tests ask of the packets: names they may type, traces, many probes at once, waiting.
 
 A name is that of an instance (`test-gce-01`), of one of EC2 (its tag Name, or its id), of a pod (`my-pod`,
-`default/my-pod`, `my-gke/default/my-pod`), or, as a destination, an address or a Service (`svc/plot`,
-`svc/default/plot`).
+`default/my-pod`, `my-gke/default/my-pod`), or the address of one of these; as a destination, any address or a Service
+(`svc/plot`, `svc/default/plot`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typing as t
 
 from . import packets
 from .compile import Compiled
+from .pod_exec import check_node
 from .probes import probe_all
 from .reconcile import DataPlane
 from .trace import trace
@@ -33,6 +34,8 @@ class End:
     name: str
     namespace: str
     address: str
+    node: str = ""
+    """The path of a pod's node."""
 
 
 class BadQuestion(ValueError):
@@ -47,6 +50,7 @@ class Directory:
         self.facts = plane.facts
         self.ends: dict[str, list[End]] = {}
         self.titles: dict[str, str] = {}
+        self.idle: dict[str, str] = {}
         for machine in self.compiled.machines.values():
             self._machine(machine)
         for instance in self.compiled.instances:
@@ -63,11 +67,16 @@ class Directory:
                 inside = pod_namespace(facts.cluster, pod.namespace, pod.name)
                 where = node.namespace if pod.host_network else inside
                 title = f"{cluster}/{pod.namespace}/{pod.name}"
-                end = End(f"pod {title}", where, pod.address)
+                end = End(f"pod {title}", where, pod.address, pod.node)
                 if not pod.host_network:
                     self.titles[where] = end.name
                 for name in (pod.name, f"{pod.namespace}/{pod.name}", title):
                     self.ends.setdefault(name, []).append(end)
+            for idle in facts.idle:
+                title = f"{cluster}/{idle.namespace}/{idle.name}"
+                why = f": {idle.why}" if idle.why else ""
+                for name in (idle.name, f"{idle.namespace}/{idle.name}", title):
+                    self.idle[name] = f"The pod {title} exists but does not run: it is {idle.phase}{why}"
 
     def _machine(self, machine: Machine) -> None:
         kind = "node" if machine.cluster else "vm"
@@ -88,16 +97,26 @@ class Directory:
         return self.titles.get(namespace, namespace)
 
     def find(self, name: str) -> End:
-        """The one workload of that name."""
-        found = self.ends.get(name, [])
+        """The one workload of that name or address."""
+        found = self.ends.get(name) or self.at(name)
         if len(found) == 1:
             return found[0]
         if found:
             longer = sorted(key for key, ends in self.ends.items() if len(ends) == 1 and ends[0] in found)
-            raise BadQuestion(f"{name!r} is the name of {len(found)} workloads; say one of {', '.join(longer)}.")
+            raise BadQuestion(f"{name!r} means {len(found)} workloads; say one of {', '.join(longer)}.")
+        if name in self.idle:
+            raise BadQuestion(self.idle[name])
         known = sorted(key for key in self.ends if "/" not in key)
         listed = ", ".join(known[:40]) or "none: there is no instance and no pod"
-        raise BadQuestion(f"There is no instance or pod {name!r}. There are: {listed}.")
+        raise BadQuestion(f"{name!r} is neither the name nor the address of an instance or pod. There are: {listed}.")
+
+    def at(self, address: str) -> list[End]:
+        """The workloads with an address; a machine stands for the pods that use its network."""
+        found: dict[str, End] = {}
+        for end in (item for ends in self.ends.values() for item in ends if item.address == address):
+            if end.namespace not in found or not end.node:
+                found[end.namespace] = end
+        return list(found.values())
 
     def address(self, name: str) -> str:
         """Where to send a packet for that destination."""
@@ -107,15 +126,18 @@ class Directory:
             pass
         if name.startswith("svc/"):
             wanted = name.removeprefix("svc/").split("/")
-            found = [
-                service.cluster_ip
+            services = {
+                f"svc/{facts.cluster.rsplit('/', 1)[1]}/{service.namespace}/{service.name}": service.cluster_ip
                 for facts in self.facts.values()
                 for service in facts.services
-                if [facts.cluster.rsplit("/", 1)[1], service.namespace, service.name][-len(wanted) :] == wanted
-            ]
-            if len(found) != 1:
-                raise BadQuestion(f"{len(found)} Services are called {'/'.join(wanted)!r}.")
-            return found[0]
+            }
+            found = [item for item in services if item.split("/")[-len(wanted) :] == wanted]
+            if len(found) > 1:
+                raise BadQuestion(f"{name!r} is the name of {len(found)} Services; say one of {', '.join(found)}.")
+            if not found:
+                known = ", ".join(services) or "none"
+                raise BadQuestion(f"There is no Service {name.removeprefix('svc/')!r}. There are: {known}.")
+            return services[found[0]]
         return self.find(name).address
 
 
@@ -129,8 +151,11 @@ def flow_of(directory: Directory, question: t.Mapping[str, t.Any]) -> tuple[End,
     if protocol not in packets.NUMBERS:
         raise BadQuestion(f"protocol must be icmp, tcp or udp, not {protocol!r}")
     numbers = {name: int(question.get(name) or 0) for name in ("port", "source_port", "length")}
-    if any(not 0 <= number <= 65535 for number in numbers.values()):
-        raise BadQuestion("port, source_port and length must be between 0 and 65535")
+    for name, number in numbers.items():
+        if not 0 <= number <= 65535:
+            raise BadQuestion(f"{name} must be between 0 and 65535, not {number}")
+    if protocol == "icmp" and (numbers["port"] or numbers["source_port"]):
+        raise BadQuestion("icmp has no ports: the protocol must be tcp or udp where a port is given")
     if protocol == "tcp" and numbers["length"]:
         raise BadQuestion("length is for icmp and udp: a trace of tcp sends a SYN, which is as short as it is")
     if protocol != "icmp" and not numbers["port"]:
@@ -166,4 +191,6 @@ class Questions:
 
     def namespace(self, name: str) -> str:
         """The namespace in which `lab exec NAME` runs."""
-        return Directory(self.plane).find(name).namespace
+        found = Directory(self.plane).find(name)
+        check_node(self.plane, found.node)
+        return found.namespace

@@ -13,12 +13,18 @@ Json = dict[str, t.Any]
 def lines(question: Json, answer: Json) -> t.Iterator[str]:
     """The story of one trace."""
     what = question["protocol"] + (f" {question['port']}" if question.get("port") else "")
-    yield f"{question['from']} -> {question['to']}, {what}: {answer['verdict']}"
+    refused = f", refused ({answer['answer']})" if reached_but_refused(answer) else ""
+    yield f"{question['from']} -> {question['to']}, {what}: {answer['verdict']}{refused}"
     yield from part("request", answer["request"])
     if answer["reply"] is not None:
         yield from part(f"reply ({answer['answer']})", answer["reply"])
     elif answer["request"]["delivered"]:
         yield "no reply: nothing answered"
+
+
+def reached_but_refused(answer: Json) -> bool:
+    """Packets pass both ways, but nothing listens."""
+    return answer["verdict"] == "reachable" and answer["answer"] in ("rst", "port-unreachable")
 
 
 def part(title: str, way: Json) -> t.Iterator[str]:

@@ -68,6 +68,19 @@ class Ruleset:
         return "\n".join([f"table ip {self.name} {{", *counters, *self.parts, "}", ""])
 
 
+def dead() -> Ruleset:
+    """Of a machine that takes nothing and sends nothing, what it would pass on included."""
+    table = Ruleset("dead")
+    dropped = dead_drop(table)
+    for hook in ("prerouting", "output"):
+        table.chain(hook, [dropped], f"filter hook {hook} priority -400; policy accept")
+    return table
+
+
+def dead_drop(table: Ruleset) -> str:
+    return table.drop("instance-dead", "the instance neither sends nor answers")
+
+
 def ranges(found: t.Iterable[str | Range]) -> str:
     """A set of addresses as nft wants it, without overlaps; '' for everywhere."""
     merged = list(ipaddress.collapse_addresses(Range(str(item)) for item in found))

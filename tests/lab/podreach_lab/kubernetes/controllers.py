@@ -230,11 +230,12 @@ class Controllers:
         if context.cluster is None:
             return facts.ClusterFacts(self.path)
         instances = self._by_name
-        pods, running = [], []
+        pods, running, idle = [], [], []
         kept: dict[str, tuple[str, facts.Pod]] = {}
         for pod in sorted(context.all("pods"), key=_by_name):
             instance = instances.get(pod["spec"].get("nodeName", ""))
             if instance is None or pod.get("status", {}).get("phase") != "Running":
+                idle.append(_idle(pod))
                 continue
             running.append(pod)
             metadata = pod["metadata"]
@@ -253,7 +254,9 @@ class Controllers:
             found_policies = policies.resolve(
                 context.all("networkpolicies.networking.k8s.io"), running, context.all("namespaces")
             )
-        return facts.ClusterFacts(self.path, tuple(pods), tuple(self._services()), tuple(chains), tuple(found_policies))
+        return facts.ClusterFacts(
+            self.path, tuple(pods), tuple(self._services()), tuple(chains), tuple(found_policies), tuple(idle)
+        )
 
     def _services(self) -> t.Iterator[facts.Service]:
         slices: dict[tuple[str, str], list[Json]] = {}
@@ -269,6 +272,13 @@ class Controllers:
 
 def _by_name(item: Json) -> tuple[str, str]:
     return item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+def _idle(pod: Json) -> facts.Idle:
+    status = pod.get("status", {})
+    untrue = (item.get("message", "") for item in status.get("conditions") or [] if item["status"] != "True")
+    metadata = pod["metadata"]
+    return facts.Idle(metadata["namespace"], metadata["name"], status.get("phase", "Pending"), next(untrue, ""))
 
 
 def _pod_facts(pod: Json, instance: Resource) -> facts.Pod:

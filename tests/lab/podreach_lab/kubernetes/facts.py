@@ -35,6 +35,16 @@ class Pod:
 
 
 @dataclasses.dataclass(frozen=True)
+class Idle:
+    """A pod that does not run: no packets follow it, but users ask for it by its name. why may be ''."""
+
+    namespace: str
+    name: str
+    phase: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ServicePort:
     """One port of a Service and the ready endpoints behind it: (pod address, port)."""
 
@@ -104,3 +114,4 @@ class ClusterFacts:
     services: tuple[Service, ...] = ()
     chains: tuple[tuple[str, tuple[MasqueradeChain, ...]], ...] = ()
     policies: tuple[PodPolicy, ...] = ()
+    idle: tuple[Idle, ...] = ()

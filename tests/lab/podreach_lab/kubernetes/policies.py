@@ -10,6 +10,7 @@ FQDNNetworkPolicy, CiliumNetworkPolicy and the like are not served and change no
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 
 from . import selectors
@@ -115,7 +116,8 @@ class _World:
             if item.get("ipBlock"):
                 block = item["ipBlock"]
                 if ":" not in block["cidr"]:
-                    blocks.append(PolicyPeer(block["cidr"], tuple(block.get("except") or ())))
+                    without = tuple(canonical(text) for text in block.get("except") or ())
+                    blocks.append(PolicyPeer(canonical(block["cidr"]), without))
                 continue
             for pod in self._matching(item, namespace):
                 pods[pod["status"]["podIP"]] = pod
@@ -162,3 +164,8 @@ def named_ports(pod: Object, name: str, protocol: str) -> list[int]:
         for port in container.get("ports") or []
         if port.get("name") == name and str(port.get("protocol", "TCP")).lower() == protocol
     ]
+
+
+def canonical(range_: str) -> str:
+    """Kubernetes takes ranges with host bits, and means the range that they are in."""
+    return str(ipaddress.ip_network(range_.strip(), strict=False))

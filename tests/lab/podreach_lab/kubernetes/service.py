@@ -127,7 +127,8 @@ class Kubernetes:
             self._follow(change.resource)
 
     def _follow(self, resource: Resource) -> None:
-        if resource.phase is Phase.READY and resource.path not in self.running:
+        failed = resource.body.get("status") == "ERROR"  # it was never created
+        if resource.phase is Phase.READY and not failed and resource.path not in self.running:
             self._open(resource)
 
     def _open(self, resource: Resource) -> None:

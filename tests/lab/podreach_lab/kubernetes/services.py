@@ -13,7 +13,8 @@ import typing as t
 
 from . import facts, selectors
 from .masquerade import image_name
-from .policies import named_ports
+from .policies import canonical, named_ports
+from .validation import SOURCE_RANGES
 
 Object = dict[str, t.Any]
 
@@ -313,6 +314,6 @@ def source_ranges(service: Object) -> list[str]:
     """Who may use a load balancer; nothing said is everybody."""
     given = service["spec"].get("loadBalancerSourceRanges")
     if given:
-        return [str(item).strip() for item in given]
-    text = annotation(service, "service.beta.kubernetes.io/load-balancer-source-ranges")
-    return [item.strip() for item in text.split(",") if item.strip()]
+        return [canonical(str(item)) for item in given]
+    text = annotation(service, SOURCE_RANGES)
+    return [canonical(item) for item in text.split(",") if item.strip()]

@@ -465,6 +465,9 @@ def change_job(new: Json, old: Json) -> Causes:
 # ---- networking
 
 
+SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+
+
 def check_service(item: Json) -> Causes:
     spec = item.get("spec") or {}
     kind = spec.get("type")
@@ -508,6 +511,10 @@ def check_service(item: Json) -> Causes:
         )
     for at, text in enumerate(spec.get("loadBalancerSourceRanges") or ()):
         causes += check_cidr(text.strip(), f"spec.loadBalancerSourceRanges[{at}]")
+    given = (item["metadata"].get("annotations") or {}).get(SOURCE_RANGES, "")
+    if any(check_cidr(text.strip(), "") for text in given.split(",") if text.strip()):
+        why = "must be a list of IP ranges. For example, 10.240.0.0/24,10.250.0.0/24"
+        causes.append(bad(f"metadata.annotations[{SOURCE_RANGES}]", given, why))
     if kind == "ExternalName" and not spec.get("externalName"):
         causes.append(required("spec.externalName"))
     return causes

@@ -21,6 +21,8 @@ LEAST_HOLD = 3
 """What the protocol and BIRD allow."""
 BY_PROTOCOL = ("Received: ", "BGP Error: ", "Automatic shutdown: ")
 """How errors begin that ended a session by a message of the protocol; others are of the connection below it."""
+TOO_MANY = "Route limit exceeded"
+"""Of what it says when it closed a session because its peer sent too much."""
 CAME_UP = re.compile(r"<TRACE> (\S+): BGP session established")
 ROUTE = re.compile(r"^(\S+/\d+)?\s+\w+ \[")
 ATTRIBUTE = re.compile(r"^\s+BGP\.(\w+): (.*)$")
@@ -79,7 +81,7 @@ def part(session: Session, rate: float) -> str:
     if not session.enabled:
         lines.append("  disabled;")
     lines += [
-        f"  ipv4 {{ table t_{name}; import all; export filter say; receive limit {session.limit} action restart; }};",
+        f"  ipv4 {{ table t_{name}; import all; export filter say; receive limit {session.limit} action disable; }};",
         "}",
     ]
     return "\n".join(lines)

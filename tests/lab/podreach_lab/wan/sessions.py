@@ -10,6 +10,7 @@ reading a BIRD whenever it logs something. A BIRD runs from a gateway's first tu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import shutil
 import sys
@@ -75,7 +76,21 @@ class Bgp:
         for key in self._gateways.keys() - speakers.keys():
             await self._forget(key)
         await asyncio.gather(*(self._follow_one(key, speaker) for key, speaker in speakers.items()))
+        await self._let_in_again()
         self._tell()
+
+    async def _let_in_again(self) -> None:
+        """A session that was closed because its peer sent too much stays closed until the peer has less to send. AWS
+        tries now and then; here it is known when that is of use."""
+        for a, b in self._pairs():
+            if not agree(a[1], b[1]):
+                continue
+            for key, session in (a, b):
+                known = self.state.bgp.get(key, SpeakerState()).sessions.get(session.name, SessionState())
+                daemon = self._gateways[key].daemon
+                if bird.TOO_MANY in known.reason and daemon is not None:
+                    with contextlib.suppress(BirdError):  # it is told where it is read
+                        await daemon.ask(f"enable {bird.protocol(session.name)}")
 
     async def release(self, namespaces: t.Container[str]) -> None:
         """To be called before any but these namespaces go: no BIRD is to die with its own."""
@@ -272,18 +287,20 @@ class Bgp:
         """Sessions that will be otherwise than they are: both ends' configurations say so. Empty when settled."""
         if self.unavailable or self._closed:
             return []
+        return [text for a, b in self._pairs() for text in self._missing(a, b)]
+
+    def _pairs(self) -> t.Iterator[tuple[tuple[str, Session], tuple[str, Session]]]:
+        """Both ends' sessions, with their gateways, of every tunnel that is open."""
         ends = {
             (key, session.resource): session
             for key, gateway in self._gateways.items()
             for session in gateway.speaker.sessions
         }
-        found: list[str] = []
         for tunnel in self._tunnels:
             keys = [(end.gateway, end.resource) for end in tunnel.ends]
             if not tunnel.silent and all(key in ends and self._has_namespace(key[0]) for key in keys):
                 a, b = ((key[0], ends[key]) for key in keys)
-                found += self._missing(a, b)
-        return found
+                yield a, b
 
     def _missing(self, a: tuple[str, Session], b: tuple[str, Session]) -> t.Iterator[str]:
         agreed = agree(a[1], b[1])

@@ -11,6 +11,7 @@ from ..state import State
 from .tunnels import met, negotiate
 
 Json = dict[str, t.Any]
+ESTABLISHED = "Established"
 
 
 def tunnels(state: State) -> list[Json]:
@@ -52,14 +53,26 @@ def lines(found: Json) -> list[str]:
         peer = f" -- {short(item['peer'])} {item['peer_status']}" if item["peer"] else ""
         out.append(f"tunnel {short(item['name'])} {item['status']}{peer}")
     for item in found.get("sessions", []):
-        more = f", {item['learned']} routes learned" if item["state"] == "Established" else ""
+        routes = "1 route" if item["learned"] == 1 else f"{item['learned']} routes"
+        more = f", {routes} learned" if item["state"] == ESTABLISHED else ""
         why = f" ({item['reason']})" if item["reason"] and not more else ""
         kind, _space, gateway = item["gateway"].partition(" ")
         out.append(f"session {short(item['name'])} of {kind} {short(gateway)}: {item['state']}{more}{why}")
+    if found.get("sessions"):
+        established = sum(item["state"] == ESTABLISHED for item in found["sessions"])
+        out.append(f"sessions: {established} of {len(found['sessions'])} established")
+    for item in found.get("armed", []):
+        out.append(f"request fault: the next {item['count']} of {fault_of(item)}")
     for item in found.get("disturbances", []):
         names = " ".join(short(str(value)) for key, value in item.items() if key != "kind")
         out.append(f"disturbed: {item['kind']} {names}")
     return out
+
+
+def fault_of(item: Json) -> str:
+    """What an injected fault matches, and what it does."""
+    matched = " ".join((item["method"] or "any method", repr(item["path"]) if item["path"] else "any path"))
+    return f"{matched}: {'dropped' if item['drop'] else item['status']}"
 
 
 def short(name: str) -> str:

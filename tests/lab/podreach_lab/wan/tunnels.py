@@ -112,12 +112,12 @@ def google_ends(state: State) -> t.Iterator[End]:
         gateway = state.get(body["vpnGateway"].removeprefix(COMPUTE_BASE))
         if gateway is None:
             continue
-        own = next(card for card in gateway.body["vpnInterfaces"] if card["id"] == body["vpnGatewayInterface"])
+        own = {card["id"]: card["ipAddress"] for card in gateway.body["vpnInterfaces"]}[body["vpnGatewayInterface"]]
         inside = insides.get(body["selfLink"])
         suite = body.get("cipherSuite", {})
         yield End(
             TunnelEnd(router_key(body["router"].removeprefix(COMPUTE_BASE)), tunnel.path, inside or ""),
-            own["ipAddress"],
+            own,
             body["peerIp"],
             hidden["secret"],
             frozenset({f"ikev{body['ikeVersion']}"}),
