@@ -126,6 +126,38 @@ EXAMPLES = r"""
       - name: aws-internal-connect-router
         bgp:
           asn: 65010
+
+- name: A tunnel to AWS and the session over it
+  podreach.gke.resource_set:
+    defaults:
+      network: aws-internal-connect
+      region: asia-northeast1
+    vpn_gateways:
+      - name: aws-vpn
+    external_vpn_gateways:
+      - name: aws-peer
+        interfaces:
+          - id: 0
+            ip_address: 203.0.113.11
+    vpn_tunnels:
+      - name: aws-vpn-1-tunnel-1
+        vpn_gateway: aws-vpn
+        vpn_gateway_interface: 0
+        peer_external_gateway: aws-peer
+        peer_external_gateway_interface: 0
+        router: aws-internal-connect-router
+        shared_secret: "{{ aws_key }}"
+    routers:
+      - name: aws-internal-connect-router
+        interfaces:
+          - name: aws-vpn-1-if-1
+            ip_range: 169.254.24.222/30
+            linked_vpn_tunnel: aws-vpn-1-tunnel-1
+        bgp_peers:
+          - name: aws-vpn-1-bgp-1
+            interface_name: aws-vpn-1-if-1
+            peer_ip_address: 169.254.24.221
+            peer_asn: 64512
 """
 
 RETURN = r"""

@@ -137,7 +137,8 @@ options:
     description:
       - Seconds to wait until the tunnel is C(ESTABLISHED), once all else is done. If it is not by then, the task fails
         and names the tunnel's status. Not waited for otherwise, nor in check mode.
-      - The peer must be configured for that, a BGP session need not.
+      - For that, the peer must be configured, and the router must have an interface on the tunnel. The BGP session need
+        not be up.
     type: int
   confirm_replace:
     description:

@@ -63,6 +63,7 @@ REMEDIES = {
     "NEGOTIATION_FAILURE": "The two sides agree on no IKE version or ciphers: compare ike_version and cipher_suite.",
     "NO_INCOMING_PACKETS": "Nothing comes from the peer: is its address right, does it know this gateway's, and may "
     "UDP 500, UDP 4500 and ESP pass?",
+    "WAITING_FOR_FULL_CONFIG": "Its router must have an interface on it: see interfaces of the router.",
     "FIRST_HANDSHAKE": "The peer does not answer: is its address right, and is its side configured?",
 }
 

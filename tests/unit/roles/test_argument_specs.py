@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
+    bgp_peers,
     clusters,
     firewall_rules,
     networks,
@@ -29,7 +30,11 @@ Options = dict[str, dict[str, t.Any]]
 #: inputs of a role that hold a list of resources, and the options of these
 LISTS: dict[str, Options] = {
     "network_subnetworks": {**subnetworks.SPEC.options, **resource_set.ITEM_OPTIONS},
-    "network_routers": {**routers.SPEC.options, **resource_set.ITEM_OPTIONS},
+    # sessions run over tunnels, which are no part of a network
+    "network_routers": {
+        **{name: spec for name, spec in routers.SPEC.options.items() if name not in bgp_peers.OPTIONS},
+        **resource_set.ITEM_OPTIONS,
+    },
     "network_firewall_rules": {**firewall_rules.SPEC.options, **resource_set.ITEM_OPTIONS},
     "cluster_node_pools": {**node_pools.SPEC.options, **resource_set.ITEM_OPTIONS},
 }

@@ -171,6 +171,7 @@ def test_it_is_waited_for_until_it_is_established() -> None:
         ("AUTHORIZATION_ERROR", "update_secret: always"),
         ("NEGOTIATION_FAILURE", "cipher_suite"),
         ("NO_INCOMING_PACKETS", "UDP 500"),
+        ("WAITING_FOR_FULL_CONFIG", "interfaces of the router"),
         ("FAILED", ""),
     ],
 )
