@@ -19,6 +19,7 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.podreach.gke.plugins.modules import internal_service, pod_probe
 from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration import machines
 from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, Api, Json
@@ -31,6 +32,7 @@ CLUSTER: Json = {"environment": "lab", "cluster": "c1", "location": ZONE}
 MANAGED_BY = "app.kubernetes.io/managed-by"
 INTERNAL = "networking.gke.io/load-balancer-type"
 VM = "10.1.0.200"
+ADMIT: Json = {"direction": "INGRESS", "sourceRanges": ["10.0.0.0/8"], "allowed": [{"IPProtocol": "all"}]}
 
 needs_packets = pytest.mark.skipif(shutil.which("unshare") is None, reason="there are no namespaces for packets here")
 
@@ -82,7 +84,7 @@ def make_site(lab: Lab, scratch: pathlib.Path, **cluster: t.Any) -> Site:
     body: Json = {"name": "c1", "network": "net", "subnetwork": "net", "initialNodeCount": 2, **cluster}
     api.post(CLUSTERS, {"cluster": body})
     machines.vm(api, "net", "client", VM)
-    found = api.get(f"{CLUSTERS}/c1")
+    found = api.get(f"{CLUSTERS}/{body['name']}")
     assert found is not None
     return Site(lab, api, Kube(found, lab.token(), scratch), found, scratch, Playbooks(lab, scratch))
 
@@ -469,6 +471,28 @@ def test_bad_calls(site: Site) -> None:
     assert site.kube.get("Service", "web") is None
 
 
+# ---- what the documentation shows
+
+
+@needs_packets
+def test_the_examples_run(lab: Lab, tmp_path: pathlib.Path) -> None:
+    site = make_site(lab, tmp_path, name="test-cluster")
+    machines.rule(site.api, "net", "admit", **ADMIT)
+    subnetwork = {"name": "far", "network": "global/networks/net", "ipCidrRange": "10.0.1.0/24"}
+    site.api.post(f"{COMPUTE}/regions/{REGION}/subnetworks", subnetwork)
+    card = {"subnetwork": f"regions/{REGION}/subnetworks/far", "networkIP": "10.0.1.7"}
+    machines.vm(site.api, "net", "ec2", "10.0.1.7", networkInterfaces=[card])
+    site.pod("web-0")
+    tasks = [one for module in (internal_service, pod_probe) for one in yaml.safe_load(module.EXAMPLES)]
+    done = site.run(*tasks, env={"PODREACH_ENVIRONMENT": "lab"})
+    assert len(done.records) == len(tasks)
+    for record in done.records:
+        ok(record)
+    assert ok(done["From a pod that is there"])["reachable"] is True
+    assert site.kube.get("Service", "orders") is None
+    assert site.pods() == ["web-0"]
+
+
 # ---- packets
 
 
@@ -489,9 +513,6 @@ def test_clients_reach_the_pods(site: Site, path: str) -> None:
     assert "allow_disruption: true" in failed(done["refused"])
     assert ok(done["open"])["changed"] is True
     assert site.lab.trace("client", address, "tcp", 80)["verdict"] == "reachable"
-
-
-ADMIT: Json = {"direction": "INGRESS", "sourceRanges": ["10.0.0.0/8"], "allowed": [{"IPProtocol": "all"}]}
 
 
 @needs_packets
