@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound, AnsibleModule
 from ansible.module_utils.common.parameters import remove_values, sanitize_keys
+from ansible.module_utils.parsing.convert_bool import boolean
 
-from .errors import PodreachError
+from .errors import InvalidInput, PodreachError
 
 
 def env_unless_empty(*names: str) -> t.Any:
@@ -121,6 +122,7 @@ class Definition:
     """A module: its name, its spec, and the function that answers a call with a result.
 
     ``rehearse`` is called before the controller forks for tasks: what it warms up, every task finds warm.
+    ``reveals`` is the option that puts secrets into the result, which only a task that hides it may give.
     """
 
     name: str
@@ -128,6 +130,15 @@ class Definition:
     execute: t.Callable[[Call], dict[str, t.Any]]
     supports_check_mode: bool = True
     rehearse: t.Callable[[], None] = _nothing
+    reveals: str | None = None
+
+    def refuse_to_show(self, args: t.Mapping[str, t.Any], *, no_log: bool) -> None:
+        """Raise where a task asks for secrets and does not hide its result."""
+        if self.reveals and not no_log and boolean(args.get(self.reveals) or False, strict=False):
+            raise InvalidInput(
+                f"{self.reveals}: true puts secrets into the result, and this task would show them: say no_log: true "
+                "on the task too. The registered result has them all the same."
+            )
 
 
 def failure(error: PodreachError) -> dict[str, t.Any]:
@@ -159,6 +170,7 @@ def run_as_module(definition: Definition) -> None:
         no_log=bool(module.no_log),
     )
     try:
+        definition.refuse_to_show(module.params, no_log=call.no_log)
         result = definition.execute(call)
     except PodreachError as error:
         result = failure(error)

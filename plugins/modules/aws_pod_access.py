@@ -75,6 +75,9 @@ options:
       - Seconds that the task may take.
     type: int
     default: 120
+notes:
+  - The credentials need the permissions C(ec2:Describe*), C(ec2:AuthorizeSecurityGroupIngress),
+    C(ec2:RevokeSecurityGroupIngress), C(ec2:ModifySecurityGroupRules) and C(ec2:CreateTags).
 seealso:
   - module: podreach.gke.aws_pod_access_info
   - module: podreach.gke.aws_vpn

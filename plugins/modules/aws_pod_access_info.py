@@ -62,6 +62,8 @@ options:
       - The ports to judge them for, such as V(80) or V(8000-8100). All of them if none are given.
     type: list
     elements: str
+notes:
+  - The credentials need the permission C(ec2:Describe*).
 seealso:
   - module: podreach.gke.aws_pod_access
 """

@@ -224,6 +224,16 @@ options:
       - Seconds that the task may wait. What was begun goes on at AWS, and the next run adopts it.
     type: int
     default: 1200
+notes:
+  - The credentials need the permissions C(ec2:Describe*), and of C(ec2) C(CreateTags), C(CreateVpnGateway),
+    C(AttachVpnGateway), C(DetachVpnGateway), C(DeleteVpnGateway), C(CreateCustomerGateway), C(DeleteCustomerGateway),
+    C(CreateVpnConnection), C(DeleteVpnConnection), C(ModifyVpnTunnelOptions), C(EnableVgwRoutePropagation) and
+    C(DisableVgwRoutePropagation). For transit gateways also C(CreateTransitGateway), C(DeleteTransitGateway),
+    C(CreateTransitGatewayVpcAttachment), C(ModifyTransitGatewayVpcAttachment), C(DeleteTransitGatewayVpcAttachment),
+    C(AssociateTransitGatewayRouteTable), C(EnableTransitGatewayRouteTablePropagation),
+    C(GetTransitGatewayAttachmentPropagations), C(CreateRoute) and C(DeleteRoute).
+  - Propagation and routes of a gateway that this collection did not make are only taken away where O(route_tables) and
+    O(google_ranges) name them, and such a gateway stays attached.
 seealso:
   - module: podreach.gke.aws_vpn_info
   - module: podreach.gke.aws_pod_access

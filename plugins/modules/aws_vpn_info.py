@@ -50,6 +50,9 @@ options:
         them. They are never in a diff, a plan, a warning or a failure.
     type: bool
     default: false
+notes:
+  - The credentials need the permissions C(ec2:Describe*), C(ec2:GetTransitGatewayAttachmentPropagations) and
+    C(ec2:SearchTransitGatewayRoutes).
 seealso:
   - module: podreach.gke.aws_vpn
 """

@@ -73,6 +73,11 @@ class InProcessAction(ActionBase):
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = self.definition.spec.tidy(plain(self._task.args, task_vars.get("omit")))
+        try:
+            # a module's process cannot tell for sure: it takes no_target_syslog for no_log
+            self.definition.refuse_to_show(args, no_log=bool(self._task.no_log))
+        except PodreachError as error:
+            return {**result, **failure(error)}
         if self.must_be_a_process(task_vars):
             result.update(self._as_module(args, task_vars))
         else:

@@ -10,7 +10,6 @@ import typing as t
 
 from ..arguments import ArgumentSpec, Call, Definition
 from ..engine import converge
-from ..errors import InvalidInput
 from ..gcp.task import consent, diff, warn
 from . import pod_access, pod_access_info, session, vpn, vpn_info
 from .client import Client
@@ -35,17 +34,6 @@ def rehearse() -> None:
     Session(known, set()).client("ec2")
 
 
-def may_show_keys(call: Call) -> None:
-    """Refuse to put keys into a result that the task does not hide; else let them pass."""
-    if not call.params["include_pre_shared_keys"]:
-        return
-    if not call.no_log:
-        raise InvalidInput(
-            "include_pre_shared_keys: true puts pre-shared keys into the result, and this task would show them: say "
-            "no_log: true on the task too. The registered result has them all the same."
-        )
-
-
 def reveal(call: Call, result: dict[str, t.Any]) -> None:
     """Let the keys that were asked for, and nothing else, pass the censor."""
     if not call.params["include_pre_shared_keys"]:
@@ -56,7 +44,6 @@ def reveal(call: Call, result: dict[str, t.Any]) -> None:
 
 
 def _vpn(call: Call) -> dict[str, t.Any]:
-    may_show_keys(call)
     resource = vpn.AwsVpn(Client.for_call(call), call)
     outcome = converge([resource], consent(call), check_mode=call.check_mode)[0]
     warn(call, [outcome])
@@ -72,7 +59,6 @@ def _vpn(call: Call) -> dict[str, t.Any]:
 
 
 def _vpn_info(call: Call) -> dict[str, t.Any]:
-    may_show_keys(call)
     result = {"changed": False, **vpn_info.gather(Client.for_call(call), call)}
     reveal(call, result)
     return result
@@ -99,8 +85,15 @@ VPN = Definition(
     AUTH_SPEC.merge(STATE_SPEC).merge(vpn.SPEC).merge(ArgumentSpec({"confirm_replace": {"type": "str"}})),
     _vpn,
     rehearse=rehearse,
+    reveals="include_pre_shared_keys",
 )
-VPN_INFO = Definition("aws_vpn_info", AUTH_SPEC.merge(vpn_info.SPEC), _vpn_info, rehearse=rehearse)
+VPN_INFO = Definition(
+    "aws_vpn_info",
+    AUTH_SPEC.merge(vpn_info.SPEC),
+    _vpn_info,
+    rehearse=rehearse,
+    reveals="include_pre_shared_keys",
+)
 POD_ACCESS = Definition(
     "aws_pod_access",
     AUTH_SPEC.merge(STATE_SPEC.without("wait"))

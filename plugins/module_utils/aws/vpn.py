@@ -1015,6 +1015,8 @@ class Removal:
                 )
         if gateway and owned:
             self._gateway(gateway, gone)
+        elif gateway:
+            self._own_attachment(gateway)
         if self.planner.steps:
             after = self.planner.after or {}
             kept: Json = {key: after[key] for key in ("name", "gateway") if key in after}
@@ -1054,6 +1056,34 @@ class Removal:
                     summary = f"delete the route to {route['to']} of {shown_table(table)}"
                     self.planner.add("delete", summary, Request("delete_route", place), Grade.DESTRUCTIVE)
 
+    def _own_attachment(self, gateway: Json) -> None:
+        """The attachment that was made here to a transit gateway of somebody else's."""
+        deleted = {
+            (step.request.arguments["RouteTableId"], step.request.arguments["DestinationCidrBlock"])
+            for step in self.planner.steps
+            if step.request.operation == "delete_route"
+        }
+        for item in self.estate.attachments:
+            if item["kind"] != "vpc" or not item["owned"] or item["name"] != self.vpn.name:
+                continue
+            if item["state"] == "deleting":
+                continue
+            self._delete_attachment(item)
+            for table in self.estate.tables:
+                for route in table["routes"]:
+                    if route["target"] == gateway["id"] and (table["id"], route["to"]) not in deleted:
+                        self.planner.warnings.append(
+                            f"{self.vpn.label}: the route to {route['to']} of {shown_table(table)} leads to "
+                            f"{gateway['id']} and nowhere any more. Name it by google_ranges and route_tables to have "
+                            "it deleted too."
+                        )
+
+    def _delete_attachment(self, item: Json) -> None:
+        place = {"TransitGatewayAttachmentId": item["id"]}
+        request = Request("delete_transit_gateway_vpc_attachment", place, busy=("IncorrectState",))
+        summary = f"delete the attachment of {item['resource_id']} ({item['id']})"
+        self.planner.add("delete", summary, request, Grade.DESTRUCTIVE)
+
     def _gateway(self, gateway: Json, gone: str) -> None:
         attachment = "the attachment"
         if gateway["kind"] == VIRTUAL:
@@ -1068,10 +1098,7 @@ class Removal:
             held = [item for item in self.estate.attachments if item["kind"] == "vpc"]
             for item in held:
                 if item["state"] != "deleting":
-                    place = {"TransitGatewayAttachmentId": item["id"]}
-                    request = Request("delete_transit_gateway_vpc_attachment", place)
-                    summary = f"delete the attachment of {item['resource_id']} ({item['id']})"
-                    self.planner.add("delete", summary, request, Grade.DESTRUCTIVE)
+                    self._delete_attachment(item)
             waits = gone or (attachment if self.estate.attachments else "")
             place = {"TransitGatewayId": gateway["id"]}
             last = Request("delete_transit_gateway", place, waits, busy=("IncorrectState",))
