@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.podreach.gke.plugins.module_utils.aws import session, vpn
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     bgp_peers,
     clusters,
@@ -41,12 +42,17 @@ LISTS: dict[str, Options] = {
 #: options of an item that the role gives itself, for every item
 GIVEN = {"network", "cluster", "location", "timeout", "project", "advertised_prefix_limit"}
 OWN = {"network": networks.SPEC.options, "cluster": clusters.SPEC.options}
+ROLES_HERE = (*OWN, "vpn")
 #: what only the role knows
 ROLE_ONLY = {"network": {"region"}, "cluster": {"profile"}}
 COMMON = {
     *AUTH_SPEC.options,
     *("state", "projects", "allow_disruption", "unmarked", "timeout"),
 }
+
+
+#: what the role vpn gives AWS's half itself, or takes as an input of its own
+AWS_GIVEN = {"name", "customer_asn", "customer_addresses", "include_pre_shared_keys"}
 
 
 def inputs(role: str, entry: str = "main") -> Options:
@@ -84,14 +90,50 @@ def test_inputs_are_the_options_of_the_roles_resource(role: str) -> None:
     assert differences(role, ours, theirs) == []
 
 
-@pytest.mark.parametrize("role", OWN)
+def without(options: Options, *names: str) -> Options:
+    """Options without those of these names, at any depth."""
+    return {
+        name: {**spec, "options": without(spec["options"], *names)} if "options" in spec else spec
+        for name, spec in options.items()
+        if name not in names
+    }
+
+
+def test_vpn_takes_the_options_of_awss_half() -> None:
+    theirs = {name: spec for name, spec in vpn.SPEC.options.items() if name not in AWS_GIVEN}
+    assert differences("vpn_aws", inputs("vpn")["vpn_aws"]["options"], without(theirs, "pre_shared_key")) == []
+
+
+def test_vpn_signs_in_to_both_clouds() -> None:
+    ours = {name.removeprefix("vpn_"): spec for name, spec in inputs("vpn").items()}
+    assert not COMMON - ours.keys()
+    amazon = {name.removeprefix("aws_"): spec for name, spec in ours.items() if name.startswith("aws_")}
+    theirs = {name: spec for name, spec in session.AUTH_SPEC.options.items() if name != "environment"}
+    assert differences("vpn_aws_", amazon, theirs) == []
+
+
+def test_vpn_advertises_as_a_router_does() -> None:
+    names = ("advertise_mode", "advertised_groups", "advertised_ip_ranges", "asn")
+    theirs = {name: routers.SPEC.options["bgp"]["options"][name] for name in names}
+    assert differences("vpn", {name: inputs("vpn")[f"vpn_{name}"] for name in names}, theirs) == []
+
+
+SECRETS = ("pre_shared_keys", "aws_secret_key", "aws_session_token", "access_token", "service_account_contents")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_of_vpn_are_marked(name: str) -> None:
+    assert inputs("vpn")[f"vpn_{name}"]["no_log"]
+
+
+@pytest.mark.parametrize("role", ROLES_HERE)
 def test_defaults_are_those_of_the_spec(role: str) -> None:
     defaults = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
     documented = {name: spec["default"] for name, spec in inputs(role).items() if "default" in spec}
     assert defaults == documented
 
 
-@pytest.mark.parametrize("role", OWN)
+@pytest.mark.parametrize("role", ROLES_HERE)
 def test_every_input_is_used_and_every_used_one_is_an_input(role: str) -> None:
     files = [*(ROLES / role / "tasks").glob("*.yml"), *(ROLES / role / "vars").glob("*.yml")]
     templates = re.findall(r"{{.*?}}", "".join(file.read_text() for file in files), re.DOTALL)
