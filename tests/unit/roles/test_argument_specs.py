@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access
+from ansible_collections.podreach.gke.plugins.module_utils.aws import task as aws
+from ansible_collections.podreach.gke.plugins.module_utils.aws.session import AUTH_SPEC as AWS_AUTH_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     bgp_peers,
     clusters,
@@ -47,6 +50,23 @@ COMMON = {
     *AUTH_SPEC.options,
     *("state", "projects", "allow_disruption", "unmarked", "timeout"),
 }
+#: roles whose tasks call one module: its options that are inputs, and the inputs that are the role's own
+CALLS: dict[str, tuple[Options, set[str]]] = {
+    "aws_access": (
+        {**AWS_AUTH_SPEC.options, **aws.STATE_SPEC.without("wait", "timeout").options},
+        {"name", "rules", "vpc", "timeout"},
+    ),
+}
+#: the same for items of lists: input, options, keys of the role's own
+ITEMS: dict[str, tuple[Options, set[str]]] = {
+    "aws_access_rules": (
+        {name: spec for name, spec in pod_access.SPEC.options.items() if name not in pod_access.GROUP_OPTIONS},
+        {"group", "vpc"},
+    ),
+}
+EVERY = [*OWN, *CALLS]
+#: what is judged before any role runs, and what roles set
+NO_INPUTS: set[str] = {"cluster_profile"}
 
 
 def inputs(role: str, entry: str = "main") -> Options:
@@ -84,20 +104,41 @@ def test_inputs_are_the_options_of_the_roles_resource(role: str) -> None:
     assert differences(role, ours, theirs) == []
 
 
-@pytest.mark.parametrize("role", OWN)
+@pytest.mark.parametrize("role", CALLS)
+def test_inputs_are_the_options_of_the_roles_module(role: str) -> None:
+    theirs, own = CALLS[role]
+    ours = {name.removeprefix(f"{role}_"): spec for name, spec in inputs(role).items()}
+    assert own <= ours.keys()
+    assert differences(role, {name: spec for name, spec in ours.items() if name not in own}, theirs) == []
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_items_are_the_options_of_the_roles_module(name: str) -> None:
+    theirs, own = ITEMS[name]
+    ours = inputs(next(role for role in CALLS if name.startswith(f"{role}_")))[name]["options"]
+    assert own <= ours.keys()
+    assert differences(name, {key: spec for key, spec in ours.items() if key not in own}, theirs) == []
+
+
+@pytest.mark.parametrize("role", CALLS)
+def test_secrets_are_not_logged(role: str) -> None:
+    secret = re.compile(r"(_secret_key|_session_token|_access_token|_api_key|_service_account_contents)$")
+    assert all(spec.get("no_log") for name, spec in inputs(role).items() if secret.search(name))
+
+
+@pytest.mark.parametrize("role", EVERY)
 def test_defaults_are_those_of_the_spec(role: str) -> None:
     defaults = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
     documented = {name: spec["default"] for name, spec in inputs(role).items() if "default" in spec}
     assert defaults == documented
 
 
-@pytest.mark.parametrize("role", OWN)
+@pytest.mark.parametrize("role", EVERY)
 def test_every_input_is_used_and_every_used_one_is_an_input(role: str) -> None:
     files = [*(ROLES / role / "tasks").glob("*.yml"), *(ROLES / role / "vars").glob("*.yml")]
-    templates = re.findall(r"{{.*?}}", "".join(file.read_text() for file in files), re.DOTALL)
-    used = {name for template in templates for name in re.findall(rf"\b{role}_[a-z0-9_]+", template)}
-    topology_only = {f"{role}_profile"}
-    assert used == inputs(role).keys() - topology_only
+    lines = [line for file in files for line in file.read_text().splitlines() if not line.lstrip().startswith("#")]
+    used = set(re.findall(rf"(?<![.\w]){role}_[a-z0-9_]+\b(?!:)", "\n".join(lines)))
+    assert used - NO_INPUTS == inputs(role).keys() - NO_INPUTS
 
 
 def test_begin_takes_what_main_takes() -> None:
