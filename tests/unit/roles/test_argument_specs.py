@@ -16,6 +16,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access
 from ansible_collections.podreach.gke.plugins.module_utils.aws import task as aws
 from ansible_collections.podreach.gke.plugins.module_utils.aws.session import AUTH_SPEC as AWS_AUTH_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
+    addresses,
     bgp_peers,
     clusters,
     firewall_rules,
@@ -26,6 +27,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     subnetworks,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import services
 
 ROLES = Path(__file__).parents[3] / "roles"
 Options = dict[str, dict[str, t.Any]]
@@ -56,6 +58,7 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
         {**AWS_AUTH_SPEC.options, **aws.STATE_SPEC.without("wait", "timeout").options},
         {"name", "rules", "vpc", "timeout"},
     ),
+    "internal_lb": (services.SPEC.options, {"address", "projects"}),
 }
 #: the same for items of lists: input, options, keys of the role's own
 ITEMS: dict[str, tuple[Options, set[str]]] = {
@@ -63,10 +66,14 @@ ITEMS: dict[str, tuple[Options, set[str]]] = {
         {name: spec for name, spec in pod_access.SPEC.options.items() if name not in pod_access.GROUP_OPTIONS},
         {"group", "vpc"},
     ),
+    "internal_lb_address": (
+        {name: spec for name, spec in addresses.SPEC.options.items() if name != "address_type"},
+        set(),
+    ),
 }
 EVERY = [*OWN, *CALLS]
 #: what is judged before any role runs, and what roles set
-NO_INPUTS: set[str] = {"cluster_profile"}
+NO_INPUTS = {"cluster_profile"}
 
 
 def inputs(role: str, entry: str = "main") -> Options:
