@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access
+from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access, vpn_info
 from ansible_collections.podreach.gke.plugins.module_utils.aws import task as aws
 from ansible_collections.podreach.gke.plugins.module_utils.aws.session import AUTH_SPEC as AWS_AUTH_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
@@ -27,7 +27,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     subnetworks,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
-from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import services
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, probes, services
 
 ROLES = Path(__file__).parents[3] / "roles"
 Options = dict[str, dict[str, t.Any]]
@@ -59,6 +59,16 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
         {"name", "rules", "vpc", "timeout"},
     ),
     "internal_lb": (services.SPEC.options, {"address", "projects"}),
+    "verify": (
+        {
+            **AUTH_SPEC.options,
+            **{f"aws_{name}": spec for name, spec in AWS_AUTH_SPEC.options.items() if name != "environment"},
+        },
+        {
+            *("vpn", "region", "network", "router", "vpn_gateway", "ranges", "advertised_prefix_limit"),
+            *("wait_established", "timeout", "aws_vpn", "flows", "fail"),
+        },
+    ),
 }
 #: the same for items of lists: input, options, keys of the role's own
 ITEMS: dict[str, tuple[Options, set[str]]] = {
@@ -70,10 +80,19 @@ ITEMS: dict[str, tuple[Options, set[str]]] = {
         {name: spec for name, spec in addresses.SPEC.options.items() if name != "address_type"},
         set(),
     ),
+    "verify_aws_vpn": (vpn_info.SPEC.without("include_pre_shared_keys").options, set()),
+    # only clusters that Google names; `host` is the target
+    "verify_flows": (
+        {
+            **{name: access.ACCESS_SPEC.options[name] for name in ("cluster", "location")},
+            **probes.SPEC.without(*access.ACCESS_SPEC.options.keys() - {"host"}).options,
+        },
+        {"name"},
+    ),
 }
 EVERY = [*OWN, *CALLS]
 #: what is judged before any role runs, and what roles set
-NO_INPUTS = {"cluster_profile"}
+NO_INPUTS = {"cluster_profile", "verify_report"}
 
 
 def inputs(role: str, entry: str = "main") -> Options:
