@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.podreach.gke.plugins.module_utils.aws import session, vpn
+from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access, session, vpn, vpn_info
+from ansible_collections.podreach.gke.plugins.module_utils.aws import task as aws
+from ansible_collections.podreach.gke.plugins.module_utils.aws.session import AUTH_SPEC as AWS_AUTH_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
+    addresses,
     bgp_peers,
     clusters,
     firewall_rules,
@@ -24,6 +27,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     subnetworks,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, probes, services
 
 ROLES = Path(__file__).parents[3] / "roles"
 Options = dict[str, dict[str, t.Any]]
@@ -42,13 +46,53 @@ LISTS: dict[str, Options] = {
 #: options of an item that the role gives itself, for every item
 GIVEN = {"network", "cluster", "location", "timeout", "project", "advertised_prefix_limit"}
 OWN = {"network": networks.SPEC.options, "cluster": clusters.SPEC.options}
-ROLES_HERE = (*OWN, "vpn")
 #: what only the role knows
 ROLE_ONLY = {"network": {"region"}, "cluster": {"profile"}}
 COMMON = {
     *AUTH_SPEC.options,
     *("state", "projects", "allow_disruption", "unmarked", "timeout"),
 }
+#: roles whose tasks call one module: its options that are inputs, and the inputs that are the role's own
+CALLS: dict[str, tuple[Options, set[str]]] = {
+    "aws_access": (
+        {**AWS_AUTH_SPEC.options, **aws.STATE_SPEC.without("wait", "timeout").options},
+        {"name", "rules", "vpc", "timeout"},
+    ),
+    "internal_lb": (services.SPEC.options, {"address", "projects"}),
+    "verify": (
+        {
+            **AUTH_SPEC.options,
+            **{f"aws_{name}": spec for name, spec in AWS_AUTH_SPEC.options.items() if name != "environment"},
+        },
+        {
+            *("vpn", "region", "network", "router", "vpn_gateway", "ranges", "advertised_prefix_limit"),
+            *("wait_established", "timeout", "aws_vpn", "flows", "fail"),
+        },
+    ),
+}
+#: the same for items of lists: input, options, keys of the role's own
+ITEMS: dict[str, tuple[Options, set[str]]] = {
+    "aws_access_rules": (
+        {name: spec for name, spec in pod_access.SPEC.options.items() if name not in pod_access.GROUP_OPTIONS},
+        {"group", "vpc"},
+    ),
+    "internal_lb_address": (
+        {name: spec for name, spec in addresses.SPEC.options.items() if name != "address_type"},
+        set(),
+    ),
+    "verify_aws_vpn": (vpn_info.SPEC.without("include_pre_shared_keys").options, set()),
+    # only clusters that Google names; `host` is the target
+    "verify_flows": (
+        {
+            **{name: access.ACCESS_SPEC.options[name] for name in ("cluster", "location")},
+            **probes.SPEC.without(*access.ACCESS_SPEC.options.keys() - {"host"}).options,
+        },
+        {"name"},
+    ),
+}
+EVERY = [*OWN, "vpn", *CALLS]
+#: what is judged before any role runs, and what roles set
+NO_INPUTS = {"cluster_profile", "verify_report"}
 
 
 #: what the role vpn gives AWS's half itself, or takes as an input of its own
@@ -126,20 +170,41 @@ def test_secrets_of_vpn_are_marked(name: str) -> None:
     assert inputs("vpn")[f"vpn_{name}"]["no_log"]
 
 
-@pytest.mark.parametrize("role", ROLES_HERE)
+@pytest.mark.parametrize("role", CALLS)
+def test_inputs_are_the_options_of_the_roles_module(role: str) -> None:
+    theirs, own = CALLS[role]
+    ours = {name.removeprefix(f"{role}_"): spec for name, spec in inputs(role).items()}
+    assert own <= ours.keys()
+    assert differences(role, {name: spec for name, spec in ours.items() if name not in own}, theirs) == []
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_items_are_the_options_of_the_roles_module(name: str) -> None:
+    theirs, own = ITEMS[name]
+    ours = inputs(next(role for role in CALLS if name.startswith(f"{role}_")))[name]["options"]
+    assert own <= ours.keys()
+    assert differences(name, {key: spec for key, spec in ours.items() if key not in own}, theirs) == []
+
+
+@pytest.mark.parametrize("role", CALLS)
+def test_secrets_are_not_logged(role: str) -> None:
+    secret = re.compile(r"(_secret_key|_session_token|_access_token|_api_key|_service_account_contents)$")
+    assert all(spec.get("no_log") for name, spec in inputs(role).items() if secret.search(name))
+
+
+@pytest.mark.parametrize("role", EVERY)
 def test_defaults_are_those_of_the_spec(role: str) -> None:
     defaults = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
     documented = {name: spec["default"] for name, spec in inputs(role).items() if "default" in spec}
     assert defaults == documented
 
 
-@pytest.mark.parametrize("role", ROLES_HERE)
+@pytest.mark.parametrize("role", EVERY)
 def test_every_input_is_used_and_every_used_one_is_an_input(role: str) -> None:
     files = [*(ROLES / role / "tasks").glob("*.yml"), *(ROLES / role / "vars").glob("*.yml")]
-    templates = re.findall(r"{{.*?}}", "".join(file.read_text() for file in files), re.DOTALL)
-    used = {name for template in templates for name in re.findall(rf"\b{role}_[a-z0-9_]+", template)}
-    topology_only = {f"{role}_profile"}
-    assert used == inputs(role).keys() - topology_only
+    lines = [line for file in files for line in file.read_text().splitlines() if not line.lstrip().startswith("#")]
+    used = set(re.findall(rf"(?<![.'\w]){role}_[a-z0-9_]+\b(?!:)", "\n".join(lines)))
+    assert used - NO_INPUTS == inputs(role).keys() - NO_INPUTS
 
 
 def test_begin_takes_what_main_takes() -> None:
