@@ -45,7 +45,7 @@ options:
     type: str
     choices: [icmp, tcp, http, dns]
     required: true
-  host:
+  target:
     description:
       - The address or name to reach, or with O(kind=dns) the name to look up. Not for O(kind=http).
     type: str
@@ -134,7 +134,7 @@ EXAMPLES = r"""
     cluster: test-cluster
     location: asia-northeast1-a
     kind: icmp
-    host: 10.0.1.7
+    target: 10.0.1.7
 
 - name: Is its health page what it should be?
   podreach.gke.pod_probe:
@@ -150,7 +150,7 @@ EXAMPLES = r"""
     cluster: test-cluster
     location: asia-northeast1-a
     kind: tcp
-    host: 10.0.1.9
+    target: 10.0.1.9
     port: 5432
     labels:
       app: web
@@ -161,7 +161,7 @@ EXAMPLES = r"""
     cluster: test-cluster
     location: asia-northeast1-a
     kind: tcp
-    host: 10.0.1.7
+    target: 10.0.1.7
     port: 80
     pod: web-0
     expect: any

@@ -633,10 +633,10 @@ BAD: dict[str, Bad] = {
     "status-limit": ("router_status_info", {"advertised_prefix_limit": 0}, ["advertised_prefix_limit", "0"]),
     "status-query": ("router_status_info", {"query": "routers[?"}, ["query", "'routers[?'", "JMESPath"]),
     "status-state": ("router_status_info", {"state": "absent"}, ["state", "Unsupported"]),
-    "status-of-no-peer": (
+    "status-of-a-tunnel-to-nowhere": (
         "router_status_info",
         {"name": "r1", "region": REGION, "wait_established": True, "timeout": 1},
-        ["router r1 has no enabled BGP peer", "after 1 s"],
+        ["r1/p1", "NO_INCOMING_PACKETS", "after 1 s"],
     ),
     "status-forbidden": ("router_status_info", {"project": "podreach-forbidden"}, ["podreach-forbidden", "403"]),
     # ---- several at once

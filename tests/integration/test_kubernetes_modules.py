@@ -412,12 +412,14 @@ def test_no_token_is_shown(site: Site, path: str) -> None:
     token = site.lab.token()
     tasks = [
         service("create", CREATE),
-        probe("probe", {"kind": "icmp", "host": VM, "expect": "any"}),
+        probe("probe", {"kind": "icmp", "target": VM, "expect": "any"}),
         task("host", "internal_service", {**access, "api_key": token, "name": "web"}),
+        task("probe by host", "pod_probe", {**access, "api_key": token, "kind": "icmp", "target": VM, "expect": "any"}),
         task("bad", "internal_service", {**access, "api_key": token, "name": "web", "state": token}),
     ]
     done = site.run(*tasks, path=path, arguments=["-vvvv", "--diff"])
     ok(done["create"])
+    assert ok(done["probe by host"])["ran"] is True
     assert token not in done.output
     assert token not in json.dumps([record.result for record in done.records])
 
@@ -442,16 +444,16 @@ BAD: dict[str, tuple[str, Json, list[str]]] = {
     "no namespace": ("internal_service", {"namespace": "none", **CREATE}, ['namespaces "none" not found']),
     "location": ("internal_service", {"location": ""}, ["location"]),
     "kind": ("pod_probe", {"kind": "udp"}, ["kind", "udp"]),
-    "host": ("pod_probe", {"kind": "icmp"}, ["host"]),
-    "option as host": ("pod_probe", {"kind": "icmp", "host": "-f"}, ["host", "'-f'"]),
-    "probe port": ("pod_probe", {"kind": "tcp", "host": VM, "port": 70000}, ["port", "70000"]),
+    "probe target": ("pod_probe", {"kind": "icmp"}, ["target"]),
+    "option as target": ("pod_probe", {"kind": "icmp", "target": "-f"}, ["target", "'-f'"]),
+    "probe port": ("pod_probe", {"kind": "tcp", "target": VM, "port": 70000}, ["port", "70000"]),
     "url": ("pod_probe", {"kind": "http", "url": "ftp://x"}, ["url", "'ftp://x'"]),
     "body": ("pod_probe", {"kind": "http", "url": f"http://{VM}", "body": "("}, ["body", "regular expression"]),
-    "received": ("pod_probe", {"kind": "icmp", "host": VM, "min_received": 4}, ["min_received", "4"]),
-    "no pod": ("pod_probe", {"kind": "icmp", "host": VM, "pod": "none"}, ["Pod default/none", "does not exist"]),
+    "received": ("pod_probe", {"kind": "icmp", "target": VM, "min_received": 4}, ["min_received", "4"]),
+    "no pod": ("pod_probe", {"kind": "icmp", "target": VM, "pod": "none"}, ["Pod default/none", "does not exist"]),
     "probe namespace": (
         "pod_probe",
-        {"kind": "icmp", "host": VM, "namespace": "none"},
+        {"kind": "icmp", "target": VM, "namespace": "none"},
         ['namespaces "none" not found', "create Pod none/"],
     ),
 }
@@ -518,11 +520,11 @@ def test_clients_reach_the_pods(site: Site, path: str) -> None:
 @needs_packets
 @pytest.mark.parametrize("path", PATHS)
 def test_probe_a_machine(site: Site, path: str) -> None:
-    icmp = {"kind": "icmp", "host": VM}
+    icmp = {"kind": "icmp", "target": VM}
     closed = site.run(
         probe("icmp", icmp),
         probe("as expected", {**icmp, "expect": "unreachable"}),
-        probe("any", {"kind": "tcp", "host": VM, "port": 80, "expect": "any"}),
+        probe("any", {"kind": "tcp", "target": VM, "port": 80, "expect": "any"}),
         probe("check", icmp, check_mode=True),
         path=path,
     )
@@ -535,12 +537,12 @@ def test_probe_a_machine(site: Site, path: str) -> None:
     machines.rule(site.api, "net", "admit", **ADMIT)
     opened = site.run(
         probe("icmp", {**icmp, "count": 2, "min_received": 2}),
-        probe("tcp", {"kind": "tcp", "host": VM, "port": 80}),
-        probe("refused", {"kind": "tcp", "host": VM, "port": 81, "expect": "unreachable"}),
+        probe("tcp", {"kind": "tcp", "target": VM, "port": 80}),
+        probe("refused", {"kind": "tcp", "target": VM, "port": 81, "expect": "unreachable"}),
         probe("http", {"kind": "http", "url": f"http://{VM}/health", "status": [200], "body": "^OK"}),
         probe("body", {"kind": "http", "url": f"http://{VM}/health", "body": "no such words", "expect": "any"}),
         probe("status", {"kind": "http", "url": f"http://{VM}/health", "status": [404], "expect": "any"}),
-        probe("dns", {"kind": "dns", "host": "localhost"}),
+        probe("dns", {"kind": "dns", "target": "localhost"}),
         path=path,
     )
     result = ok(opened["icmp"])
@@ -568,9 +570,9 @@ def test_probe_from_a_pod_that_is_there(site: Site, path: str) -> None:
     address = site.pod("mine")
     site.pod("host", hostNetwork=True)
     done = site.run(
-        probe("pod", {"kind": "icmp", "host": VM, "pod": "mine"}),
-        probe("node", {"kind": "icmp", "host": VM, "pod": "host"}),
-        probe("container", {"kind": "icmp", "host": VM, "pod": "mine", "container": "none"}),
+        probe("pod", {"kind": "icmp", "target": VM, "pod": "mine"}),
+        probe("node", {"kind": "icmp", "target": VM, "pod": "host"}),
+        probe("container", {"kind": "icmp", "target": VM, "pod": "mine", "container": "none"}),
         path=path,
     )
     assert ok(done["pod"])["pod"] == {
@@ -592,8 +594,8 @@ def test_probes_clean_up(site: Site) -> None:
     labels = {MANAGED_BY: "podreach.gke", "app.kubernetes.io/component": "pod-probe"}
     site.pod("left", metadata={"labels": labels}, activeDeadlineSeconds=1)
     site.pod("used", metadata={"labels": labels}, activeDeadlineSeconds=3600)
-    nowhere = {"kind": "icmp", "host": VM, "node_selector": {"no": "such"}, "timeout": 2}
-    done = site.run(probe("never runs", nowhere), probe("unreachable", {"kind": "icmp", "host": VM}))
+    nowhere = {"kind": "icmp", "target": VM, "node_selector": {"no": "such"}, "timeout": 2}
+    done = site.run(probe("never runs", nowhere), probe("unreachable", {"kind": "icmp", "target": VM}))
     assert "FailedScheduling" in failed(done["never runs"])
     failed(done["unreachable"])
     assert site.pods() == ["used"]

@@ -187,7 +187,7 @@ def _tunnel(client: Client, router: Json, peer: bgp.Peer) -> str:
         return f", its tunnel {name} cannot be read: {error.message}"
     if tunnel is None:
         return f", its tunnel {name} does not exist"
-    details = tunnel.get("detailedStatus")
+    details = str(tunnel.get("detailedStatus") or "").rstrip(".")
     return f", its tunnel {name} is {tunnel.get('status')}" + (f": {details}" if details else "")
 
 

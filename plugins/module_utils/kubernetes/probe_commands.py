@@ -109,12 +109,12 @@ def command(params: Json) -> list[str]:
     """The program to run, with the options as its arguments: none of them is ever a part of a script."""
     kind, seconds = params["kind"], str(params["probe_timeout"])
     if kind == "icmp":
-        return ["sh", "-c", ICMP, "probe", str(params["count"]), seconds, params["host"]]
+        return ["sh", "-c", ICMP, "probe", str(params["count"]), seconds, params["target"]]
     if kind == "tcp":
-        return ["sh", "-c", TCP, "probe", params["host"], str(params["port"]), seconds]
+        return ["sh", "-c", TCP, "probe", params["target"], str(params["port"]), seconds]
     if kind == "http":
         return ["sh", "-c", HTTP, "probe", params["url"], seconds]
-    return ["sh", "-c", DNS, "probe", params["host"]]
+    return ["sh", "-c", DNS, "probe", params["target"]]
 
 
 def judge(params: Json, done: Finished, what: str) -> Verdict:
@@ -206,7 +206,7 @@ def _dns(params: Json, done: Finished, output: str) -> Verdict:
 
 def sentence(params: Json, verdict: Verdict, pod: Json) -> str:
     """What was found, in words."""
-    target = params["url"] if params["kind"] == "http" else params["host"]
+    target = params["url"] if params["kind"] == "http" else params["target"]
     if params["kind"] == "tcp":
         target = f"{target}:{params['port']}"
     who = f"pod {pod['namespace']}/{pod['name']} ({pod['address']} on node {pod['node']})"

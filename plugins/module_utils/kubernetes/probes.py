@@ -45,7 +45,7 @@ SPEC = ACCESS_SPEC.merge(
     ArgumentSpec(
         options={
             "kind": {"type": "str", "choices": ["icmp", "tcp", "http", "dns"], "required": True},
-            "host": {"type": "str"},
+            "target": {"type": "str"},
             "port": {"type": "int"},
             "url": {"type": "str"},
             "status": {"type": "list", "elements": "int"},
@@ -63,10 +63,10 @@ SPEC = ACCESS_SPEC.merge(
             "timeout": {"type": "int", "default": 120},
         },
         required_if=(
-            ("kind", "icmp", ("host",)),
-            ("kind", "tcp", ("host", "port")),
+            ("kind", "icmp", ("target",)),
+            ("kind", "tcp", ("target", "port")),
             ("kind", "http", ("url",)),
-            ("kind", "dns", ("host",)),
+            ("kind", "dns", ("target",)),
         ),
     )
 )
@@ -75,7 +75,7 @@ SPEC = ACCESS_SPEC.merge(
 def complaints(params: Json) -> list[str]:
     """What can be known to be wrong with the options without asking anybody."""
     found = []
-    for option in ("host", "url"):
+    for option in ("target", "url"):
         value = params.get(option)
         if value is not None and (not value.strip() or re.search(r"[\s\x00]", value) or value.startswith("-")):
             found.append(f"{option}: {value!r} is no target")

@@ -81,11 +81,11 @@ ITEMS: dict[str, tuple[Options, set[str]]] = {
         set(),
     ),
     "verify_aws_vpn": (vpn_info.SPEC.without("include_pre_shared_keys").options, set()),
-    # only clusters that Google names; `host` is the target
+    # only clusters that Google names
     "verify_flows": (
         {
             **{name: access.ACCESS_SPEC.options[name] for name in ("cluster", "location")},
-            **probes.SPEC.without(*access.ACCESS_SPEC.options.keys() - {"host"}).options,
+            **probes.SPEC.without(*access.ACCESS_SPEC.options).options,
         },
         {"name"},
     ),

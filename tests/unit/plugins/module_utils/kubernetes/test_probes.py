@@ -51,11 +51,11 @@ def params(**options: t.Any) -> Json:
 
 
 def icmp(**more: t.Any) -> Json:
-    return params(kind="icmp", host="10.1.0.9", **more)
+    return params(kind="icmp", target="10.1.0.9", **more)
 
 
 def tcp() -> Json:
-    return params(kind="tcp", host="10.1.0.9", port=80)
+    return params(kind="tcp", target="10.1.0.9", port=80)
 
 
 def http(**more: t.Any) -> Json:
@@ -111,22 +111,22 @@ def http(**more: t.Any) -> Json:
         ),
         (http(), Finished(143, "", "Connecting to 10.1.0.9"), False, "timed-out", {}),
         (
-            params(kind="dns", host="x"),
+            params(kind="dns", target="x"),
             Finished(0, "10.1.0.9  STREAM x\n10.1.0.9  DGRAM\n", ""),
             True,
             None,
             {"addresses": ["10.1.0.9"]},
         ),
         (
-            params(kind="dns", host="x"),
+            params(kind="dns", target="x"),
             Finished(0, "Server:\t10.0.0.10\nAddress:\t10.0.0.10:53\n\nName:\tx\nAddress: 10.1.0.9\n", ""),
             True,
             None,
             {"addresses": ["10.1.0.9"]},
         ),
-        (params(kind="dns", host="x"), Finished(2, "", ""), False, "unresolved", {"addresses": []}),
+        (params(kind="dns", target="x"), Finished(2, "", ""), False, "unresolved", {"addresses": []}),
         (
-            params(kind="dns", host="x"),
+            params(kind="dns", target="x"),
             Finished(1, "Server:\t10.0.0.10\nAddress:\t10.0.0.10:53\n\n** server can't find x: NXDOMAIN\n", ""),
             False,
             "unresolved",
@@ -161,7 +161,7 @@ def test_what_was_not_checked_is_no_answer(given: Json, done: Finished, code: st
         (icmp(count=2), ["2", "5", "10.1.0.9"]),
         (tcp(), ["10.1.0.9", "80", "5"]),
         (http(), ["http://10.1.0.9/", "5"]),
-        (params(kind="dns", host="$(x)"), ["$(x)"]),
+        (params(kind="dns", target="$(x)"), ["$(x)"]),
     ],
 )
 def test_options_are_arguments_never_script(given: Json, values: list[str]) -> None:
