@@ -199,7 +199,7 @@ def test_a_session_that_stays_down_is_named_with_its_tunnel() -> None:
     message = str(error)
     assert "after 60 s" in message
     assert "cr/a " not in message
-    assert "cr/b is Connect, its tunnel t-b is NO_INCOMING_PACKETS: No incoming packets from peer." in message
+    assert "cr/b is Connect, its tunnel t-b is NO_INCOMING_PACKETS: No incoming packets from peer" in message
     assert "cr/c is Idle (MD5_AUTH_INTERNAL_PROBLEM), its tunnel t-c does not exist" in message
     assert "cr/d is not told, its tunnel t-d cannot be read" in message
 
