@@ -373,6 +373,37 @@ def test_a_vpn_that_carries_traffic(lab: Lab, playbooks: Playbooks) -> None:
     assert len(left) == len(known) + 1
 
 
+def test_what_carries_traffic_is_replaced_one_at_a_time(lab: Lab, playbooks: Playbooks) -> None:
+    lab.preset("aws-vpn")
+    lab.settle()
+    api = ec2(lab)
+    known = [item["VpnConnectionId"] for item in api.describe_vpn_connections()["VpnConnections"]]
+    gateway = api.describe_vpn_gateways()["VpnGateways"][0]["VpnGatewayId"]
+    customers = [item["CustomerGatewayId"] for item in api.describe_customer_gateways()["CustomerGateways"]]
+    tags = {"podreach.gke/owner": "podreach.gke", "podreach.gke/name": "google"}
+    api.create_tags(
+        Resources=[gateway, *known, *customers], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+    )
+    moved = vpn(customer_addresses=["192.0.2.8", "192.0.2.9"], confirm_replace="google")
+    tasks = [
+        task("check", "aws_vpn", moved, check_mode=True),
+        task("one", "aws_vpn", moved),
+        task("not yet", "aws_vpn", moved),
+        task("other", "aws_vpn", {**moved, "allow_disruption": True}),
+        task("again", "aws_vpn", moved),
+    ]
+    run = playbooks.run(play(tasks))
+    for name in ("check", "one", "not yet"):
+        assert not run[name].failed, run[name].result
+        assert "run again when the tunnels of the other one are up" in run[name].result["warnings"][0]
+    replaced = [step["summary"] for step in run["one"].result["plan"] if step["action"] == "replace"]
+    assert len(replaced) == 1
+    assert not run["not yet"].result["changed"]
+    assert [step["action"] for step in run["other"].result["plan"]] == ["replace", "create", "delete"]
+    assert [item["customer_address"] for item in run["other"].result["connections"]] == ["192.0.2.8", "192.0.2.9"]
+    assert not run["again"].result["changed"]
+
+
 def test_a_transit_gateway_without_default_tables(lab: Lab, playbooks: Playbooks) -> None:
     """What is attached goes into the table that is asked for; check mode knows it beforehand."""
     ids = account(lab)
