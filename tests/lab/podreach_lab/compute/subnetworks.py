@@ -61,12 +61,6 @@ secondary = ranges.secondary
 # ---- checks
 
 
-def holder_of(call: Call) -> str:
-    """The path of the subnetwork that a request is about."""
-    name = call.params.get("subnetwork") or call.body.get("name", "")
-    return path_of(call.project, call.params.get("region", ""), name)
-
-
 def check_free(
     call: Call,
     network: Resource,

@@ -15,7 +15,7 @@ from ..compute import allocation, networks, subnetworks
 from ..compute.common import base
 from ..core import Call, method
 from ..faults import ApiFault, not_ready
-from ..links import CONTAINER_BASE, relative, self_link
+from ..links import CONTAINER_BASE, relative
 from ..places import REGIONS, ZONES, zones_of
 from ..state import Body, Phase, Resource
 from . import node_pools, nodes, pod_ranges, versions
@@ -494,7 +494,3 @@ def set_labels(call: Call) -> Body:
     cluster.body["labelFingerprint"] = label_fingerprint(labels)
     touch(call, cluster)
     return begin(call, cluster, "UPDATE_CLUSTER")
-
-
-def link_of(cluster: Resource) -> str:
-    return self_link(cluster.path)

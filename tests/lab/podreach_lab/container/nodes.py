@@ -11,7 +11,7 @@ from ..compute import quotas, routes
 from ..compute.common import base
 from ..core import Call
 from ..faults import ApiFault
-from ..links import region_of_zone, self_link
+from ..links import self_link
 from ..state import Body, Resource
 from . import pod_ranges
 from .common import digest, nodes_of
@@ -299,7 +299,3 @@ def remove_firewalls(call: Call, cluster: Resource) -> None:
     for rule in call.state.of_kind("compute#firewall"):
         if rule.hidden.get("cluster") == cluster.path:
             call.state.remove(rule.path)
-
-
-def region_of_node(node: Resource) -> str:
-    return region_of_zone(node.hidden["zone"])
