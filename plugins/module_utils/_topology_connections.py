@@ -15,7 +15,7 @@ from ._topology_references import declared_router, region_of, subnetwork_region
 from ._topology_rules import made_ranges, network_ranges, pod_ranges, routes_based
 from ._topology_shape import UNKNOWN, Report
 from ._topology_values import Item, items, known_range, sub
-from ._topology_vpn_rules import router_of
+from ._topology_vpn_rules import VIRTUAL, router_of
 
 if t.TYPE_CHECKING:
     from .topology import Entry
@@ -91,9 +91,9 @@ def _check_count(vpn: Entry, announced: list[addressing.Range], report: Report) 
         return
     report.error(
         vpn.at("advertised_prefix_limit") if "advertised_prefix_limit" in vpn.clean else vpn.path,
-        f"{count} prefixes would be advertised, and more than {limit} make a virtual private gateway of AWS drop the "
-        "session: advertise aggregates (advertise_mode CUSTOM), or use a transit gateway with a higher "
-        "'advertised_prefix_limit'",
+        f"{count} prefixes would be advertised, and {limit} is the limit: AWS's virtual private gateway drops a session of "
+        f"more than {PREFIX_LIMIT}, so advertise aggregates (advertise_mode CUSTOM), or raise 'advertised_prefix_limit' "
+        "for a peer that takes more",
     )
 
 
@@ -156,6 +156,7 @@ def _check_common_aws(vpns: list[Entry], announced: t.Mapping[str, list[addressi
         for key, what in _aws_of(vpn):
             groups.setdefault(key, (what, []))[1].append(vpn)
     for what, members in groups.values():
+        _check_one_gateway([vpn for vpn in members if _makes_virtual(vpn)], what, report)
         by_label: dict[str, tuple[addressing.Range, Entry]] = {}
         for vpn in members:
             for item in announced[vpn.path]:
@@ -175,6 +176,23 @@ def _check_common_aws(vpns: list[Entry], announced: t.Mapping[str, list[addressi
                     f"{item.cidr} overlaps {earlier.cidr} at {earlier.label}, and {first.path} and {vpn.path} lead "
                     f"both of them to {what}: give one of them another range",
                 )
+
+
+def _makes_virtual(vpn: Entry) -> bool:
+    """Is a virtual private gateway made for it for certain?"""
+    gateway = sub(vpn.clean, "aws", "gateway")
+    if gateway is None:
+        return True
+    return isinstance(gateway, dict) and "id" not in gateway and gateway.get("type", VIRTUAL) == VIRTUAL
+
+
+def _check_one_gateway(vpns: list[Entry], what: str, report: Report) -> None:
+    for vpn in vpns[1:]:
+        report.error(
+            vpn.at("aws.gateway"),
+            f"{what} has one virtual private gateway, and {vpns[0].path} makes it: give that one's id here once it is "
+            "made, or use a transit gateway",
+        )
 
 
 def _network_of(vpn: Entry) -> t.Any:
@@ -201,7 +219,9 @@ def _check_routers(entries: t.Sequence[Entry], report: Report) -> None:
                 before, where = seen.setdefault((*place, key), (value, f"{path}.{key}"))
                 if value != before:
                     report.error(
-                        f"{path}.{key}", f"router '{name}' has {before} at {where} already, not {value}: say the same"
+                        f"{path}.{key}",
+                        f"{value} is not what {where} says of the same router '{name}', {before}: say the same, or use "
+                        "another router",
                     )
             if entry.kind.key == "vpns":
                 _check_insides(entry, place, insides, report)

@@ -38,9 +38,9 @@ if t.TYPE_CHECKING:
 #: AmazonSideAsn where nothing is said: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpnGateway.html
 AWS_ASN = 64512
 ASNS = (1, 4294967294)
-TRANSIT = "transit_gateway"
+VIRTUAL, TRANSIT = "virtual_private_gateway", "transit_gateway"
 #: What gateways' ids begin with.
-GATEWAYS = {"vgw-": "virtual_private_gateway", "tgw-": TRANSIT}
+GATEWAYS = {"vgw-": VIRTUAL, "tgw-": TRANSIT}
 #: How many interfaces an external VPN gateway can have.
 PEER_ADDRESSES = (1, 2, 4)
 #: A connection for each of the two addresses of Google's gateway, of two tunnels each.
@@ -119,9 +119,10 @@ def _check_asn(vpn: Entry, report: Report) -> None:
     if isinstance(clean.get("aws"), dict) and gateway is not UNKNOWN:
         theirs = (gateway or {}).get("asn", None if "id" in (gateway or {}) else AWS_ASN)
     if asn == theirs:
-        said = "is aws.gateway.asn too" if sub(clean, "aws", "gateway", "asn") else "is AWS's own unless it is told"
         report.error(
-            where, f"{asn} {said}: BGP between two clouds needs two ASNs, choose another one, here or for aws.gateway"
+            where,
+            f"{asn} is AWS's too{'' if 'asn' in (gateway or {}) else ' where aws.gateway.asn says nothing'}: BGP "
+            "between two clouds needs two ASNs, so choose another one here or there",
         )
 
 
@@ -225,18 +226,25 @@ def _check_connections(aws: Item, path: str, report: Report) -> None:
 
 
 def _check_tunnel_options(options: Item, path: str, report: Report) -> None:
-    known = {name: value for name, value in options.items() if value is not UNKNOWN}
-    for name, value, problem in tunnel_options.option_problems(known):
-        if options.get(name) is UNKNOWN:
-            continue
-        shown = f"{value}" if name in known and value != [] else "an empty list" if value == [] else "AWS's default"
-        report.error(f"{path}.{name}", f"{shown}: {problem}")
+    for name, limits in tunnel_options.RANGES.items():
+        check_within(report, options.get(name), limits, f"{path}.{name}", "a number of seconds that AWS takes")
+    first, second = (
+        options.get(name, tunnel_options.VALUES[name][2])
+        for name in ("phase1_lifetime_seconds", "phase2_lifetime_seconds")
+    )
+    if isinstance(first, int) and isinstance(second, int) and second >= first:
+        report.error(
+            f"{path}.phase2_lifetime_seconds",
+            f"{second}{'' if 'phase2_lifetime_seconds' in options else ', the default,'} is not less than "
+            f"phase1_lifetime_seconds, {first}: choose less",
+        )
     for name, (_request, _answer, choices, _default) in tunnel_options.LISTS.items():
-        for index, value in enumerate(known.get(name, [])):
+        if options.get(name) == []:
+            report.error(f"{path}.{name}", "an empty list leaves nothing to agree on: remove the key, or name one")
+        for index, value in enumerate(options.get(name) or []):
             if isinstance(value, int) and value not in choices:
-                report.error(
-                    f"{path}.{name}[{index}]", f"{value} is no such group: use one of {', '.join(map(str, choices))}"
-                )
+                listed = ", ".join(map(str, choices))
+                report.error(f"{path}.{name}[{index}]", f"{value} is no group that AWS takes: use one of {listed}")
 
 
 def _check_peer(vpn: Entry, report: Report) -> None:
@@ -265,7 +273,9 @@ def _check_peer(vpn: Entry, report: Report) -> None:
             report.error(f"{path}.peer_ip_address", f"{theirs} is not the other end of {own}: write {other}")
     all_known = isinstance(ends, list) and UNKNOWN not in (*ends, *addresses)
     if all_known and len(ends) in PEER_ADDRESSES and len(addresses) not in PEER_ADDRESSES:
-        report.error(at, f"{len(addresses)} addresses: a peer has 1, 2 or 4, name one of them as often as needed")
+        report.error(
+            at, f"{len(addresses)} different addresses: a peer has 1, 2 or 4, name one of them as often as needed"
+        )
 
 
 def _inside(report: Report, text: t.Any, path: str) -> ipaddress.IPv4Interface | None:
@@ -298,7 +308,7 @@ def _check_keys(vpn: Entry, report: Report) -> None:
     aws, ends = "aws" in vpn.clean, vpn.clean.get("peer_interfaces")
     wanted = CONNECTIONS * TUNNELS_OF_A_CONNECTION if aws else len(ends) if isinstance(ends, list) else len(keys)
     if len(keys) != wanted and (keys or not aws):
-        report.error(at, f"{len(keys)} keys for {wanted} tunnels: give one for each, in their order")
+        report.error(at, f"{len(keys)} given for {wanted} tunnels: give one for each, in their order")
     for key, path in strings(keys, at):
         if aws and not tunnel_options.KEY.fullmatch(key):
             report.error(
