@@ -28,8 +28,8 @@ ROUTER_KEYS = ("asn", "advertise_mode")
 
 def check_connections(entries: t.Sequence[Entry], report: Report) -> None:
     """Everything that takes several entries to see, beyond names that are there twice."""
-    vpns = [entry for entry in entries if entry.kind.key == "vpns" and entry.present]
-    clusters = [entry for entry in entries if entry.kind.key == "clusters" and entry.present]
+    vpns = [entry for entry in entries if entry.kind.key == "vpns" and entry.surely_present]
+    clusters = [entry for entry in entries if entry.kind.key == "clusters" and entry.surely_present]
     announced = {}
     for vpn in vpns:
         inside = [c for c in clusters if vpn.network is not None and c.network is vpn.network]
@@ -39,7 +39,7 @@ def check_connections(entries: t.Sequence[Entry], report: Report) -> None:
         _check_google_ranges(vpn, inside, report)
     _check_common_aws(vpns, announced, report)
     _check_routers(entries, report)
-    _check_purged_rules([entry for entry in entries if entry.kind.key == "aws" and entry.present], report)
+    _check_purged_rules([entry for entry in entries if entry.kind.key == "aws" and entry.surely_present], report)
     _check_flows([entry for entry in entries if entry.kind.key == "flows"], report)
 
 
@@ -91,9 +91,9 @@ def _check_count(vpn: Entry, announced: list[addressing.Range], report: Report) 
         return
     report.error(
         vpn.at("advertised_prefix_limit") if "advertised_prefix_limit" in vpn.clean else vpn.path,
-        f"{count} prefixes would be advertised, and {limit} is the limit: AWS's virtual private gateway drops a session of "
-        f"more than {PREFIX_LIMIT}, so advertise aggregates (advertise_mode CUSTOM), or raise 'advertised_prefix_limit' "
-        "for a peer that takes more",
+        f"{count} prefixes would be advertised, and {limit} is the limit: AWS's virtual private gateway drops sessions "
+        f"of more than {PREFIX_LIMIT}, so advertise aggregates (advertise_mode CUSTOM), or raise "
+        "'advertised_prefix_limit' for a peer that takes more",
     )
 
 
@@ -229,7 +229,7 @@ def _check_routers(entries: t.Sequence[Entry], report: Report) -> None:
 
 def _routers(entry: Entry) -> t.Iterator[tuple[Item, str, t.Any, t.Any]]:
     """Every router that an entry says something of: its keys, their path, its name, its region."""
-    if not entry.present:
+    if not entry.surely_present:
         return
     if entry.kind.key == "networks":
         for item, path in items(entry.clean.get("routers"), entry.at("routers")):

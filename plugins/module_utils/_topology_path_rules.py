@@ -86,7 +86,7 @@ def check_aws_access(access: Entry, report: Report) -> None:
     for rule, path in rules:
         _check_tag(report, rule.get("name"), f"{path}.name")
         _check_rule(access, rule, path, report)
-        if rule.get("purge_rules") is not True or not access.present:
+        if rule.get("purge_rules") is not True or not access.surely_present:
             continue
         if access.clean.get("allow_disruption", False) is False:
             report.error(
@@ -127,7 +127,7 @@ def _check_rule(access: Entry, rule: Item, path: str, report: Report) -> None:
             f"{path}.description",
             "AWS does not take this description: use up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*",
         )
-    if not access.present:
+    if not access.surely_present:
         return
     if rule.get("ranges", []) == []:
         report.error(f"{path}.ranges", "'ranges' is missing: list the ranges to admit, such as the pods'")
@@ -162,7 +162,7 @@ def check_service(service: Entry, report: Report) -> None:
     check_not_both(report, clean, service.path, "address", "address_names")
     _check_service_ports(service, report)
     _check_addresses(service, report)
-    if service.present and "workload" not in clean:
+    if service.surely_present and "workload" not in clean:
         for name, todo in (("selector", "add the labels of the pods"), ("ports", "add at least one, as '- port: 80'")):
             if clean.get(name, {}) in ({}, []):
                 report.error(service.at(name), f"'{name}' is missing: {todo}")
@@ -255,7 +255,7 @@ def _check_addresses(service: Entry, report: Report) -> None:
             report.error(
                 service.at("load_balancer_ip"), f"{wanted} is not the reserved address, {own}: leave one of them out"
             )
-    if not service.present:
+    if not service.surely_present:
         return
     if "subnetwork" not in address and "subnet" not in clean:
         report.error(

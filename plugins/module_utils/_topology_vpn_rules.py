@@ -73,7 +73,7 @@ def check_vpn(vpn: Entry, report: Report) -> None:
     check_aws_settings(report, clean, vpn.path, "aws_")
     if isinstance(clean.get("aws"), dict):
         _check_aws_half(clean["aws"], vpn.at("aws"), report)
-    if not vpn.present:
+    if not vpn.surely_present:
         return
     _check_asn(vpn, report)
     word = clean.get("confirm_withdraw_subnets")
@@ -128,7 +128,9 @@ def _check_asn(vpn: Entry, report: Report) -> None:
 
 def _may_have_asn(vpn: Entry) -> bool:
     """Could a router that cannot be judged be the VPN's?"""
-    if "router" not in vpn.clean or vpn.network is None:
+    if "router" not in vpn.clean or vpn.clean.get("network") is UNKNOWN:
+        return "router" in vpn.clean
+    if vpn.network is None:
         return False
     routers = vpn.network.clean.get("routers", [])
     if vpn.clean["router"] is UNKNOWN or not isinstance(routers, list):

@@ -131,6 +131,11 @@ class Entry:
     def present(self) -> bool:
         return self.clean.get("state") != "absent"
 
+    @property
+    def surely_present(self) -> bool:
+        """Is it so whatever a template may say?"""
+        return self.clean.get("state", "present") == "present"
+
     def effective(self, name: str) -> t.Any:
         """What counts for this entry: its own value, or the one at the top; None where there is neither."""
         if name in self.clean:
