@@ -264,7 +264,9 @@ def test_example() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.podreach.yml")), ids=lambda path: path.name)
 def test_examples_are_good(path: pathlib.Path) -> None:
     result = good(path.read_text())
-    assert result.warnings == []
+    # what is wrong with the one that the story begins with is not a mistake, but is told
+    told = ["vpns.aws-vpn.advertised_ip_ranges"] if path.name == "pods-to-aws-before.podreach.yml" else []
+    assert [warning.path for warning in result.warnings] == told
     declared = yaml.safe_load(path.read_text())
     groups = parse(path).get_groups_dict()
     assert groups["podreach_networks"] == list(declared["networks"])
