@@ -25,7 +25,7 @@ from ..gcp.task import rehearse
 from . import probe_commands, streams
 from .access import ACCESS_SPEC
 from .client import FIELD_MANAGER, MANAGED_BY, OWNER, Json, Kube
-from .services import NAMESPACE_NAME
+from .service_changes import NAMESPACE_NAME
 
 #: Docker Hub's image by Google's mirror, which nodes without a way to the internet reach as well
 IMAGE = "mirror.gcr.io/library/busybox:1.37"
