@@ -12,16 +12,18 @@ moved makes the API refuse it, so that it is planned again.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import typing as t
 from dataclasses import dataclass
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Step, converge
+from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, converge
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.resource import shown
 from ..gcp.task import rehearse
-from .access import ACCESS_SPEC, NoCluster
-from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, Answer, Json, Kube
+from . import manifests, workloads
+from .access import ACCESS_SPEC
+from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, Json, Kube
 from .service_changes import (
     CLASSES,
     address_of,
@@ -73,6 +75,7 @@ SPEC = ACCESS_SPEC.merge(
             "confirm_replace": {"type": "str"},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 300},
+            "workload": {"type": "dict", "options": manifests.CONTENT_OPTIONS},
         },
         mutually_exclusive=(("load_balancer_ip", "address_names"),),
     )
@@ -325,41 +328,75 @@ class InternalService:
         return "What was asked for stays; correct it, or run again to wait longer."
 
 
+def workload_call(call: Call) -> Call:
+    """The part of a call that is about the workload behind the Service: named as the Service unless it says otherwise.
+
+    Selector and ports of the Service are the workload's, where the call does not give them.
+    """
+    params = call.params
+    shared = {key: params[key] for key in ("namespace", "state", "adopt", "wait", "timeout")}
+    named = {**params["workload"], "name": params["workload"].get("name") or params["name"]}
+    return dataclasses.replace(call, params={**params, **shared, **named})
+
+
 def execute(call: Call) -> dict[str, t.Any]:
-    """Bring the Service about, wait for its address."""
-    absent = call.params["state"] == "absent"
-    try:
-        kube = Kube.for_call(call)
-    except NoCluster as error:
-        if not (call.check_mode or absent):
-            raise
-        call.warn(f"{error} " + ("So there is nothing to delete." if absent else "It counts as planned."))
-        kube = Kube(_empty, timeout=call.params["timeout"])
+    """Bring the Service about, after the workload behind it if that is given; wait for the address."""
+    params = call.params
+    absent = params["state"] == "absent"
+    behind: Call | None = None
+    items: list[Json] = []
+    if params.get("workload") is not None:
+        behind = workload_call(call)
+        items = workloads.wanted(behind.params, "workload.")
+        if not absent:
+            params["selector"] = params.get("selector") or manifests.selector_of(items)
+            params["ports"] = params.get("ports") or manifests.service_ports(items)
+    kube, planned = workloads.reach(call)
     resource = InternalService(kube, call)
-    consent = Consent(call.params["allow_disruption"], call.params.get("confirm_replace"))
-    [outcome] = converge([resource], consent, check_mode=call.check_mode)
-    for warning in outcome.plan.warnings:
-        call.warn(warning)
-    if resource.waits and not absent and not outcome.operation:
-        try:
-            outcome.observed = resource.await_address()
-        except PodreachError as error:
-            error.changed = outcome.changed
-            uid = ((outcome.observed or {}).get("metadata") or {}).get("uid")
-            return {**failure(error), **report(outcome, call), "events": resource.events(uid)}
-    return report(outcome, call)
-
-
-def _empty(method: str, path: str, body: Json | None, content_type: str) -> Answer:
-    """A cluster that is not there yet: it holds nothing."""
-    return Answer(404, {}, {"reason": "NotFound", "message": "the cluster does not exist"})
+    resources: list[Resource] = [resource]
+    if behind:
+        by_options = behind.params.get("manifest") is None
+        applied = workloads.resources(kube, behind, items, of_options=by_options, planned=planned)
+        if any(one.path == resource.path for one in applied):
+            raise InvalidInput(f"workload.manifest: {resource.label} is what this module makes: leave it out there")
+        resources = [resource, *applied] if absent else [*applied, resource]
+    consent = Consent(params["allow_disruption"], params.get("confirm_replace"))
+    outcomes = converge(resources, consent, check_mode=call.check_mode)
+    for outcome in outcomes:
+        for warning in outcome.plan.warnings:
+            call.warn(warning)
+    own = next(outcome for outcome in outcomes if outcome.resource is resource)
+    others = [outcome for outcome in outcomes if outcome.resource is not resource]
+    problem: tuple[PodreachError, list[Json]] | None = None
+    if resource.waits and not absent:
+        problem = workloads.finish(kube, others)
+        if not problem and not own.operation:
+            try:
+                own.observed = resource.await_address()
+            except PodreachError as error:
+                uid = ((own.observed or {}).get("metadata") or {}).get("uid")
+                problem = error, resource.events(uid)
+    result = report(own, call)
+    if behind:
+        result |= {
+            "changed": any(outcome.changed for outcome in outcomes),
+            "plan": [step.as_result() for outcome in outcomes for step in outcome.steps],
+            "operation": next((outcome.operation for outcome in outcomes if outcome.operation), None),
+            "workload": workloads.described(others, items, call),
+        }
+        if call.diff:
+            result["diff"] = [workloads.diff(outcome) for outcome in outcomes]
+    if problem:
+        found, events = problem
+        found.changed = result["changed"]
+        return {**failure(found), **result, "events": events}
+    return result
 
 
 def report(outcome: Outcome, call: Call) -> dict[str, t.Any]:
     """The result of a task."""
     service = outcome.plan.after if call.check_mode and outcome.changed else outcome.observed
     spec = (service or {}).get("spec") or {}
-    label = outcome.resource.label
     found: dict[str, t.Any] = {
         "changed": outcome.changed,
         "plan": [step.as_result() for step in outcome.steps],
@@ -375,13 +412,7 @@ def report(outcome: Outcome, call: Call) -> dict[str, t.Any]:
         "annotations": annotations_of(service or {}),
     }
     if call.diff:
-        steps = ", ".join(f"{step.summary} ({step.grade.value})" for step in outcome.steps)
-        found["diff"] = {
-            "before_header": label,
-            "after_header": steps or label,
-            "before": outcome.plan.before or {},
-            "after": (outcome.plan.after if outcome.changed else outcome.plan.before) or {},
-        }
+        found["diff"] = workloads.diff(outcome)
     return found
 
 
