@@ -10,8 +10,8 @@ module: internal_service_info
 short_description: What the load balancers of a cluster's pods are
 version_added: 0.1.0
 description:
-  - Reads the Services of type C(LoadBalancer) of a namespace, or of the whole cluster. For each, it says at which address
-    and ports it is, whether it is an internal one, who may connect, and which endpoints are ready.
+  - Reads the Services of type C(LoadBalancer) of a namespace, or of the whole cluster. For each, it says at which
+    address and ports it is, whether it is an internal one, who may connect, and which endpoints are ready.
   - Where a Service has no address, its events say why.
 author:
   - podreach.gke contributors (@podreach)
@@ -47,8 +47,8 @@ options:
     type: int
     default: 60
 notes:
-  - Needs the right to list Services, EndpointSlices and events, in all namespaces where O(namespace) is not given. Without
-    that to EndpointSlices, no endpoint is known to be ready, and a warning says so. O(cluster) needs
+  - Needs the right to list Services, EndpointSlices and events, in all namespaces where O(namespace) is not given.
+    Without that to EndpointSlices, no endpoint is known to be ready, and a warning says so. O(cluster) needs
     C(container.clusters.get) at Google.
 seealso:
   - module: podreach.gke.internal_service

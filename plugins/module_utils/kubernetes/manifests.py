@@ -250,15 +250,17 @@ def deployment(params: Json) -> Json:
     }
 
 
-def fitted(wanted: Json, current: Json) -> Json:
+def fitted(wanted: Json, current: Json, *, labels_given: bool) -> Json:
     """The Deployment of options on top of one that is there: its selector cannot change and stays, so its pods keep the
-    labels for it, and its only container keeps its name."""
+    labels for it, and its only container keeps its name. Labels that the caller gave and that contradict the selector
+    are left for the API to refuse."""
     found = copy.deepcopy(wanted)
     spec, before = found["spec"], current.get("spec") or {}
-    if before.get("selector"):
-        spec["selector"] = copy.deepcopy(before["selector"])
-        labels = spec["template"]["metadata"]["labels"]
-        spec["template"]["metadata"]["labels"] = {**(before["selector"].get("matchLabels") or {}), **labels}
+    needed = (before.get("selector") or {}).get("matchLabels") or {}
+    labels = spec["template"]["metadata"]["labels"]
+    if not labels_given or all(labels.get(key, value) == value for key, value in needed.items()):
+        spec["selector"] = copy.deepcopy(before.get("selector") or spec["selector"])
+        spec["template"]["metadata"]["labels"] = {**labels, **needed}
     containers = ((before.get("template") or {}).get("spec") or {}).get("containers") or []
     if len(containers) == 1:
         spec["template"]["spec"]["containers"][0]["name"] = containers[0]["name"]
@@ -282,7 +284,8 @@ def service_ports(items: t.Sequence[Json]) -> list[Json] | None:
     for item in items:
         if item.get("kind") not in ROLLED_OUT:
             continue
-        containers = (item["spec"]["template"].get("spec") or {}).get("containers") or []
+        template = (item.get("spec") or {}).get("template") or {}
+        containers = (template.get("spec") or {}).get("containers") or []
         listed = [port for container in containers for port in container.get("ports") or []]
         return [
             {

@@ -227,7 +227,9 @@ class Applied:
 
     def _body(self, current: Json | None) -> Json:
         """What to apply: the object, as ours."""
-        item = manifests.fitted(self.item, current) if self.of_options and current else self.item
+        item = self.item
+        if self.of_options and current:
+            item = manifests.fitted(item, current, labels_given=bool(self.params.get("labels")))
         metadata = dict(item["metadata"])
         if current is None or self.params["adopt"] or is_ours(current):
             metadata["labels"] = {**(metadata.get("labels") or {}), MANAGED_BY: OWNER}
