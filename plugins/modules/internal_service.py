@@ -166,7 +166,8 @@ options:
     type: str
   wait:
     description:
-      - Whether to wait for the address, and for the end of a deletion. If not, the next run does.
+      - Whether to wait for the pods of O(workload), for the address, and for the end of a deletion. If not, the next
+        run does.
     type: bool
     default: true
   timeout:
@@ -275,7 +276,7 @@ options:
         type: raw
 notes:
   - Needs the right to get, create, patch and delete Services in the namespace, and to list its events, which tell why
-    there is no address. O(cluster) needs C(container.clusters.get) at Google, and O(address_names) are compared where
+    there is no address. For O(workload), M(podreach.gke.workload) says what it needs. O(cluster) needs C(container.clusters.get) at Google, and O(address_names) are compared where
     C(compute.addresses.get) is there.
 seealso:
   - module: podreach.gke.internal_service_info
@@ -420,8 +421,8 @@ annotations:
     networking.gke.io/internal-load-balancer-allow-global-access: "true"
     networking.gke.io/load-balancer-type: Internal
 events:
-  description: What was noted about the Service, oldest first.
-  returned: where it gets no address
+  description: What was noted about the Service, or about a workload that does not become ready, oldest first.
+  returned: where it gets no address, or its pods do not become ready
   type: list
   elements: dict
   contains:

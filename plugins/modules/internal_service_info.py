@@ -143,7 +143,29 @@ services:
       returned: where it has no address
       type: list
       elements: dict
-  sample: []
+  sample:
+    - address: 10.1.0.4
+      cluster_ip: 34.118.231.4
+      external_traffic_policy: Cluster
+      internal: true
+      name: plot
+      namespace: default
+      owned: true
+      ports:
+        - name: null
+          port: 80
+          protocol: TCP
+          target_port: "5000"
+      ready_endpoints:
+        - address: 10.4.0.2
+          node: gke-c1-default-pool-13317d95-8e0a
+          pod: plot-4mcvcgwqmg-2w2r9
+        - address: 10.4.1.2
+          node: gke-c1-default-pool-13317d95-b1d6
+          pod: plot-4mcvcgwqmg-tg9wv
+      selector:
+        app: plot
+      source_ranges: []
 error:
   description: What went wrong, for programs.
   returned: failure

@@ -248,7 +248,64 @@ resources:
   returned: success
   type: list
   elements: dict
-  sample: []
+  sample:
+    - apiVersion: apps/v1
+      kind: Deployment
+      metadata:
+        annotations:
+          deployment.kubernetes.io/revision: "1"
+        creationTimestamp: "2026-11-23T15:53:17Z"
+        generation: 1
+        labels:
+          app: plot
+          app.kubernetes.io/managed-by: podreach.gke
+        name: plot
+        namespace: default
+        resourceVersion: "40"
+        uid: cf246de8-64a1-470a-92fd-8dc2894c165d
+      spec:
+        progressDeadlineSeconds: 600
+        replicas: 2
+        revisionHistoryLimit: 10
+        selector:
+          matchLabels:
+            app: plot
+        strategy:
+          rollingUpdate:
+            maxSurge: 25%
+            maxUnavailable: 25%
+          type: RollingUpdate
+        template:
+          metadata:
+            labels:
+              app: plot
+          spec:
+            automountServiceAccountToken: false
+            containers:
+              - image: registry.example.com/plot:1.0
+                imagePullPolicy: IfNotPresent
+                name: plot
+                ports:
+                  - containerPort: 5000
+                    protocol: TCP
+                resources: {}
+                securityContext:
+                  allowPrivilegeEscalation: false
+                terminationMessagePath: /dev/termination-log
+                terminationMessagePolicy: File
+            dnsPolicy: ClusterFirst
+            restartPolicy: Always
+            schedulerName: default-scheduler
+            securityContext:
+              seccompProfile:
+                type: RuntimeDefault
+            terminationGracePeriodSeconds: 30
+      status:
+        availableReplicas: 2
+        observedGeneration: 1
+        readyReplicas: 2
+        replicas: 2
+        updatedReplicas: 2
 rollouts:
   description: How far the workloads among them are.
   returned: success
@@ -312,7 +369,20 @@ events:
     time:
       description: When it happened last.
       type: str
-  sample: []
+  sample:
+    - count: 1
+      message: Scaled up replica set plot-9sjp22twg4 from 0 to 1
+      object: Deployment default/plot
+      reason: ScalingReplicaSet
+      time: "2026-11-23T15:53:18Z"
+      type: Normal
+    - count: 2
+      message: >-
+        Failed to pull image "registry.invalid/plot:1.0": lookup registry.invalid: no such host
+      object: Pod default/plot-9sjp22twg4-ftz44
+      reason: Failed
+      time: "2026-11-23T15:53:18Z"
+      type: Warning
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success
