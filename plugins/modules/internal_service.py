@@ -180,7 +180,7 @@ options:
       - A workload to bring about before the Service, and to delete after it, with the options of
         M(podreach.gke.workload). It is as if that module were called first, but nothing is changed where either of the
         two is refused.
-      - Where O(selector) or O(ports) is not given, it is the workload's.
+      - Where O(selector) is not given, it is the workload's, and so are O(ports) where the Service is to be created.
     type: dict
     suboptions:
       name:
@@ -276,8 +276,8 @@ options:
         type: raw
 notes:
   - Needs the right to get, create, patch and delete Services in the namespace, and to list its events, which tell why
-    there is no address. For O(workload), M(podreach.gke.workload) says what it needs. O(cluster) needs C(container.clusters.get) at Google, and O(address_names) are compared where
-    C(compute.addresses.get) is there.
+    there is no address. For O(workload), M(podreach.gke.workload) says what it needs. O(cluster) needs
+    C(container.clusters.get) at Google, and O(address_names) are compared where C(compute.addresses.get) is there.
 seealso:
   - module: podreach.gke.internal_service_info
   - module: podreach.gke.workload

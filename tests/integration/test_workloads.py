@@ -463,13 +463,27 @@ def test_service_and_workload(site: Site, path: str) -> None:
 
 
 def test_neither_is_changed_where_one_is_refused(site: Site) -> None:
-    site.service()
+    site.service(selector={"app": "other"})
+    # as it is, with its address
+    ok(site.run(service("used", {}))["used"])
     before = site.lab.seq()
+    done = site.run(service("foreign", {"workload": IMAGE}), service("moved", {"workload": IMAGE, "adopt": True}))
+    assert "adopt: true" in failed(done["foreign"])
+    assert "allow_disruption: true" in failed(done["moved"])
+    assert site.lab.mutating(before) == []
+
+
+def test_ports_of_a_service_that_is_there_stay(site: Site) -> None:
+    ports = {"ports": [{"port": 80, "target_port": "5000"}]}
     done = site.run(
-        service("refused", {"workload": IMAGE}), service("pods", {"workload": {"image": "registry.invalid/x"}})
+        service("create", {"workload": IMAGE, **ports}),
+        service("again", {"workload": IMAGE}),
+        service("moved", {"workload": {**IMAGE, "port": 6000}}),
     )
-    assert "adopt: true" in failed(done["refused"])
-    assert "adopt: true" not in failed(done["pods"]) or site.lab.mutating(before) == []
+    assert ok(done["create"])["changed"] is True
+    assert ok(done["again"])["changed"] is False
+    assert "warnings" not in done["again"].result
+    assert "(80 to 5000) do not lead to those of the workload (6000)" in ok(done["moved"])["warnings"][0]
 
 
 @needs_packets

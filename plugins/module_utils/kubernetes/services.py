@@ -38,6 +38,7 @@ from .service_changes import (
     patched,
     port_key,
     projection,
+    target_of,
     why_replace,
 )
 
@@ -108,6 +109,8 @@ class InternalService:
         self.path = f"{self.collection}/{self.name}"
         #: what is taken over where it is made anew
         self._base: Json | None = None
+        #: the ports that it gets when it is made, where neither the caller nor the one before says others
+        self.usual_ports: list[Json] | None = None
         found = complaints(call.params)
         raise_all([InvalidInput(f"{self.label}: {problem}", resource=self.label) for problem in found])
 
@@ -196,7 +199,10 @@ class InternalService:
         return Plan(before, projection(patched(current, patch)), (step,))
 
     def _creation(self, base: Json | None = None) -> Plan:
-        body = creation(self.params, base)
+        params = self.params
+        if params.get("ports") is None and not ((base or {}).get("spec") or {}).get("ports"):
+            params = {**params, "ports": self.usual_ports}
+        body = creation(params, base)
         missing = [option for option in ("ports", "selector") if not body["spec"].get(option)]
         if missing:
             raise InvalidInput(
@@ -205,6 +211,21 @@ class InternalService:
             )
         step = Step("create", f"create {self.label}", Request("POST", self.collection, body))
         return Plan(None, projection(body), (step,))
+
+    def warn_of_ports(self, call: Call, service: Json | None) -> None:
+        """Say so where no port of the Service leads to one of the workload's."""
+        ports = ((service or {}).get("spec") or {}).get("ports") or []
+        behind = {
+            target_of({"port": port["port"], "targetPort": port["target_port"]}) for port in self.usual_ports or []
+        }
+        names = {port["name"] for port in self.usual_ports or [] if port.get("name")}
+        if ports and behind and not any(target_of(port) in behind | names for port in ports):
+            found = ", ".join(f"{port['port']} to {target_of(port)}" for port in ports)
+            wanted = ", ".join(str(port) for port in sorted(behind, key=str))
+            call.warn(
+                f"{self.label}: its ports ({found}) do not lead to those of the workload ({wanted}): give ports, with "
+                "target_port."
+            )
 
     def _replacement(self, current: Json, why: str) -> Plan:
         self._base = carried(current)
@@ -331,7 +352,7 @@ class InternalService:
 def workload_call(call: Call) -> Call:
     """The part of a call that is about the workload behind the Service: named as the Service unless it says otherwise.
 
-    Selector and ports of the Service are the workload's, where the call does not give them.
+    The Service's selector is the workload's where the call does not give it, and so are the ports of a new Service.
     """
     params = call.params
     shared = {key: params[key] for key in ("namespace", "state", "adopt", "wait", "timeout")}
@@ -350,9 +371,9 @@ def execute(call: Call) -> dict[str, t.Any]:
         items = workloads.wanted(behind.params, "workload.")
         if not absent:
             params["selector"] = params.get("selector") or manifests.selector_of(items)
-            params["ports"] = params.get("ports") or manifests.service_ports(items)
     kube, planned = workloads.reach(call)
     resource = InternalService(kube, call)
+    resource.usual_ports = manifests.service_ports(items)
     resources: list[Resource] = [resource]
     if behind:
         by_options = behind.params.get("manifest") is None
@@ -377,6 +398,8 @@ def execute(call: Call) -> dict[str, t.Any]:
                 uid = ((own.observed or {}).get("metadata") or {}).get("uid")
                 problem = error, resource.events(uid)
     result = report(own, call)
+    if behind and not absent and params.get("ports") is None:
+        resource.warn_of_ports(call, result["resource"])
     if behind:
         result |= {
             "changed": any(outcome.changed for outcome in outcomes),
