@@ -9,12 +9,13 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils import bgp, path_findings
+from ..module_utils import bgp
+from ..module_utils.path_findings import Asked, judge
 from ..plugin_utils.jinja import plugin, truth
 
 
 @plugin
-def findings(
+def path_findings(
     value: t.Any,
     ranges: t.Any = (),
     redundancy: t.Any = False,
@@ -24,18 +25,18 @@ def findings(
 ) -> dict[str, t.Any]:
     if not isinstance(value, t.Mapping):
         raise AnsibleFilterError(f"{value!r} is no readings: give a dictionary with routers, tunnels, aws or flows")
-    asked = path_findings.Asked(
+    asked = Asked(
         ranges=tuple(bgp.asked_ranges(ranges)),
         redundancy=truth(redundancy, "redundancy"),
         planned=truth(planned, "planned"),
         router=router or None,
         vpn_gateway=vpn_gateway or None,
     )
-    return path_findings.judge(value, asked)
+    return judge(value, asked)
 
 
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"path_findings": findings}
+        return {"path_findings": path_findings}

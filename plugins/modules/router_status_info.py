@@ -15,8 +15,8 @@ description:
   - For every BGP session, whether it is up, what it advertises, which of O(ranges) are missing there, how many prefixes
     more its peer takes, and in what the sessions of a router differ.
   - A session that is not known to be up advertises nothing, whatever else its status lists.
-  - Where a session is down or a range is missing, the network and its subnetworks are read too, to find out why. Without
-    the right to read them, a warning says so, and the cause stays unknown.
+  - Where a session is down or a range is missing, the network and its subnetworks are read too, to find out why.
+    Without the right to read them, a warning says so, and the cause stays unknown.
   - It can wait until all sessions are up.
 author:
   - podreach.gke contributors (@podreach)
@@ -56,8 +56,8 @@ options:
     default: []
   pod_ranges:
     description:
-      - Whether to look for the ranges of pods too, as for O(ranges). They are those of all GKE clusters of the project that
-        are in a router's network, VPC-native or routes-based, additional ranges included.
+      - Whether to look for the ranges of pods too, as for O(ranges). They are those of all GKE clusters of the project
+        that are in a router's network, VPC-native or routes-based, additional ranges included.
       - Clusters of other projects in a shared network are not known. Name the ranges of their pods in O(ranges).
       - What of it cannot be read is told in RV(unread), and by a warning.
     type: bool

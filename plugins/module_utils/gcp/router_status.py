@@ -235,12 +235,12 @@ def _shown(
     pods: list[PodRange],
     surroundings: Surroundings,
 ) -> dict[str, t.Any]:
-    whole = bgp.read(status)
     wanted = _wanted(ranges, pods, _network(surroundings.client, router))
     peers = [
         (dataclasses.replace(peer, linked_vpn_tunnel=peer.linked_vpn_tunnel or _interface_tunnel(router, peer)), its)
         for peer, its in _peers(router, status)
     ]
+    whole = bgp.read(status)
     causes = {
         (peer.name, missing.range): explained(missing, router, configuration, surroundings, pods)
         for peer, configuration in peers

@@ -70,7 +70,7 @@ def explained(
     if missing.code != bgp.NOT_ADVERTISED:
         return missing
     known = surroundings.of(router)
-    wanted, where = missing.range, f"{router['name']}/{peer['name']}"
+    wanted, where = missing.range, peer["name"]
     shown = wanted if missing.name == wanted else f"{missing.name} ({wanted})"
 
     def told(code: str, why: str) -> bgp.MissingRange:
@@ -78,6 +78,9 @@ def explained(
 
     if known:
         network, subnetworks = known
+        if _holds(wanted, advertised(network, subnetworks, router, peer)):
+            # as configured it is; it may have been changed this minute
+            return missing
         everywhere = {**network, "routingConfig": {"routingMode": "GLOBAL"}}
         plain = {name: value for name, value in peer.items() if not name.startswith("advertise")}
         if _holds(wanted, advertised(network, subnetworks, router, plain)):
