@@ -125,10 +125,12 @@ def judge(readings: Json, asked: Asked) -> dict[str, t.Any]:
     if unknown:
         raise InvalidInput(f"{unknown[0]}: there is no such reading; there are routers, tunnels, aws and flows")
     sheet = Sheet(asked)
-    google = Google(sheet, readings.get("routers"), readings.get("tunnels"), _aws_ends(readings.get("aws")))
+    # before ansible-core 2.19, nothing may be an empty text
+    routers, tunnels, aws = (readings.get(name) or None for name in ("routers", "tunnels", "aws"))
+    google = Google(sheet, routers, tunnels, _aws_ends(aws))
     google.judge()
-    if readings.get("aws") is not None:
-        Amazon(sheet, readings["aws"], google).judge()
+    if aws is not None:
+        Amazon(sheet, aws, google).judge()
     ran = [_judge_flow(sheet, item) for item in readings.get("flows") or []]
     return _report(sheet, proven=bool(ran) and all(ran))
 
@@ -361,10 +363,21 @@ class Google:
     # -- tunnels and sessions
 
     def _group(self, router: Json, tunnel: Json | None, peer: Json | None) -> tuple[str, ...]:
-        """What stands in for one another: the sessions of a router with one peer gateway."""
-        far = (tunnel or {}).get("peerExternalGateway") or (tunnel or {}).get("peerGcpGateway")
-        asn = str((peer or {}).get("peer_asn"))
-        return (str(router.get("region")), str(router["name"]), _last(far) if far else f"AS {asn}")
+        """What stands in for one another: the sessions of a router with one peer gateway.
+
+        One whose tunnel is not known goes with those that have the same peer's ASN.
+        """
+        asn = (peer or {}).get("peer_asn")
+        alike = [
+            session.tunnel
+            for session in self.sessions
+            if session.tunnel and session.router is router and session.peer.get("peer_asn") == asn
+        ]
+        for known in (tunnel, *alike):
+            far = (known or {}).get("peerExternalGateway") or (known or {}).get("peerGcpGateway")
+            if far:
+                return str(router.get("region")), str(router["name"]), _last(far)
+        return str(router.get("region")), str(router["name"]), f"AS {asn}"
 
     @staticmethod
     def _carries(groups: t.Mapping[tuple[str, ...], list[Session]], key: tuple[str, ...]) -> bool:
@@ -619,7 +632,7 @@ class Amazon:
         elif status != "UP":
             code = bgp.SESSION_DOWN if said == IPSEC_UP else TUNNEL_DOWN
             self.sheet.find(code, name, f"AWS has {name} {status}: {said}", fails=fails)
-        elif not (session and not session.peer.get("advertised_ranges")):
+        else:
             self.sheet.find(
                 NO_ROUTE_ACCEPTED,
                 name,
