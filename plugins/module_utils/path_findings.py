@@ -414,9 +414,7 @@ class Google:
             said += [f"over {tunnel}"] if tunnel else []
             self.sheet.row("session", session.where, session.state, ", ".join(said))
             if session.too_many:
-                self.sheet.find(
-                    bgp.OVER_LIMIT, session.where, f"{session.router['name']}/{session.too_many['message']}"
-                )
+                self._find_too_many(session, session.too_many)
             if session.down:
                 why = self._why_down(session, suspected=suspected)
                 self.sheet.find(
@@ -435,6 +433,16 @@ class Google:
                 "Connectivity Center hub, no API counts while a session is down",
                 "see the router's log, and advertise aggregates (CUSTOM advertisement)",
             )
+
+    def _find_too_many(self, session: Session, headroom: Json) -> None:
+        count, fewer = headroom["count"], headroom.get("aggregated_count") or headroom["count"]
+        aggregates = f"advertise aggregates (they would make {fewer}), or" if fewer < count else "advertise"
+        self.sheet.find(
+            bgp.OVER_LIMIT,
+            session.where,
+            f"{session.where} sends {count} prefixes, and its peer takes {headroom['limit']}",
+            f"{aggregates} fewer ranges (CUSTOM advertisement), or use a peer that takes more (a transit gateway)",
+        )
 
     def _refused_by_peer(self, sessions: list[Session]) -> bool:
         """Whether every session is ended by AWS for no reason that can be read.

@@ -312,9 +312,11 @@ def test_disabled_sessions() -> None:
 def test_more_prefixes_than_the_peer_takes() -> None:
     path = Path().down(1, 2)
     for item in path.peers:
-        item["prefix_headroom"] = {"code": "bgp-prefix-limit", "count": 101, "limit": 100, "message": "101 of 100"}
+        item["prefix_headroom"] = {"code": "bgp-prefix-limit", "count": 101, "limit": 100, "aggregated_count": 7}
     found = path.report()
     assert found["causes"] == ["bgp-prefix-limit", "bgp-session-down"]
+    assert "cr/s1 sends 101 prefixes, and its peer takes 100" in found["message"]
+    assert "aggregates (they would make 7)" in found["message"]
     assert "cr/s1 is Idle: its peer takes 100 prefixes, and it sends 101" in found["message"]
     assert any("101 of 100 prefixes, over t1" in line for line in found["table"])
 
