@@ -500,7 +500,7 @@ def test_aws_alone(change: Json, code: str) -> None:
 
 
 def test_before_the_first_run_all_is_planned() -> None:
-    readings = {
+    readings: Json = {
         "routers": {"routers": [], "unread": [], "pod_ranges": []},
         "tunnels": {"tunnels": []},
         "aws": {"msg": "vpc_name: v: this names 0 VPCs", "error": {"code": "vpc-not-found"}},
@@ -510,8 +510,9 @@ def test_before_the_first_run_all_is_planned() -> None:
     assert (found["ok"], found["proven"], found["causes"]) == (True, False, [])
     assert [row["state"] for row in found["rows"]] == ["planned", "planned", "not run"]
     assert found["table"][-1].split()[:2] == ["result", "planned"]
-    real = judge(readings, Asked(ranges=(NODES,)))
-    assert real["causes"] == ["router-not-found", "vpc-not-found", "flow-not-run"]
+    assert judge(readings, Asked(ranges=(NODES,))) == found, "a check that was not run tells of check mode as well"
+    del readings["flows"]
+    assert judge(readings, Asked(ranges=(NODES,)))["causes"] == ["router-not-found", "vpc-not-found"]
     empty = judge({"aws": {"vpns": []}}, Asked(planned=True))
     assert empty["ok"]
 
@@ -535,7 +536,7 @@ def test_what_is_there_is_judged_in_check_mode() -> None:
         (flow(name="db", reachable=False, expect="unreachable"), None, "unreachable", "from c1, expected unreachable"),
         (flow(name="db", expect="unreachable"), "flow-not-blocked", "reachable", "from c1, expected unreachable"),
         (flow(name="db", reachable=False, expect="any"), None, "unreachable", "from c1, expected any: no-reply"),
-        (flow(name="db", reachable=None), "flow-not-run", "not run", "from c1, expected reachable"),
+        (flow(name="db", reachable=None), None, "not run", "from c1, expected reachable: check mode"),
         ({"item": {"name": "db"}, "msg": "no", "error": {"code": "x"}}, "flow-not-run", "not run", "expected reach"),
         ({"item": {"name": "db"}, "skipped": True}, "flow-not-run", "not run", "expected reachable"),
     ],
@@ -546,7 +547,7 @@ def test_flows(one: Json, code: str | None, state: str, detail: str) -> None:
     (row,) = found["rows"]
     assert (row["name"], row["state"]) == ("db", state)
     assert detail in row["detail"]
-    assert found["proven"] == (code is None)
+    assert found["proven"] == (code is None and state != "not run")
 
 
 def test_a_failed_check_is_no_plan() -> None:
