@@ -241,42 +241,33 @@ def _shown(
         for peer, its in _peers(router, status)
     ]
     whole = bgp.read(status)
-    causes = {
-        (peer.name, missing.range): explained(missing, router, configuration, surroundings, pods)
-        for peer, configuration in peers
-        if configuration
-        for missing in bgp.missing_ranges(bgp.RouterStatus((peer,)), wanted)
-    }
+
+    def lacking(them: t.Sequence[bgp.Peer], configuration: Json, *, each_peer: bool) -> list[Json]:
+        """What sessions do not advertise; why, the configuration of one of them says."""
+        found = bgp.missing_ranges(bgp.RouterStatus(tuple(them)), wanted, each_peer=each_peer)
+        told = (
+            [explained(item, router, configuration, surroundings, pods) for item in found] if configuration else found
+        )
+        return t.cast("list[Json]", bgp.as_data(told))
+
     sessions = [
         {
             **bgp.as_data(peer),
             "peer_asn": configuration.get("peerAsn"),
             "enabled": _enabled(configuration),
             "prefix_headroom": bgp.as_data(_headroom(peer, configuration, router, params, surroundings)),
-            "missing_ranges": [
-                bgp.as_data(causes.get((peer.name, missing.range), missing))
-                for missing in bgp.missing_ranges(bgp.RouterStatus((peer,)), wanted)
-            ],
+            "missing_ranges": lacking([peer], configuration, each_peer=True),
         }
         for peer, configuration in peers
     ]
-    up = [peer.name for peer, _configuration in peers if peer.up]
-    missing_everywhere = [
-        # the cause is that of the first session that is up
-        dataclasses.replace(causes[up[0], missing.range], peer=None)
-        if up and missing.code == bgp.NOT_ADVERTISED and (up[0], missing.range) in causes
-        else missing
-        for missing in bgp.missing_ranges(
-            bgp.RouterStatus(tuple(peer for peer, _configuration in peers)), wanted, each_peer=False
-        )
-    ]
+    up = [configuration for peer, configuration in peers if peer.up]
     return {
         "name": router["name"],
         "region": Link().canonical(router.get("region")),
         "network": Link().canonical(router.get("network")),
         "asn": (router.get("bgp") or {}).get("asn"),
         "peers": sessions,
-        "missing_ranges": bgp.as_data(missing_everywhere),
+        "missing_ranges": lacking([peer for peer, _its in peers], up[0] if up else {}, each_peer=False),
         "differences": bgp.as_data(bgp.differences([peer for peer, configuration in peers if _enabled(configuration)])),
         "best_routes": bgp.as_data(whole.best_routes),
         "best_routes_for_router": bgp.as_data(whole.best_routes_for_router),

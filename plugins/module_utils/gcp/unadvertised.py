@@ -65,16 +65,16 @@ def explained(
 ) -> bgp.MissingRange:
     """The same with the cause and its mend, where the configuration shows one.
 
-    ``peer`` is the configuration of the session that lacks the range; ``pods`` are the pod ranges that are known.
+    ``peer`` is the configuration of a session that lacks the range; ``pods`` are the pod ranges that are known.
     """
     if missing.code != bgp.NOT_ADVERTISED:
         return missing
     known = surroundings.of(router)
-    wanted, where = missing.range, peer["name"]
+    wanted, on = missing.range, f" on {missing.peer}" if missing.peer else ""
     shown = wanted if missing.name == wanted else f"{missing.name} ({wanted})"
 
     def told(code: str, why: str) -> bgp.MissingRange:
-        return dataclasses.replace(missing, code=code, message=f"{shown} is not advertised on {where}: {why}")
+        return dataclasses.replace(missing, code=code, message=f"{shown} is not advertised{on}: {why}")
 
     if known:
         network, subnetworks = known
