@@ -27,7 +27,7 @@ NOT_PROPAGATED = "aws-range-not-propagated"
 NO_ROUTE_ACCEPTED = "aws-no-route-accepted"
 
 #: Characters that a line of the table may have: with what Ansible prints around it, it fits into 120 columns.
-WIDTH = 110
+WIDTH = 109
 #: Wider names push their own details aside, not those of all.
 WIDEST_NAME = 44
 #: What AWS says where IPsec is up and BGP is not; its status is DOWN then.
@@ -349,10 +349,9 @@ class Google:
             name = self.sheet.asked.router or ""
             message = f"there is no Cloud Router {name}".rstrip()
             self.sheet.absent("router", name, "router-not-found", message, "check project, network and region")
-        for router in self.routers:
-            if not any(session.router is router for session in self.sessions):
-                message = f"{router['name']} has no BGP peer"
-                self.sheet.absent("router", str(router["name"]), bgp.SESSION_DOWN, message, "give it one")
+        elif not self.sessions:
+            names = ", ".join(str(router["name"]) for router in self.routers)
+            self.sheet.absent("router", names, bgp.SESSION_DOWN, f"{names}: no BGP peer", "give the router one")
         groups: dict[tuple[str, ...], list[Session]] = collections.defaultdict(list)
         for session in self.sessions:
             groups[self._group(session.router, session.tunnel, session.peer)].append(session)
@@ -412,9 +411,9 @@ class Google:
             peer = session.peer
             tunnel = peer.get("linked_vpn_tunnel")
             sent, learned = len(peer.get("advertised_ranges") or []), peer.get("num_learned_routes") or 0
-            said = [f"advertises {sent}, learns {learned}"] if session.up else []
+            said = [f"sends {sent}, learns {learned}"] if session.up else []
             said += [f"{session.too_many['count']} of {session.too_many['limit']} prefixes"] if session.too_many else []
-            said += [f"over {tunnel}"] if tunnel else []
+            said += [f"via {tunnel}"] if tunnel else []
             self.sheet.row("session", session.where, session.state, ", ".join(said))
             if session.too_many:
                 self._find_too_many(session, session.too_many)
@@ -512,6 +511,9 @@ class Google:
     def _judge_ranges(self) -> None:
         for router in self.routers:
             mine = [session for session in self.sessions if session.router is router]
+            if not mine:
+                # of Cloud NAT, say
+                continue
             nowhere = {item["range"]: item for item in router.get("missing_ranges") or []}
             for wanted in self.ranges(router):
                 up = [session for session in mine if session.up]
@@ -611,7 +613,7 @@ class Amazon:
                 str(item.get("status") or "not reported"),
                 str(item.get("status_message") or "no reason given"),
             )
-            accepts = f", accepts {item.get('accepted_route_count') or 0}" if status == "UP" else ""
+            accepts = ", accepts 0" if status == "UP" and not item.get("accepted_route_count") else ""
             here = self.tunnels.get(address)
             leads = f"{here['name']}: " if here else ""
             self.sheet.row("AWS tunnel", name, status, f"{leads}{said}{accepts}")

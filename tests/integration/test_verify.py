@@ -15,6 +15,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podreach.gke.tests.integration.api import Api
 from ansible_collections.podreach.gke.tests.integration.clusters import LOCATION, PROJECT, REGION, call
 from ansible_collections.podreach.gke.tests.integration.playbooks import Playbooks, Run, play, task
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
@@ -95,7 +96,7 @@ class Site:
 
     def wait(self) -> None:
         """Until every session is up."""
-        asked = {"environment": "lab", "network": NETWORK, "wait_established": True, "timeout": 90}
+        asked = {"environment": "lab", "name": "aws-router", "region": REGION, "wait_established": True, "timeout": 90}
         self.do(task("sessions", "router_status_info", asked))
 
     @contextlib.contextmanager
@@ -128,6 +129,14 @@ def joined(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Site:
             pytest.fail(f"{found['reason']} (PODREACH_NO_PACKETS=1 skips what needs packets)")
     lab_process.reset()
     lab_process.preset("aws-vpn")
+    # another VPN, whose tunnel leads nowhere, and a router of Cloud NAT: neither is of this path
+    api = Api(lab_process)
+    api.network()
+    api.router()
+    api.vpn_gateway()
+    api.external_vpn_gateway()
+    api.vpn_tunnel()
+    api.router("nat", network=NETWORK)
     made = Site(lab_process, Playbooks(lab_process, tmp_path_factory.mktemp("verify")))
     made.do(task("cluster", "cluster", CLUSTER))
     made.wait()
@@ -148,7 +157,7 @@ def site(joined: Site) -> t.Iterator[Site]:
 def test_open(site: Site) -> None:
     """All is well, proven by a packet; the pods' range was found by itself; few tasks ran."""
     with site.open():
-        found = site.verify(wait_established=True)
+        found = site.verify(wait_established=True, router="aws-router")
     assert found.run.rc == 0, found.run.output
     assert (found.report["ok"], found.report["proven"], found.causes) == (True, True, [])
     assert found.states("range") == {"nodes": "advertised", "pods of c1": "advertised"}

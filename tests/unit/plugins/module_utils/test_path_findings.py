@@ -190,11 +190,11 @@ def test_a_path_that_works() -> None:
         "WHAT        NAME               STATE        DETAIL",
         "tunnel      t1                 ESTABLISHED  Tunnel is up and running",
         "tunnel      t2                 ESTABLISHED  Tunnel is up and running",
-        "session     cr/s1              Established  advertises 1, learns 1, over t1",
-        "session     cr/s2              Established  advertises 1, learns 1, over t2",
+        "session     cr/s1              Established  sends 1, learns 1, via t1",
+        "session     cr/s2              Established  sends 1, learns 1, via t2",
         "range       nodes              advertised   10.1.0.0/24 by 2 sessions of cr",
-        "AWS tunnel  vpn-1/203.0.113.1  UP           t1: 1 BGP ROUTES, accepts 1",
-        "AWS tunnel  vpn-1/203.0.113.2  UP           t2: 1 BGP ROUTES, accepts 1",
+        "AWS tunnel  vpn-1/203.0.113.1  UP           t1: 1 BGP ROUTES",
+        "AWS tunnel  vpn-1/203.0.113.2  UP           t2: 1 BGP ROUTES",
         "AWS route   nodes              present      10.1.0.0/24",
         "flow        icmp 10.0.1.7      reachable    from c1, expected reachable",
         "result                         proven       every flow is as expected",
@@ -318,7 +318,7 @@ def test_more_prefixes_than_the_peer_takes() -> None:
     assert "cr/s1 sends 101 prefixes, and its peer takes 100" in found["message"]
     assert "aggregates (they would make 7)" in found["message"]
     assert "cr/s1 is Idle: its peer takes 100 prefixes, and it sends 101" in found["message"]
-    assert any("101 of 100 prefixes, over t1" in line for line in found["table"])
+    assert any("101 of 100 prefixes, via t1" in line for line in found["table"])
 
 
 def test_prefixes_that_no_api_counts_are_suspected() -> None:
@@ -348,6 +348,15 @@ def test_a_router_without_sessions() -> None:
     assert "bgp-session-down" in causes(path)
     path.readings["routers"]["routers"] = []
     assert "router-not-found" in causes(path)
+
+
+def test_a_router_of_cloud_nat_does_not_disturb() -> None:
+    path = Path()
+    nat = {"name": "nat", "region": "r1", "network": "n", "peers": [], "missing_ranges": [{"range": "10.1.0.0/24"}]}
+    path.readings["routers"]["routers"].append(nat)
+    found = path.report()
+    assert found["causes"] == []
+    assert list(states(found, "range")) == ["nodes"]
 
 
 # -- ranges
