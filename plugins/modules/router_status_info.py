@@ -81,7 +81,8 @@ options:
   wait_established:
     description:
       - Wait until every session of every selected router is up, except those whose peer is disabled. A router that does
-        not exist yet, or has no peer yet, is waited for too.
+        not exist yet, or has no peer yet, is waited for too; but not one without peers, such as that of a Cloud NAT,
+        beside others that have some.
       - If one is not up in time, the task fails and names it with its state and the status of the tunnel below it.
     type: bool
     default: false

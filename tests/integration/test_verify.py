@@ -96,7 +96,7 @@ class Site:
 
     def wait(self) -> None:
         """Until every session is up."""
-        asked = {"environment": "lab", "name": "aws-router", "region": REGION, "wait_established": True, "timeout": 90}
+        asked = {"environment": "lab", "network": NETWORK, "wait_established": True, "timeout": 90}
         self.do(task("sessions", "router_status_info", asked))
 
     @contextlib.contextmanager
@@ -157,7 +157,7 @@ def site(joined: Site) -> t.Iterator[Site]:
 def test_open(site: Site) -> None:
     """All is well, proven by a packet; the pods' range was found by itself; few tasks ran."""
     with site.open():
-        found = site.verify(wait_established=True, router="aws-router")
+        found = site.verify(wait_established=True)
     assert found.run.rc == 0, found.run.output
     assert (found.report["ok"], found.report["proven"], found.causes) == (True, True, [])
     assert found.states("range") == {"nodes": "advertised", "pods of c1": "advertised"}

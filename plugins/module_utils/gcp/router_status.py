@@ -177,9 +177,14 @@ def _not_up(found: Found, more: t.Callable[[Json, bgp.Peer], str] = lambda route
     if not found:
         return ["there is no such router"]
     left = []
-    for router, status in found:
-        peers = [peer for peer, configuration in _peers(router, status) if _enabled(configuration)]
-        if not peers:
+    enabled = [
+        (router, [peer for peer, configuration in _peers(router, status) if _enabled(configuration)])
+        for router, status in found
+    ]
+    # beside others, one without peers may be of Cloud NAT, and never have any
+    some = any(peers for _router, peers in enabled)
+    for router, peers in enabled:
+        if not peers and not some:
             left.append(f"router {router['name']} has no enabled BGP peer")
         for peer in peers:
             if not peer.up:

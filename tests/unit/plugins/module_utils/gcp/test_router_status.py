@@ -230,6 +230,17 @@ def test_what_there_is_not_is_waited_for_in_vain() -> None:
     assert "router cr has no enabled BGP peer" in str(failing(reads(router("cr"), status())))
 
 
+def test_a_router_of_cloud_nat_is_not_waited_for_beside_others() -> None:
+    listed = {"items": {"regions/r1": {"routers": [router("cr", "a"), router("nat")]}}}
+    wire = Wire(
+        Expected("GET", "projects/p/aggregated/routers", listed),
+        Expected("GET", f"{HERE}/routers/cr/getRouterStatus", status(session("a"))),
+        Expected("GET", f"{HERE}/routers/nat/getRouterStatus", status()),
+    )
+    wire.run(DEFINITION, {"network": "n", "wait_established": True})
+    assert wire.sleeps == []
+
+
 def test_progress_is_told() -> None:
     lines: list[str] = []
     wire = Repeating([absent(f"{HERE}/routers/cr")])
