@@ -111,19 +111,14 @@ class World:
         """`make TARGET` in the copy."""
         where = self.scratch / f"make-{time.monotonic_ns()}"
         where.mkdir()
-        env = {
-            name: value for name, value in os.environ.items() if not name.startswith((*SETTINGS, "CLOUDSDK_", "MAKE"))
-        }
-        env |= {
-            "HOME": str(where),
-            "PODREACH_LAB_DIR": str(self.lab.directory),
-            "PODREACH_RECORD": str(where / "record"),
-        }
+        others = (*SETTINGS, "CLOUDSDK_", "MAKE", "VENV", "TOPOLOGY", "PYTHON")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+        env |= {"HOME": str(where), "ANSIBLE_NOCOLOR": "1", "PODREACH_RECORD": str(where / "record")}
         env |= {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
         process = subprocess.Popen(
             ["make", target],
             cwd=self.checkout,
-            env={**env, "ANSIBLE_NOCOLOR": "1"},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -170,10 +165,12 @@ class World:
         return {item["name"]: item for item in answer["result"].get("bgpPeerStatus", [])}
 
     def established(self) -> bool:
-        """Whether all of the VPN is up, as Google says."""
+        """Whether all four tunnels are up with their sessions, as Google says."""
         self.lab.settle()
-        states = {item["status"] for item in self.tunnels().values()}
-        return states == {"ESTABLISHED"} and {item["state"] for item in self.sessions().values()} == {"Established"}
+        tunnels = {name: item["status"] for name, item in self.tunnels().items()}
+        sessions = {name: item["state"] for name, item in self.sessions().items()}
+        wanted = dict.fromkeys(TUNNELS, "ESTABLISHED"), dict.fromkeys(SESSIONS, "Established")
+        return (tunnels, sessions) == wanted
 
     # -- AWS
 
