@@ -99,6 +99,14 @@ class AwsVpn:
         self.estate = Estate()
         #: whether a connection was replaced in this run
         self.replaced = False
+        #: whether connections are replaced one by one even where traffic may be cut; whoever says so runs it again
+        self.serial = False
+        #: whether what will be replaced in later runs is planned too
+        self.foresees = False
+        #: the tunnels whose options may be changed, by customer address and number; None: all
+        self.only: frozenset[tuple[str, int]] | None = None
+        #: connections whose turn to be replaced has not come, by the last plan
+        self.postponed: list[str] = []
         self.errors: list[PodreachError] = []
         self._validate()
         raise_all(self.errors)
@@ -223,6 +231,7 @@ class AwsVpn:
 
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
         planner = self._planned()
+        self.postponed = planner.postponed
         after = planner.after if planner.steps else current
         return Plan(current, after, tuple(planner.steps), tuple(dict.fromkeys(planner.warnings)))
 
@@ -312,6 +321,16 @@ class AwsVpn:
                 found.append(item)
         order = {address: number for number, address in enumerate(self.addresses)}
         return sorted(found, key=lambda item: (order.get(item["customer_address"], 9), item["customer_address"] or ""))
+
+    def fitting(self) -> dict[str, Json]:
+        """The connections that are as wanted, apart from options of their tunnels, by customer address."""
+        making = Making(Planner(self, self.estate))
+        found: dict[str, Json] = {}
+        for item in self.mine(self.estate):
+            address = item["customer_address"]
+            if address in self.addresses and address not in found and not making.unfit(item, address):
+                found[address] = item
+        return found
 
     def projection(self, estate: Estate) -> Json | None:
         """What this VPN is, without ids that change and without keys."""

@@ -237,7 +237,7 @@ class Making:
         fitting: dict[str, Json] = {}
         for address in self.vpn.addresses:
             for item in mine:
-                if item["id"] not in taken and not self._unfit(item, address):
+                if item["id"] not in taken and not self.unfit(item, address):
                     fitting[address] = item
                     taken.append(item["id"])
                     break
@@ -255,7 +255,7 @@ class Making:
             waits = ""
             if old and not old["owned"]:
                 raise self.vpn.refused(
-                    f"the connection {old['id']} from {address} is not as wanted ({self._unfit(old, address)}), and "
+                    f"the connection {old['id']} from {address} is not as wanted ({self.unfit(old, address)}), and "
                     "podreach.gke did not make it, so it is not replaced. Correct the options, or delete it with the "
                     "tool that made it.",
                     code="not-ours",
@@ -269,7 +269,7 @@ class Making:
                 self.planner.add(
                     "replace",
                     f"replace the connection to {old['customer_address']} by one to {address} "
-                    f"({self._unfit(old, address)})",
+                    f"({self.unfit(old, address)})",
                     request,
                     Grade.DESTRUCTIVE,
                     ("customer_gateway",),
@@ -285,7 +285,7 @@ class Making:
                 "customer_addresses does not mention it. It was left as it is."
             )
 
-    def _unfit(self, item: Json, address: str) -> str:
+    def unfit(self, item: Json, address: str) -> str:
         """Why a connection is not the one to this address, in words; empty if it is."""
         asn = self.vpn.params.get("customer_asn")
         if item["customer_address"] != address:
@@ -307,9 +307,10 @@ class Making:
     def _may_replace(self, old: Json, others: t.Sequence[Json], address: str) -> bool:
         """One connection at a time: the other one carries the traffic meanwhile, if there is any."""
         carries = any(tunnel["status"] == "UP" for tunnel in old["tunnels"])
-        if self.vpn.params["allow_disruption"] or not carries:
-            return True
         replacing = self.vpn.replaced or any(step.action == "replace" for step in self.planner.steps)
+        allowed = self.vpn.params["allow_disruption"] and not (self.vpn.serial and replacing)
+        if allowed or self.vpn.foresees or not carries:
+            return True
         if not replacing and any(tunnel["status"] == "UP" for item in others for tunnel in item["tunnels"]):
             return True
         if not replacing and not others:
@@ -318,6 +319,7 @@ class Making:
                 "no other. Say allow_disruption: true to do it.",
                 code="disruption-not-allowed",
             )
+        self.planner.postponed.append(old["id"])
         self.planner.warnings.append(
             f"{self.vpn.label}: the connection {old['id']} to {old['customer_address']} carries traffic and was left "
             f"as it is: run again when the tunnels of the other one are up, and it is replaced by one to {address}. "
@@ -368,10 +370,12 @@ class Making:
         changed = False
         for number, address in enumerate(self.vpn.addresses):
             item = mine.get(address)
-            if not item or self._unfit(item, address):
+            if not item or self.unfit(item, address):
                 continue
             asked = (given[number].get("tunnels") if number < len(given) else None) or []
             for index, tunnel in enumerate(item["tunnels"]):
+                if self.vpn.only is not None and (address, index) not in self.vpn.only:
+                    continue
                 wanted = asked[index] if index < len(asked) else {}
                 fields = tunnel_options.differences(tunnel["current"], self.vpn.options, wanted)
                 if not fields:

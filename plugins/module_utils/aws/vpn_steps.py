@@ -34,6 +34,8 @@ class Planner:
         self.estate = estate
         self.steps: list[Step] = []
         self.warnings: list[str] = []
+        #: connections whose turn to be replaced has not come
+        self.postponed: list[str] = []
         self.after: Json | None = vpn.projection(estate)
 
     def add(
