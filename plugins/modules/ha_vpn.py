@@ -127,8 +127,8 @@ options:
             description:
               - What to make. Not needed for a gateway that exists. V(virtual_private_gateway) where there is none and
                 nothing is said.
-              - A virtual private gateway sends by one tunnel. A transit gateway can use all at once (ECMP), and has to be
-                reached by static routes of the VPC.
+              - A virtual private gateway sends by one tunnel. A transit gateway can use all at once (ECMP), and has to
+                be reached by static routes of the VPC.
             type: str
             choices: [virtual_private_gateway, transit_gateway]
           id:
@@ -137,8 +137,8 @@ options:
             type: str
           asn:
             description:
-              - AWS's ASN, V(64512) to V(65534) or V(4200000000) to V(4294967294), fixed once the gateway is made. V(64512)
-                if not given.
+              - AWS's ASN, V(64512) to V(65534) or V(4200000000) to V(4294967294), fixed once the gateway is made.
+                V(64512) if not given.
             type: int
           route_table_id:
             description:
@@ -165,12 +165,13 @@ options:
             suboptions:
               inside_cidr:
                 description:
-                  - The range for BGP, a C(/30) of C(169.254.0.0/16). AWS takes the first address of it, Google the second.
+                  - The range for BGP, a C(/30) of C(169.254.0.0/16). AWS takes the first address of it, Google the
+                    second.
                 type: str
       tunnel_options:
         description:
-          - Options of all tunnels. For existing connections only what is given is compared. A change takes the tunnel down
-            for some minutes, is made tunnel by tunnel, and needs O(allow_disruption).
+          - Options of all tunnels. For existing connections only what is given is compared. A change takes the tunnel
+            down for some minutes, is made tunnel by tunnel, and needs O(allow_disruption).
           - Give one value for each list. With many, the messages of IKEv2 outgrow a packet, and rekeying with Cloud VPN
             fails.
         type: dict
@@ -247,8 +248,8 @@ options:
       route_tables:
         description:
           - Route tables of the VPC, by id or C(Name) tag, that shall lead to Google. V(all) stands for all of them.
-          - With a virtual private gateway, what it learns by BGP is propagated into them. With a transit gateway, they get
-            a static route for each of O(aws.google_ranges).
+          - With a virtual private gateway, what it learns by BGP is propagated into them. With a transit gateway, they
+            get a static route for each of O(aws.google_ranges).
         type: list
         elements: str
       purge_route_tables:

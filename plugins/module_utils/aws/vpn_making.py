@@ -251,7 +251,10 @@ class Making:
             if address in fitting:
                 self._check_static(fitting[address])
                 continue
-            old = next((item for item in left if item["customer_address"] == address), left[0] if left else None)
+            # its own, else one that no address is left for
+            strays = [item for item in left if item["customer_address"] not in self.vpn.addresses]
+            own = [item for item in left if item["customer_address"] == address]
+            old = next(iter([*own, *strays]), None)
             waits = ""
             if old and not old["owned"]:
                 raise self.vpn.refused(

@@ -70,7 +70,7 @@ class Amazon:
     def ends(self, vpn: AwsVpn, inside: t.Sequence[str]) -> list[End]:
         """The four ends as AWS has them; for those that it has still to choose, addresses that stand for them."""
         found = []
-        fitting = vpn.fitting()
+        fitting = {**self.postponed(vpn), **vpn.fitting()}
         for number, address in enumerate(vpn.addresses):
             tunnels = fitting.get(address, {}).get("tunnels") or []
             for index in range(2):
@@ -86,6 +86,12 @@ class Amazon:
                     )
                 )
         return found
+
+    @staticmethod
+    def postponed(vpn: AwsVpn) -> dict[str, Json]:
+        """The connections that stay as they are until others are replaced, by customer address."""
+        mine = vpn.mine(vpn.estate)
+        return {item["customer_address"]: item for item in mine if item["id"] in vpn.postponed}
 
     def key(self, vpn: AwsVpn, place: int, number: int) -> str | None:
         """A tunnel's key: as given, else as AWS has it."""

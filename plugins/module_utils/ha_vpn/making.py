@@ -53,7 +53,7 @@ class Making:
         for _round in range(MAX_ROUNDS):
             steps = len(self.vpn.report.rows)
             postponed = self._amazon()
-            self._follow(postponed=postponed)
+            self._follow(postponed)
             if not postponed:
                 break
             if len(self.vpn.report.rows) == steps:
@@ -80,12 +80,12 @@ class Making:
 
     # -- AWS
 
-    def _amazon(self) -> bool:
-        """Bring AWS's half about, apart from tunnels that are there, one replaced connection at most. Returns whether
-        another one has still to be replaced."""
+    def _amazon(self) -> set[int]:
+        """Bring AWS's half about, apart from tunnels that are there, one replaced connection at most. Returns the
+        interfaces of Google's gateway whose connections have still to be replaced."""
         vpn = self.vpn
         if not self.amazon:
-            return False
+            return set()
         aws = self.amazon.vpn(vpn.addresses, vpn.asn)
         aws.only = frozenset()
         plan = aws.plan(aws.read(), check_mode=False)
@@ -116,11 +116,11 @@ class Making:
                     f"{vpn.addresses[slot.place]}: run again, or look at it in AWS's console.",
                     code="bad-answer",
                 )
-        return bool(aws.postponed)
+        return {vpn.addresses.index(address) for address in self.amazon.postponed(aws) if address in vpn.addresses}
 
     # -- Google after it
 
-    def _follow(self, *, postponed: bool) -> None:
+    def _follow(self, postponed: t.Collection[int]) -> None:
         vpn = self.vpn
         vpn.look()
         of = vpn.slots()
@@ -129,7 +129,7 @@ class Making:
         vpn.look()
         errors: list[PodreachError] = []
         found: list[Piece] = []
-        for piece in vpn.pieces(of, numbers):
+        for piece in vpn.pieces([slot for slot in of if slot.place not in postponed], numbers):
             if isinstance(piece, PodreachError):
                 errors.append(piece)
             elif not (piece.moves and postponed):

@@ -20,6 +20,7 @@ from ..gcp.task import rehearse as rehearse_google
 from ..gcp.vpn_tunnels import SPEC as TUNNEL_SPEC
 from . import amazon
 from .making import Making
+from .report import Report
 from .slots import GOOGLE_ADDRESSES, Json, addresses, hidden
 from .states import State
 from .vpn import HaVpn
@@ -116,7 +117,7 @@ def execute(call: Call) -> dict[str, t.Any]:
     except Exception as error:
         # whoever reports it must know that something was changed before it happened
         error.changed = bool(getattr(error, "changed", False)) or (  # type: ignore[attr-defined]  # others take it
-            made.report.changed and not call.check_mode
+            made.report.changed and made.acting
         )
         raise
     for warning in dict.fromkeys(hidden(made.report.warnings, made.report.unknown)):
@@ -140,7 +141,7 @@ def _make(made: HaVpn) -> Json:
     if call.check_mode:
         return shown(made)
     planned = made.report.changed
-    made.report = _fresh(made)
+    made.report, made.acting = _fresh(made), True
     maker = Making(made)
     if not call.params["wait"]:
         if planned:
@@ -152,10 +153,10 @@ def _make(made: HaVpn) -> Json:
     return shown(made)
 
 
-def _fresh(made: HaVpn) -> t.Any:
+def _fresh(made: HaVpn) -> Report:
     """An empty report: what was planned is done from now on."""
     report = made.report
-    return type(report)(warnings=[] if report.changed else report.warnings, words=report.words, unknown=report.unknown)
+    return Report(warnings=[] if report.changed else report.warnings, words=report.words, unknown=report.unknown)
 
 
 def _remove(made: HaVpn) -> Json:
@@ -178,6 +179,7 @@ def _remove(made: HaVpn) -> Json:
             made.report.planned(resource, plan)
         raise_all(errors)
         return shown(made, gone=True)
+    made.acting = True
     made.report.done(converge(going, made.consent(), check_mode=False))
     made.look()
     return shown(made, gone=True)

@@ -82,6 +82,8 @@ class HaVpn:
         self.name: str = call.params["name"]
         self.confirmed: str | None = call.params["confirm_replace"]
         self.report = Report()
+        #: whether the report is of what was done, not of what is planned
+        self.acting = False
         self.client = Client.for_call(call)
         # Google's gateway and router take seconds, and nothing can begin without their addresses
         self.client.wait = not call.check_mode
