@@ -63,9 +63,9 @@ class Making:
                     "run again; allow_disruption: true goes on all the same.",
                     code="tunnel-down",
                 )
+        self.vpn.look()
         for name in self.vpn.leftovers():
             self.vpn.converge([self.google.external(name)], Consent())
-        self.vpn.look()
 
     def _google_gateway(self) -> None:
         vpn = self.vpn
