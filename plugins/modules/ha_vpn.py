@@ -440,6 +440,181 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+gateway:
+  description: Google's gateway; V(null) if there is none.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    addresses:
+      description: Its two addresses; C((known after apply)) each, in check mode where it would be made.
+      type: list
+      elements: str
+  sample:
+    name: aws-vpn
+    addresses: [35.242.36.198, 35.220.126.72]
+router:
+  description: The Cloud Router.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    asn:
+      description: Its AS number.
+      type: int
+  sample:
+    name: aws-vpn-router
+    asn: 65010
+external_gateway:
+  description: Name of the external gateway that the tunnels lead to.
+  returned: success
+  type: str
+  sample: aws-vpn-peer
+tunnels:
+  description: The tunnels with their sessions, in order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the tunnel.
+      type: str
+    status:
+      description: Google's word on the tunnel, C(ESTABLISHED) where it is up.
+      type: str
+    detailed_status:
+      description: Google's words on it.
+      type: str
+    vpn_gateway_interface:
+      description: The interface of Google's gateway.
+      type: int
+    peer_external_gateway_interface:
+      description: The interface of the external gateway; V(null) in check mode where that would be made.
+      type: int
+    peer_ip:
+      description: The peer's outside address.
+      type: str
+    interface:
+      description: Name of the router's interface.
+      type: str
+    ip_range:
+      description: Google's address in the tunnel.
+      type: str
+    peer_ip_address:
+      description: The peer's address in the tunnel.
+      type: str
+    session:
+      description: Name of the BGP session.
+      type: str
+    session_state:
+      description: State of the BGP session, C(Established) where it is up.
+      type: str
+    learned_routes:
+      description: How many prefixes it has learned.
+      type: int
+    advertised_routes:
+      description: How many prefixes it advertises.
+      type: int
+  sample:
+    - name: aws-vpn-1-tunnel-1
+      status: ESTABLISHED
+      detailed_status: Tunnel is up and running.
+      vpn_gateway_interface: 0
+      peer_external_gateway_interface: 0
+      peer_ip: 203.0.113.1
+      interface: aws-vpn-1-if-1
+      ip_range: 169.254.73.158/30
+      peer_ip_address: 169.254.73.157
+      session: aws-vpn-1-bgp-1
+      session_state: Established
+      learned_routes: 1
+      advertised_routes: 1
+aws:
+  description: AWS's half, where O(aws) is given; the same as of M(podreach.gke.aws_vpn), never with keys.
+  returned: success
+  type: dict
+  contains:
+    gateway:
+      description: The gateway, with C(id), C(type), C(asn) and whether this collection made it (C(owned)).
+      type: dict
+    vpc_id:
+      description: The VPC.
+      type: str
+    connections:
+      description: The connections, in the order of Google's addresses, with their tunnels.
+      type: list
+      elements: dict
+  sample:
+    gateway:
+      asn: 64512
+      id: vgw-05d37ca8f0b5a6d3e
+      owned: true
+      type: virtual_private_gateway
+    vpc_id: vpc-554d879591992d4b3
+    connections: []
+plan:
+  description:
+    - The steps that were done, or would be in check mode. C(NAME/0) and C(NAME/1) stand for the addresses of Google's
+      gateway, which nobody knows before it is made.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    resource:
+      description: The resource, by kind and path; AWS's half is one.
+      type: str
+    action:
+      description: V(create), V(update), V(replace) or V(delete).
+      type: str
+    summary:
+      description: The step in words.
+      type: str
+    grade:
+      description: V(safe), V(disruptive) (may cut traffic that flows now) or V(destructive) (deletes or replaces).
+      type: str
+    fields:
+      description: The fields that differ.
+      type: list
+      elements: str
+  sample:
+    - action: create
+      fields: []
+      grade: safe
+      resource: vpn_gateway projects/my-project/regions/asia-northeast1/vpnGateways/aws-vpn
+      summary: create vpn_gateway aws-vpn
+    - action: create
+      fields: []
+      grade: safe
+      resource: aws_vpn aws-vpn
+      summary: create the connection to aws-vpn/0
+operation:
+  description: What still goes on, where O(wait=false).
+  returned: success
+  type: str
+error:
+  description: What went wrong, for programs.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A short stable code of this collection, or the API's own.
+      type: str
+    reason:
+      description: The API's reason.
+      type: str
+    message:
+      description: The message.
+      type: str
+    resource:
+      description: The resource.
+      type: str
+    operation:
+      description: The operation that failed or still goes on.
+      type: str
 """
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import run_as_module

@@ -509,3 +509,40 @@ def test_a_network_is_waited_for(account: Playbooks) -> None:
     Api(account.lab).network("late")
     run = account.finish(started)
     assert good(run, "make").result["changed"]
+
+
+BAD: dict[str, tuple[Json, list[str]]] = {
+    "neither peer": ({"aws": None}, ["aws", "peer_interfaces"]),
+    "both peers": ({"peer_asn": 65020, "peer_interfaces": [{"ip_address": "203.0.113.1"}]}, ["mutually exclusive"]),
+    "three ends": (
+        {"aws": None, "peer_asn": 65020, "peer_interfaces": [{"ip_address": f"203.0.113.{n}"} for n in range(3)]},
+        ["peer_interfaces: 3", "1, 2 or 4"],
+    ),
+    "two keys": ({"pre_shared_keys": KEYS[:2]}, ["pre_shared_keys: 2 keys", "4 tunnels"]),
+    "a bad key": ({"pre_shared_keys": ["0short", *KEYS[:3]]}, ["pre_shared_key", "not shown"]),
+    "a public ASN": ({"asn": 15169}, ["bgp.asn", "15169", "private ASN"]),
+    "AWS's own ASN": ({"asn": 64600, "aws": {"gateway": {"asn": 64600}}}, ["asn: 64600", "two AS numbers"]),
+    "a bad name": ({"name": "Aws_Vpn"}, ["Aws_Vpn", "lower-case"]),
+    "no such VPC": ({"aws": {"vpc_name": "nothing"}}, ["nothing", "names 0 VPCs"]),
+    "no such table": ({"aws": {"vpc_name": "aws-vpc", "route_tables": ["x"]}}, ["route_tables: x", "aws-routes"]),
+    "two ways to name it": ({"aws": {"vpc_name": "a", "vpc_id": "b"}}, ["mutually exclusive"]),
+    "waits backwards": ({"wait_established": -1}, ["wait_established: -1"]),
+    "no such network": ({"network": "other"}, ["networks/other does not exist"]),
+    "another account": ({"aws_account": "999999999999"}, ["account: 999999999999"]),
+    "the cloud": ({"environment": "cloud"}, ["cloud"]),
+}
+
+
+def test_bad_calls_send_nothing(account: Playbooks) -> None:
+    before = len(account.lab.mutating())
+    given = {name: {**vpn(), **options} for name, (options, _said) in BAD.items()}
+    run = account.run(
+        play([task(name, "ha_vpn", {k: v for k, v in given[name].items() if v is not None}) for name in given])
+    )
+    for name, (_options, said) in BAD.items():
+        record = run[name]
+        assert record.failed, name
+        for text in said:
+            assert text in record.result["msg"], f"{name}: {record.result['msg']}"
+        assert "Unexpected" not in record.result["msg"], record.result["msg"]
+        assert (record.mutations, record.result.get("changed", False)) == (before, False), name

@@ -44,7 +44,7 @@ class State:
                 f"tunnel {slot.tunnel} is {self.tunnel}{detail}{aws}. {REMEDIES.get(self.tunnel, '')}".rstrip()
             )
         if not self.up:
-            remedy = f" {SESSION_REMEDY}" if not found else ""
+            remedy = f". {SESSION_REMEDY}" if not found else ""
             found.append(f"session {slot.session} is {self.session}{remedy}")
         elif self.learned < learned or self.advertised < advertised:
             found.append(

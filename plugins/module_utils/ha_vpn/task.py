@@ -113,6 +113,7 @@ def execute(call: Call) -> dict[str, t.Any]:
     call.secrets.update(call.params["pre_shared_keys"])
     made = HaVpn(call)
     try:
+        made.validate()
         result = _remove(made) if call.params["state"] == "absent" else _make(made)
     except Exception as error:
         # whoever reports it must know that something was changed before it happened

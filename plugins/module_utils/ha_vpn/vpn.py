@@ -12,6 +12,7 @@ https://cloud.google.com/network-connectivity/docs/vpn/how-to/connect-ha-vpn-aws
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ..arguments import Call
@@ -102,6 +103,31 @@ class HaVpn:
         #: every slot's state before the first change
         self.before: dict[str, State] = {}
         self.external_name = self.google.external_name
+
+    def validate(self) -> None:
+        """Raise everything that can be known to be wrong with the options of any part, before anything is read."""
+        ends = self.params["peer_interfaces"]
+        of = slots(self.name, [End(**item) for item in ends] if ends else [End(text) for text in PEER_ADDRESSES])
+        keys: list[str | None] = [*self.params["pre_shared_keys"], *[None] * len(of)]
+        numbers = numbered([slot.end.ip_address for slot in of], None)
+        makers: list[t.Callable[[], t.Any]] = [self.google.router, self.google.gateway]
+        if self.params["state"] == "present":
+            makers.append(lambda: self.google.external(self.google.external_name, numbers))
+            makers.append(lambda: self.google.sessions(of, self.params["peer_asn"]))
+        external = self.google.external_name
+        makers += [
+            functools.partial(self.google.tunnel, slot, external, 0, key) for slot, key in zip(of, keys, strict=False)
+        ]
+        if self.amazon:
+            amazon = self.amazon
+            makers.append(lambda: amazon.vpn(GOOGLE_ADDRESSES, self.params["asn"]))
+        errors: list[PodreachError] = []
+        for make in makers:
+            try:
+                make()
+            except (InvalidInput, Refused) as error:
+                errors.append(error)
+        raise_all(errors)
 
     # ---- reading
 
