@@ -22,7 +22,7 @@ from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration import machines
 from ansible_collections.podreach.gke.tests.integration.api import CLUSTERS, COMPUTE, REGION, ROUTERS, Api, Json
 from ansible_collections.podreach.gke.tests.integration.playbooks import PATHS, Playbooks, Record, Run, play, task
-from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import COMMAND, Lab
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import COMMAND, Lab, resident
 
 TUNNELS = f"{COMPUTE}/regions/{REGION}/vpnTunnels"
 GATEWAYS = f"{COMPUTE}/regions/{REGION}/vpnGateways"
@@ -330,8 +330,13 @@ def killed(account: Playbooks, options: Json, after: int) -> None:
     until = time.monotonic() + 60
     while len(lab.mutating(since)) < after and started.process.poll() is None and time.monotonic() < until:
         time.sleep(0.005)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(started.process.pid, signal.SIGKILL)
+    # a worker of Ansible's is in a process group of its own
+    processes, mine = resident(), [started.process.pid]
+    for pid in mine:
+        mine += [child for child, (parent, _size) in processes.items() if parent == pid]
+    for pid in mine:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     started.process.communicate()
 
 
