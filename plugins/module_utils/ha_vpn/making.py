@@ -55,7 +55,7 @@ class Making:
             postponed = self._amazon()
             self._follow(postponed)
             if not postponed:
-                break
+                return self._tidy()
             if len(self.vpn.report.rows) == steps:
                 raise Refused(
                     f"{self.vpn.label}: AWS's other connection is to be replaced too, but the tunnels of the first "
@@ -63,6 +63,14 @@ class Making:
                     "run again; allow_disruption: true goes on all the same.",
                     code="tunnel-down",
                 )
+        raise ApiError(
+            f"{self.vpn.label}: after {MAX_ROUNDS} rounds AWS's connections are still to be replaced. Something else "
+            "keeps changing them: find out what, and stop one of the two.",
+            code="not-in-force",
+        )
+
+    def _tidy(self) -> None:
+        """Delete the external gateways that tunnels have left."""
         self.vpn.look()
         for name in self.vpn.leftovers():
             self.vpn.converge([self.google.external(name)], Consent())
@@ -108,7 +116,11 @@ class Making:
             carrying = [slot for slot in leaving if now[slot.tunnel].up]
             if staying and carrying:
                 self._switch_off(carrying)
+        warned = len(vpn.report.warnings)
         vpn.converge([aws], vpn.consent())
+        if aws.postponed:
+            # it says to run again, and that is what the next round does
+            del vpn.report.warnings[warned:]
         for slot in vpn.slots():
             if slot.end.ip_address in PEER_ADDRESSES:
                 raise ApiError(
@@ -182,7 +194,9 @@ class Making:
         sessions = self.google.sessions([slot], vpn.peer_asn)
         vpn.converge([sessions], Consent(True), switch_on(slot))
         self.anew.add(slot.tunnel)
-        self._await(slot, before)
+        if any(item.up for item in vpn.before.values()):
+            # where nothing carried any traffic, there is none to be spared
+            self._await(slot, before)
 
     def _change_at_amazon(self, piece: Piece, numbers: t.Mapping[str, int]) -> tuple[Slot, t.Any]:
         """The options of one tunnel that is there; the slot and Google's tunnel as they shall be then."""
@@ -243,7 +257,8 @@ class Making:
             now = vpn.states(of)
             return [problem for slot in of for problem in now[slot.tunnel].problems(slot)]
 
-        if not seconds or not of:
+        known = [vpn.before.get(slot.tunnel, State()) for slot in of]
+        if not seconds or (not vpn.report.changed and all(state.established for state in known)):
             return
         left = vpn.client.wait_until(missing, seconds, f"{vpn.label}: waits for its sessions")
         if left:

@@ -191,7 +191,8 @@ def shown(made: HaVpn, *, gone: bool = False) -> Json:
     of = [] if gone else made.slots()
     there = bool(made.gateway_now) or (not gone and made.call.check_mode)
     known = not set(GOOGLE_ADDRESSES) & set(made.addresses)
-    states = made.states(of) if of and made.router_now and not made.call.check_mode else made.before
+    acted = made.acting and (not _established(made))
+    states = made.states(of) if of and made.router_now and acted else made.before
     external = made.externals.get(made.external_name, {})
     numbers = {address: number for number, address in addresses(external).items()}
     tunnels = []
@@ -224,11 +225,16 @@ def shown(made: HaVpn, *, gone: bool = False) -> Json:
     return t.cast("Json", hidden(result, made.report.unknown))
 
 
+def _established(made: HaVpn) -> bool:
+    """Whether nothing was done, and all was up before."""
+    return not made.report.changed and all(state.established for state in made.before.values())
+
+
 def _shown_aws(made: HaVpn, *, gone: bool) -> Json | None:
     if made.aws is None or gone:
         return None
     estate = made.aws.estate
-    if not made.call.check_mode:
+    if made.acting and made.report.changed:
         made.aws.read()
         estate = made.aws.estate
     return {

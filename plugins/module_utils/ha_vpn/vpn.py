@@ -171,8 +171,10 @@ class HaVpn:
                     except ApiError as error:
                         self.report.warnings.append(f"{error} It was begun by an earlier run, and is tried again.")
 
-    def states(self, of: t.Sequence[Slot]) -> dict[str, State]:
-        connections = self.amazon.connections() if self.amazon else None
+    def states(self, of: t.Sequence[Slot], connections: t.Sequence[Json] | None = None) -> dict[str, State]:
+        """These slots as they are now; ``connections`` where AWS was asked just now."""
+        if self.amazon and connections is None:
+            connections = self.amazon.connections()
         return states(self.client, self.google.where, self.google.router_name, of, connections)
 
     # ---- what the options mean together
@@ -314,7 +316,8 @@ class HaVpn:
         found: list[Piece] = []
         of = self.slots()
         if of:
-            self.before = self.states(of) if self.router_now else {}
+            known = self.aws.estate.connections if self.aws else None
+            self.before = self.states(of, known) if self.router_now else {}
             try:
                 numbers = self.choose_external(of)
             except Refused as error:
