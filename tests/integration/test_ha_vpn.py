@@ -551,3 +551,48 @@ def test_bad_calls_send_nothing(account: Playbooks) -> None:
             assert text in record.result["msg"], f"{name}: {record.result['msg']}"
         assert "Unexpected" not in record.result["msg"], record.result["msg"]
         assert (record.mutations, record.result.get("changed", False)) == (before, False), name
+
+
+@pytest.mark.parametrize(
+    "path", ["/vpnGateways", "/externalVpnGateways", "/vpnTunnels", "/routers", "CreateVpnConnection"]
+)
+def test_a_lost_answer_makes_nothing_twice(path: str, account: Playbooks) -> None:
+    lab = account.lab
+    lab.fault(path=path, method="POST", when="after", drop=True)
+    run = account.run(play([task("make", "ha_vpn", vpn()), task("again", "ha_vpn", vpn())]))
+    good(run, "make")
+    assert not good(run, "again").result["changed"]
+    assert everything(lab) == WHOLE
+
+
+def test_what_does_not_come_up_is_named(account: Playbooks) -> None:
+    """By tunnel and session, with the words of both clouds; and the only way that is left is not touched."""
+    lab = account.lab
+    good(account.run(play([task("make", "ha_vpn", vpn())])), "make")
+    for name in NAMES[1:]:
+        lab.cut_tunnel(name)
+    lab.settle()
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        status = Api(lab).get(f"{ROUTERS}/aws-vpn-router/getRouterStatus") or {}
+        if sum(peer["status"] == "UP" for peer in status["result"]["bgpPeerStatus"]) == 1:
+            break
+        time.sleep(0.2)
+    tasks = [
+        task("down", "ha_vpn", vpn(wait_established=1)),
+        task("the last one", "ha_vpn", vpn(confirm_replace=NAMES[0])),
+    ]
+    before = len(lab.mutating())
+    run = account.run(play(tasks))
+    message = run["down"].result["msg"]
+    assert run["down"].result["error"]["code"] == "bgp-session-down"
+    for name in NAMES[1:]:
+        assert f"tunnel {name} is NO_INCOMING_PACKETS" in message
+        assert f"session {name.replace('tunnel', 'bgp')} is " in message
+    assert "AWS says DOWN" in message
+    assert "UDP 500" in message
+    assert NAMES[0] not in message
+    result = run["the last one"].result
+    assert (result["error"]["code"], result["changed"]) == ("disruption-not-allowed", False)
+    assert "it is the only one whose session is up" in result["msg"]
+    assert run["the last one"].mutations == before
