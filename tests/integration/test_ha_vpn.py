@@ -368,9 +368,9 @@ def test_a_killed_replacement_is_taken_up(after: int, account: Playbooks) -> Non
 def test_begin_and_finish(account: Playbooks) -> None:
     lab = account.lab
     tasks = [
-        task("begin", "ha_vpn", vpn(wait=False)),
-        task("finish", "ha_vpn", vpn()),
-        task("begin again", "ha_vpn", vpn(wait=False)),
+        task("begin", "ha_vpn", vpn({"make_keys": True}, wait=False)),
+        task("finish", "ha_vpn", vpn({"make_keys": True})),
+        task("begin again", "ha_vpn", vpn({"make_keys": True}, wait=False)),
     ]
     run = account.run(play(tasks))
     begun = good(run, "begin")
@@ -379,6 +379,9 @@ def test_begin_and_finish(account: Playbooks) -> None:
     assert [line for line in summaries(good(run, "finish")) if "vpn_tunnel" in line]
     assert not good(run, "begin again").result["changed"]
     assert everything(lab) == WHOLE
+    away = vpn({"make_keys": True}, state="absent")
+    good(account.run(play([task("begun", "ha_vpn", {**away, "wait": False}), task("away", "ha_vpn", away)])), "away")
+    assert not any(everything(lab).values())
 
 
 def test_a_router_of_somebody_else(account: Playbooks) -> None:

@@ -277,7 +277,7 @@ class AwsVpn:
 
     def _with_keys(self, arguments: Json) -> Json:
         """With keys of our own for new tunnels that have none, where that was asked for."""
-        if "CustomerGatewayId" not in arguments or not self.params["make_keys"]:
+        if "TunnelOptions" not in arguments.get("Options", {}) or not self.params["make_keys"]:
             return arguments
         tunnels = [
             tunnel if tunnel.get("PreSharedKey") else {**tunnel, "PreSharedKey": tunnel_options.new_key()}
