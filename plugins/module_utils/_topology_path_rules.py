@@ -35,7 +35,6 @@ from ._topology_values import (
 if t.TYPE_CHECKING:
     from .topology import Entry
 
-GROUP_ID = re.compile(r"sg-[0-9a-f]+")
 #: A tag's value.
 MAX_TAG = 255
 #: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html
@@ -88,10 +87,6 @@ def check_aws_access(access: Entry, report: Report) -> None:
         _check_rule(access, rule, path, report)
         if rule.get("purge_rules") is not True or not access.surely_present:
             continue
-        if access.clean.get("allow_disruption", False) is False:
-            report.error(
-                f"{path}.purge_rules", "'purge_rules' needs the entry's word: add 'allow_disruption: true' there"
-            )
         name = rule.get("name", access.real_name)
         if isinstance(name, str) and names.count(name) > 1:
             report.error(
@@ -106,12 +101,6 @@ def _check_tag(report: Report, name: t.Any, path: str) -> None:
 
 
 def _check_rule(access: Entry, rule: Item, path: str, report: Report) -> None:
-    group = rule.get("group")
-    by_name = isinstance(group, str) and not GROUP_ID.fullmatch(group)
-    if by_name and "vpc" not in rule and "vpc" not in access.clean:
-        report.error(
-            f"{path}.vpc", f"'vpc' is missing: name the VPC of group '{group}', here or in the entry, or use its id"
-        )
     seen: dict[str, str] = {}
     for cidr, where in strings(rule.get("ranges"), f"{path}.ranges"):
         known = parse_range(report, cidr, where)

@@ -192,9 +192,8 @@ def declared_router(vpn: Entry) -> tuple[t.Mapping[str, t.Any], int] | None:
 def _router(vpn: Entry) -> Resolved:
     """A router that the network declares is the network's: its ASN is known, and it stays when the VPN goes."""
     found = declared_router(vpn)
-    if found is None:
+    if found is None or vpn.network is None:
         return {}
-    assert vpn.network is not None
     item, index = found
     raw = vpn.network.raw["routers"][index]
     asn = raw["bgp"].get("asn") if isinstance(item.get("bgp"), dict) else None
