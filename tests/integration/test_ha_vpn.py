@@ -303,6 +303,16 @@ def test_one_tunnel_alone(account: Playbooks) -> None:
     assert not good(run, "again").result["changed"]
 
 
+def test_a_session_is_switched_on_again_where_its_tunnel_may_not_go(account: Playbooks) -> None:
+    lab = account.lab
+    good(account.run(play([task("make", "ha_vpn", vpn())])), "make")
+    lab.fault(method="DELETE", path="/vpnTunnels/", status=403, reason="forbidden", message="no")
+    run = account.run(play([task("fails", "ha_vpn", vpn(confirm_replace=NAMES[0])), task("again", "ha_vpn", vpn())]))
+    assert (run["fails"].failed, run["fails"].result["changed"]) == (True, True)
+    assert not good(run, "again").result["changed"]
+    assert everything(lab) == WHOLE
+
+
 def everything(lab: Lab) -> dict[str, int]:
     """How many there are of each kind."""
     api, aws = Api(lab), ec2(lab)

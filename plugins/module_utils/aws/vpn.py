@@ -101,6 +101,8 @@ class AwsVpn:
         self.replaced = False
         #: whether connections are replaced one by one even where traffic may be cut; whoever says so runs it again
         self.serial = False
+        #: whether a tunnel that was up and is changed is waited for before the next one is
+        self.awaits = True
         #: whether what will be replaced in later runs is planned too
         self.foresees = False
         #: the tunnels whose options may be changed, by customer address and number; None: all
@@ -250,7 +252,7 @@ class AwsVpn:
         holder, field = request.gives
         if holder:
             self.client.made.add(answer[holder][field])
-        if request.operation == "modify_vpn_tunnel_options" and step.grade is Grade.DISRUPTIVE:
+        if request.operation == "modify_vpn_tunnel_options" and step.grade is Grade.DISRUPTIVE and self.awaits:
             self._await_tunnel(step, arguments)
         return None
 

@@ -60,6 +60,8 @@ class Amazon:
         }
         made = AwsVpn(self.client, dataclasses.replace(self.call, params=params))
         made.serial = True
+        # whoever changes a tunnel here waits for it with Google's end in view
+        made.awaits = False
         return made
 
     def transit(self) -> bool:

@@ -137,9 +137,9 @@ class Google:
             ],
         )
 
-    def switched_off(self, slots: t.Sequence[Slot]) -> routers.RouterSessions:
-        """The sessions of these slots, switched off and otherwise as they are."""
-        return self._sessions([], [{"name": slot.session, "enable": False} for slot in slots])
+    def switched(self, slots: t.Sequence[Slot], *, on: bool) -> routers.RouterSessions:
+        """The sessions of these slots, switched on or off and otherwise as they are."""
+        return self._sessions([], [{"name": slot.session, "enable": on} for slot in slots])
 
     def _sessions(self, interfaces: list[Json], peers: list[Json]) -> routers.RouterSessions:
         def said(items: list[Json]) -> list[Json]:

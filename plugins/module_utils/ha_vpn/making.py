@@ -11,7 +11,7 @@ ones afterwards: Google's tunnels move to an external gateway with these, and on
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import typing as t
 
 from ..bgp import SESSION_DOWN
@@ -110,14 +110,15 @@ class Making:
             for slot in vpn.slots()
             if self.google.outside(vpn.tunnels_now.get(slot.tunnel, {}), vpn.externals) in outside
         ]
+        carrying: list[Slot] = []
         if leaving and vpn.confirmed == vpn.name:
             now = vpn.states(vpn.slots())
             staying = [slot for slot in vpn.slots() if slot not in leaving and now[slot.tunnel].established]
             carrying = [slot for slot in leaving if now[slot.tunnel].up]
-            if staying and carrying:
-                self._switch_off(carrying)
+            carrying = carrying if staying else []
         warned = len(vpn.report.warnings)
-        vpn.converge([aws], vpn.consent())
+        with self._switched_off(carrying):
+            vpn.converge([aws], vpn.consent())
         if aws.postponed:
             # it says to run again, and that is what the next round does
             del vpn.report.warnings[warned:]
@@ -174,23 +175,16 @@ class Making:
         state = states[slot.tunnel]
         others = [states[item.tunnel] for item in of if item != slot and states[item.tunnel].established]
         if state.up and not others and not vpn.params["allow_disruption"]:
-            raise Refused(
-                f"{vpn.label}: tunnel {slot.tunnel} is to be made anew, and it is the only one whose session is up. "
-                "Mend the others first, or say allow_disruption: true.",
-                code="disruption-not-allowed",
-                resource=vpn.label,
-            )
+            raise vpn.only_one(slot)
         before = vpn.before.get(slot.tunnel, State())
         if not before.up:
             # as the others do
             before = min(others, key=lambda item: item.learned + item.advertised, default=State())
-        if state.up:
-            self._switch_off([slot])
-        consent = vpn.consent(slot)
         tunnel = piece.tunnel
-        if self.amazon and piece.change:
-            slot, tunnel = self._change_at_amazon(piece, numbers)
-        vpn.converge([tunnel], consent)
+        with self._switched_off([slot] if state.up else []):
+            if self.amazon and piece.change:
+                slot, tunnel = self._change_at_amazon(piece, numbers)
+            vpn.converge([tunnel], vpn.consent(slot))
         sessions = self.google.sessions([slot], vpn.peer_asn)
         vpn.converge([sessions], Consent(True), switch_on(slot))
         self.anew.add(slot.tunnel)
@@ -204,7 +198,7 @@ class Making:
         assert self.amazon
         aws = self.amazon.vpn(vpn.addresses, vpn.asn)
         aws.only = frozenset({(vpn.addresses[slot.place], slot.number)})
-        vpn.converge([aws], dataclasses.replace(vpn.consent(slot)))
+        vpn.converge([aws], vpn.consent(slot))
         aws.read()
         vpn.aws = aws
         slot = next((item for item in vpn.slots() if item.tunnel == slot.tunnel), slot)
@@ -212,14 +206,29 @@ class Making:
         number = numbers.get(slot.end.ip_address)
         if number is None or key is None:
             return slot, piece.tunnel
-        anew = bool({"pre_shared_key"} & set(piece.change.fields if piece.change else ()))
+        new_key = bool(piece.change and "pre_shared_key" in piece.change.fields)
+        anew = new_key or any(step.action == "replace" for step in piece.plan.steps)
         return slot, self.google.tunnel(slot, vpn.external_name, number, key, anew=anew)
+
+    @contextlib.contextmanager
+    def _switched_off(self, slots: t.Sequence[Slot]) -> t.Iterator[None]:
+        """Sessions are off meanwhile, and on again at once if what was to be done fails; else whoever brings them up
+        with their new addresses switches them on."""
+        try:
+            if slots:
+                self._switch_off(slots)
+            yield
+        except Exception:
+            if slots:
+                with contextlib.suppress(PodreachError):
+                    self.vpn.converge([self.google.switched(slots, on=True)], Consent(True))
+            raise
 
     def _switch_off(self, slots: t.Sequence[Slot]) -> None:
         """Let both sides take another way, before this one goes."""
         vpn = self.vpn
         for slot in slots:
-            vpn.converge([self.google.switched_off([slot])], Consent(True), switch_off(slot))
+            vpn.converge([self.google.switched([slot], on=False)], Consent(True), switch_off(slot))
 
         def up() -> list[str]:
             now = vpn.states(slots)

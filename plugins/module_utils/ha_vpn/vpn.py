@@ -17,6 +17,7 @@ import typing as t
 
 from ..arguments import Call
 from ..aws.vpn import AwsVpn
+from ..aws.vpn_reading import TRANSIT
 from ..bgp import PREFIX_LIMIT
 from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
 from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
@@ -284,6 +285,14 @@ class HaVpn:
             and self.google.outside(current, self.externals) == slot.end.ip_address
         )
 
+    def only_one(self, slot: Slot) -> Refused:
+        return Refused(
+            f"{self.label}: tunnel {slot.tunnel} is to be made anew, and it is the only one whose session is up. "
+            "Mend the others first, or say allow_disruption: true.",
+            code="disruption-not-allowed",
+            resource=self.label,
+        )
+
     def no_key(self, slot: Slot) -> Refused:
         if self.amazon:
             problem = (
@@ -307,12 +316,13 @@ class HaVpn:
                     resource=self.label,
                 )
             )
+        if self.amazon:
+            self._read_aws(errors)
         router, gateway = self.google.router(), self.google.gateway()
         siblings: list[GcpResource] = [router, gateway]
         self._consider(router, self.router_now, self.consent(), siblings, errors)
         self._consider(gateway, self.gateway_now, self.consent(), siblings, errors)
-        if self.amazon:
-            self._judge_aws(errors)
+        self._judge_aws(errors)
         found: list[Piece] = []
         of = self.slots()
         if of:
@@ -360,23 +370,31 @@ class HaVpn:
         else:
             errors.extend(missing)
 
-    def _judge_aws(self, errors: list[PodreachError]) -> None:
-        if not self.amazon:
-            return
+    def _read_aws(self, errors: list[PodreachError]) -> None:
+        """Read AWS's half; what Google's sessions may advertise depends on the kind of its gateway."""
+        assert self.amazon
         self.aws = None
         try:
             vpn = self.amazon.vpn(self.addresses, self.asn)
             vpn.foresees = True
-            current = vpn.read()
-            self.aws = vpn
-            if self.asn is None:
-                return
-            plan = vpn.plan(current, check_mode=True)
+            vpn.read()
         except (Refused, InvalidInput) as error:
             errors.append(error)
             return
-        if vpn.estate.gateway and vpn.estate.gateway["kind"] == "transit_gateway":
+        self.aws = vpn
+        if vpn.estate.gateway and vpn.estate.gateway["kind"] == TRANSIT:
             self.google.prefix_limit = self.params["advertised_prefix_limit"] or TRANSIT_PREFIX_LIMIT
+
+    def _judge_aws(self, errors: list[PodreachError]) -> None:
+        vpn = self.aws
+        if not self.amazon or not vpn or self.asn is None:
+            return
+        try:
+            plan = vpn.plan(vpn.projection(vpn.estate), check_mode=True)
+        except (Refused, InvalidInput) as error:
+            self.aws = None
+            errors.append(error)
+            return
         changes = {id(step): place for place, step in self.amazon.changes(vpn, plan.steps).items()}
         by_place = {(slot.place, slot.number): slot for slot in all_slots(self.name)}
         for step in plan.steps:
@@ -404,6 +422,9 @@ class HaVpn:
             if not self.carries(piece.slot) or any(step.action == "replace" for step in piece.plan.steps):
                 consent = dataclasses.replace(consent, allow_disruption=True)
             self._allow(missing_consent(piece.sessions, piece.session_plan, consent), errors)
+            others = [state for name, state in self.before.items() if name != piece.slot.tunnel and state.established]
+            if piece.anew and self.carries(piece.slot) and not others and not self.params["allow_disruption"]:
+                self._allow([self.only_one(piece.slot)], errors)
         plain = [piece for piece in found if not piece.anew]
         for piece in plain:
             self.report.planned(piece.tunnel, piece.plan)
