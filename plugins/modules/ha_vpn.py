@@ -555,7 +555,21 @@ aws:
       owned: true
       type: virtual_private_gateway
     vpc_id: vpc-554d879591992d4b3
-    connections: []
+    connections:
+      - id: vpn-977cb1f63a7202c76
+        state: available
+        customer_gateway_id: cgw-43f7505c187ca31e9
+        customer_address: 35.242.36.198
+        customer_asn: 65010
+        owned: true
+        tunnels:
+          - outside_ip_address: 203.0.113.1
+            inside_cidr: 169.254.73.156/30
+            aws_inside_address: 169.254.73.157
+            customer_inside_range: 169.254.73.158/30
+            status: UP
+            status_message: 1 BGP ROUTES
+            accepted_route_count: 1
 plan:
   description:
     - The steps that were done, or would be in check mode. C(NAME/0) and C(NAME/1) stand for the addresses of Google's

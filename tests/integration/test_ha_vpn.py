@@ -17,7 +17,9 @@ import typing as t
 
 import boto3
 import pytest
+import yaml
 
+from ansible_collections.podreach.gke.plugins.modules import ha_vpn
 from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration import machines
 from ansible_collections.podreach.gke.tests.integration.api import CLUSTERS, COMPUTE, REGION, ROUTERS, Api, Json
@@ -609,3 +611,15 @@ def test_what_does_not_come_up_is_named(account: Playbooks) -> None:
     assert (result["error"]["code"], result["changed"]) == ("disruption-not-allowed", False)
     assert "it is the only one whose session is up" in result["msg"]
     assert run["the last one"].mutations == before
+
+
+def test_the_examples(account: Playbooks) -> None:
+    """As they stand in the documentation, one after the other."""
+    machines.network(Api(account.lab), "aws-internal-connect", "10.2.0.0/20")
+    tasks = yaml.safe_load(ha_vpn.EXAMPLES)
+    run = account.run(
+        play(tasks, environment={"PODREACH_ENVIRONMENT": "lab"}), hosts={"here": {"key_of_the_vault": KEYS[0]}}
+    )
+    for one in tasks:
+        assert good(run, one["name"]).result["changed"], one["name"]
+    assert not any(summary.startswith("delete router") for summary in summaries(run[tasks[-1]["name"]]))
