@@ -17,6 +17,7 @@ import typing as t
 from ..bgp import SESSION_DOWN
 from ..engine import Consent, Grade
 from ..errors import ApiError, PodreachError, Refused, Timeout, raise_all
+from .amazon import Amazon
 from .slots import GOOGLE_ADDRESSES, PEER_ADDRESSES, Slot
 from .states import State
 from .vpn import MAX_ROUNDS, HaVpn, Piece, switch_off, switch_on
@@ -183,7 +184,7 @@ class Making:
         tunnel = piece.tunnel
         with self._switched_off([slot] if state.up else []):
             if self.amazon and piece.change:
-                slot, tunnel = self._change_at_amazon(piece, numbers)
+                slot, tunnel = self._change_at_amazon(self.amazon, piece, numbers)
             vpn.converge([tunnel], vpn.consent(slot))
         sessions = self.google.sessions([slot], vpn.peer_asn)
         vpn.converge([sessions], Consent(True), switch_on(slot))
@@ -192,11 +193,10 @@ class Making:
             # where nothing carried any traffic, there is none to be spared
             self._await(slot, before)
 
-    def _change_at_amazon(self, piece: Piece, numbers: t.Mapping[str, int]) -> tuple[Slot, t.Any]:
+    def _change_at_amazon(self, amazon: Amazon, piece: Piece, numbers: t.Mapping[str, int]) -> tuple[Slot, t.Any]:
         """The options of one tunnel that is there; the slot and Google's tunnel as they shall be then."""
         vpn, slot = self.vpn, piece.slot
-        assert self.amazon
-        aws = self.amazon.vpn(vpn.addresses, vpn.asn)
+        aws = amazon.vpn(vpn.addresses, vpn.asn)
         aws.only = frozenset({(vpn.addresses[slot.place], slot.number)})
         vpn.converge([aws], vpn.consent(slot))
         aws.read()

@@ -317,7 +317,7 @@ class HaVpn:
                 )
             )
         if self.amazon:
-            self._read_aws(errors)
+            self._read_aws(self.amazon, errors)
         router, gateway = self.google.router(), self.google.gateway()
         siblings: list[GcpResource] = [router, gateway]
         self._consider(router, self.router_now, self.consent(), siblings, errors)
@@ -370,12 +370,11 @@ class HaVpn:
         else:
             errors.extend(missing)
 
-    def _read_aws(self, errors: list[PodreachError]) -> None:
+    def _read_aws(self, amazon: Amazon, errors: list[PodreachError]) -> None:
         """Read AWS's half; what Google's sessions may advertise depends on the kind of its gateway."""
-        assert self.amazon
         self.aws = None
         try:
-            vpn = self.amazon.vpn(self.addresses, self.asn)
+            vpn = amazon.vpn(self.addresses, self.asn)
             vpn.foresees = True
             vpn.read()
         except (Refused, InvalidInput) as error:
