@@ -42,11 +42,20 @@ PASSING = frozenset(
         "instanceGroupUrls",
     }
 )
+#: The random parts of names: of what GKE makes for a cluster, and for a LoadBalancer Service.
+RANDOM = re.compile(r"(?<=-)(?:[0-9a-f]{16}|[0-9a-f]{8})\b|\ba[0-9a-f]{31}\b")
 LISTS = {
     "networks": "/compute/v1/projects/{}/global/networks",
     "subnetworks": "/compute/v1/projects/{}/aggregated/subnetworks",
     "routers": "/compute/v1/projects/{}/aggregated/routers",
     "firewalls": "/compute/v1/projects/{}/global/firewalls",
+    "addresses": "/compute/v1/projects/{}/aggregated/addresses",
+    "vpnGateways": "/compute/v1/projects/{}/aggregated/vpnGateways",
+    "externalVpnGateways": "/compute/v1/projects/{}/global/externalVpnGateways",
+    "vpnTunnels": "/compute/v1/projects/{}/aggregated/vpnTunnels",
+    "forwardingRules": "/compute/v1/projects/{}/aggregated/forwardingRules",
+    "backendServices": "/compute/v1/projects/{}/aggregated/backendServices",
+    "healthChecks": "/compute/v1/projects/{}/aggregated/healthChecks",
     "clusters": "/v1/projects/{}/locations/-/clusters",
 }
 
@@ -126,7 +135,10 @@ def estate(lab: Lab) -> dict[str, Json]:
             reply = http.get(lab.url + path.format(project), timeout=30)
             assert reply.ok, reply.text
             for item in items(reply.json(), kind):
-                found[lasting(item["selfLink"].split("/projects/", 1)[1])] = lasting(item)
+                place = lasting(item["selfLink"].split("/projects/", 1)[1])
+                while place in found:  # only its random part was another
+                    place += ", another"
+                found[place] = lasting(item)
     return found
 
 
@@ -138,14 +150,19 @@ def items(answer: Json, kind: str) -> list[Json]:
 
 
 def lasting(value: t.Any) -> t.Any:
-    """A value without passing fields and random parts of names, at every depth; lists in one order."""
+    """A value without passing fields and random parts of names, at every depth; lists in one order. A resource's id is
+    text, an interface's, which lasts, a number."""
     if isinstance(value, str):
-        return re.sub(r"(gke-[-a-z]+)-[0-9a-f]{8}\b", r"\1-RANDOM", value)
+        return RANDOM.sub("RANDOM", value)
     if isinstance(value, dict):
-        return {key: lasting(item) for key, item in value.items() if key not in PASSING}
+        return {key: lasting(item) for key, item in value.items() if not passing(key, item)}
     if isinstance(value, list):
         return sorted((lasting(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     return value
+
+
+def passing(key: str, item: t.Any) -> bool:
+    return key in PASSING and not (key == "id" and isinstance(item, int))
 
 
 def differences(one: t.Any, other: t.Any, where: str = "") -> list[str]:
