@@ -50,7 +50,8 @@ community: .venv-community/community.stamp ## make .venv-community, with PyPI's 
 
 # --- running it ---------------------------------------------------------------------------------------------------
 
-site: lab ## create the estate of TOPOLOGY in the lab
+site: lab ## create the estate of TOPOLOGY in the lab, beside an AWS account with a VPC and an instance
+	@PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) preset aws-account
 	. .lab/env && $(ANSIBLE) ansible-playbook playbooks/site.yml -i '$(TOPOLOGY)'
 
 lab: system-packages run-venv ## start the lab (idempotent); it writes .lab/env

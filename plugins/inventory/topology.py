@@ -1,20 +1,21 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One declared file is both the topology and the inventory: a host for every network and cluster in it."""
+"""One declared file is both the topology and the inventory: a host for everything that it declares."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: topology
-short_description: Networks and clusters declared in one file, as hosts
+short_description: The paths of pods, declared in one file, as hosts
 version_added: 0.1.0
 author:
   - podreach.gke contributors (@podreach)
 description:
-  - Reads a topology, a file whose name ends in C(.podreach.yml) or C(.podreach.yaml), and makes a host of every network
-    and cluster that it declares, in the groups C(podreach_networks) and C(podreach_clusters).
-  - A key of an entry is an input of the role P(podreach.gke.network#role) or P(podreach.gke.cluster#role) without its
+  - Reads a topology, a file whose name ends in C(.podreach.yml) or C(.podreach.yaml), and makes a host of every
+    network, cluster, VPN, access to AWS, Service and flow that it declares, in the groups C(podreach_networks),
+    C(podreach_clusters), C(podreach_vpns), C(podreach_aws), C(podreach_services) and C(podreach_flows).
+  - A key of an entry is an input of the role that makes such a thing, P(podreach.gke.network#role) for example, without
     prefix. It becomes the host variable of that input, with its value untouched; templates and vaulted values work as
     in any inventory file, and no vault password is needed to read them. Only what is declared becomes a variable, so
     that C(group_vars) can give the rest.
@@ -67,6 +68,31 @@ options:
       that is not declared here.
     type: dict
     default: {}
+  vpns:
+    description: >-
+      HA VPNs by their key. The keys of each are the inputs of the role P(podreach.gke.vpn#role) without the prefix
+      C(vpn_); C(network) is a key of O(networks) or a full path. A C(router) that the network declares is used, with
+      its ASN, and stays when the VPN goes.
+    type: dict
+    default: {}
+  aws:
+    description: >-
+      What pods may reach in AWS, by a key. The keys of each are the inputs of the role P(podreach.gke.aws_access#role)
+      without the prefix C(aws_access_).
+    type: dict
+    default: {}
+  services:
+    description: >-
+      Internal load balancers by their key. The keys of each are the inputs of the role P(podreach.gke.internal_lb#role)
+      without the prefix C(internal_lb_); C(cluster) is a key of O(clusters), whose project and location then count.
+    type: dict
+    default: {}
+  flows:
+    description: >-
+      What pods have to reach, or must not, by a key. The keys of each are those of an item of the input C(verify_flows)
+      of the role P(podreach.gke.verify#role); C(cluster) is a key of O(clusters).
+    type: dict
+    default: {}
   auth_kind:
     description: How to sign in to Google. As all that follow it can also stand in one entry, for that one.
     type: str
@@ -99,6 +125,27 @@ options:
   iam_credentials_endpoint:
     description: Where the IAM Credentials API is.
     type: str
+  aws_region:
+    description: AWS's region, of every entry that names none itself. As all that follow it, it counts for all of AWS.
+    type: str
+  aws_account:
+    description: Id of the account that the credentials are expected to be of. Others are refused.
+    type: str
+  aws_profile:
+    description: A profile of boto3's configuration files.
+    type: str
+  aws_access_key:
+    description: Id of an access key.
+    type: str
+  aws_secret_key:
+    description: The access key's secret. Vault it.
+    type: str
+  aws_session_token:
+    description: Session token of temporary keys. Vault it.
+    type: str
+  aws_endpoint_url:
+    description: Where AWS's APIs are.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -107,6 +154,7 @@ plugin: podreach.gke.topology
 environment: cloud
 project: my-project-1
 region: asia-northeast1
+aws_region: ap-northeast-1
 networks:
   shop:
     subnetworks:
@@ -115,9 +163,6 @@ networks:
         secondary_ip_ranges:
           - {range_name: shop-pods, ip_cidr_range: 10.1.128.0/19}
           - {range_name: shop-services, ip_cidr_range: 10.1.160.0/22}
-    routers:
-      - name: shop-router
-        bgp: {asn: 65010}
 clusters:
   shop-cluster:
     network: shop
@@ -128,6 +173,18 @@ clusters:
       services_secondary_range_name: shop-services
     node_pools:
       - {name: default-pool, node_count: 1}
+vpns:
+  shop-aws:
+    network: shop
+    asn: 65010
+    aws: {vpc_name: shop-vpc, route_tables: [all]}
+aws:
+  shop-pods:
+    vpc: shop-vpc
+    rules:
+      - {group: shop-database, ranges: [10.1.128.0/19], protocol: tcp, ports: ["5432"]}
+flows:
+  shop-to-database: {cluster: shop-cluster, kind: tcp, target: 10.0.1.7, port: 5432}
 """
 
 import collections.abc

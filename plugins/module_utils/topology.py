@@ -14,53 +14,67 @@ import dataclasses
 import re
 import typing as t
 
+from ._topology_references import References, subnetwork_region
 from ._topology_rules import REGION, ZONE, check_cluster, check_name, check_network, check_ranges, check_region
-from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of, suggest
+from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
 
 PLUGIN_NAME = "podreach.gke.topology"
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A kind of declared things: its top-level key, the role that makes one, and the group of its hosts."""
+    """A kind of declared things: its top-level key, the role that makes one, and the group of its hosts.
+
+    ``name_length`` is how long a name may be, with the pattern of Google's names; None where it is a mere label.
+    ``from_top`` says where an input that an entry lacks comes from, if not from the same name at the top. An entry of a
+    kind with ``item`` is one item of that input of the role, together with what stands at the top.
+    """
 
     key: str
     role: str
     group: str
-    #: Longest name and its pattern, of Network.name and Cluster.name in Google's discovery documents.
-    name_length: int
+    name_length: int | None
+    from_top: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    item: str = ""
 
+    def source(self, name: str) -> str:
+        """The key at the top that counts where an entry does not have ``name``."""
+        return self.from_top.get(name, name)
+
+
+#: What stands at the top with a prefix, and is an input of the same name without it where everything is AWS's.
+AWS_ACCESS = ("region", "account", "profile", "access_key", "secret_key", "session_token", "endpoint_url")
 
 KINDS = (
+    # Network.name and Cluster.name in Google's discovery documents
     Kind("networks", "network", "podreach_networks", 63),
-    Kind("clusters", "cluster", "podreach_clusters", 40),
+    Kind("clusters", "cluster", "podreach_clusters", 40, {"location": "region"}),
+    # its tunnels are called NAME-1-tunnel-1 and so on
+    Kind("vpns", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1")),
+    Kind("aws", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
+    # names of Services are DNS labels (RFC 1035)
+    Kind("services", "internal_lb", "podreach_services", 63),
+    Kind("flows", "verify", "podreach_flows", None, item="flows"),
 )
 
 #: Inputs that may stand at the top and then count for every entry that does not state them itself.
 SHARED = (
     "environment", "project", "projects", "region", "profile", "auth_kind", "service_account_file",
     "service_account_contents", "service_account_email", "access_token", "scopes", "impersonate_service_account",
-    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint",
+    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint", *(f"aws_{name}" for name in AWS_ACCESS),
 )  # fmt: skip
 #: Inputs that no entry may have, and what to do instead.
 NOT_IN_ENTRY = {
     "environment": "a topology is either lab or cloud, set it at the top",
     "projects": "set it at the top, once for all",
-    "unmarked": "give it to the run that deletes, with -e network_unmarked=keep -e cluster_unmarked=keep",
-    "confirm_replace": "give it to the one run that may replace the cluster, with -e cluster_confirm_replace=NAME",
+    "unmarked": "give it to the run that deletes, with -e {role}_unmarked=keep",
+    "confirm_replace": "give it to the one run that may replace something, with -e {role}_confirm_replace=NAME",
 }
-#: Where an input that an entry lacks comes from, if not from the same name at the top.
-FALLS_BACK_TO = {"location": "region"}
 
 #: Names that mean something else to Ansible.
 RESERVED_HOSTS = ("all", "ungrouped", "localhost", *(kind.group for kind in KINDS))
 HOST_NAME = re.compile(r"[A-Za-z0-9](?:[-_.A-Za-z0-9]*[A-Za-z0-9])?")
 PROJECT_ID = re.compile(r"(?:[a-z0-9][-.a-z0-9]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
-_URL = r"(?:https?://[^/]+/(?:compute/)?[^/]+/)?"
-NETWORK_PATH = re.compile(_URL + r"projects/(?P<project>[^/]+)/global/networks/(?P<name>[^/]+)")
-SUBNETWORK_PATH = re.compile(
-    _URL + r"projects/(?P<project>[^/]+)/regions/(?P<region>[^/]+)/subnetworks/(?P<name>[^/]+)"
-)
 
 
 @dataclasses.dataclass
@@ -93,8 +107,9 @@ class Entry:
     #: The same two for what stands at the top.
     top_raw: t.Mapping[str, t.Any]
     top: t.Mapping[str, t.Any]
-    #: The network entry that a cluster is in, if it is one of this topology.
+    #: What it stands on, if that is declared here: the network of a cluster or VPN, the cluster of a Service or flow.
     network: Entry | None = None
+    cluster: Entry | None = None
     #: A subnetwork of that network, as it can be judged.
     subnetwork: t.Mapping[str, t.Any] | None = None
 
@@ -114,10 +129,10 @@ class Entry:
         """What counts for this entry: its own value, or the one at the top; None where there is neither."""
         if name in self.clean:
             return self.clean[name]
-        return self.top.get(FALLS_BACK_TO.get(name, name))
+        return self.top.get(self.kind.source(name))
 
     def effective_raw(self, name: str) -> t.Any:
-        return self.raw.get(name) if name in self.raw else self.top_raw.get(FALLS_BACK_TO.get(name, name))
+        return self.raw.get(name) if name in self.raw else self.top_raw.get(self.kind.source(name))
 
     @property
     def real_name(self) -> t.Any:
@@ -126,26 +141,31 @@ class Entry:
 
     def where_from(self, name: str) -> str:
         """The path of the key that an effective value comes from."""
-        return self.at(name) if name in self.clean else FALLS_BACK_TO.get(name, name)
+        return self.at(name) if name in self.clean else self.kind.source(name)
 
 
-def entry_options(spec: Options, role: str) -> dict[str, t.Mapping[str, t.Any]]:
-    """A role's inputs by their keys in a topology: without the prefix, and none required (the top may give it)."""
-    prefix = f"{role}_"
-    return {
+def entry_options(spec: Options, kind: Kind) -> dict[str, t.Mapping[str, t.Any]]:
+    """The inputs of a kind's role by their keys in an entry: without prefix, none required that the top may give."""
+    prefix = f"{kind.role}_"
+    inputs: dict[str, t.Mapping[str, t.Any]] = {
         name.removeprefix(prefix): {**option, "required": False}
         for name, option in spec.items()
         if name.startswith(prefix)
     }
+    if not kind.item:
+        return inputs
+    shared = {name: option for name, option in inputs.items() if name in SHARED}
+    return {**shared, **inputs[kind.item]["options"]}
 
 
 def top_options(specs: t.Mapping[str, Options]) -> dict[str, t.Mapping[str, t.Any]]:
-    """Options of the top level: the plugin, what entries share, and the kinds."""
+    """Options of the top level: the plugin, and what entries share."""
     options: dict[str, t.Mapping[str, t.Any]] = {"plugin": {"type": "str", "choices": [PLUGIN_NAME]}}
-    for name in SHARED:
-        for role, spec in specs.items():
-            if f"{role}_{name}" in spec:
-                options.setdefault(name, {**spec[f"{role}_{name}"], "required": name == "environment"})
+    for kind in KINDS:
+        for key, option in entry_options(specs[kind.role], kind).items():
+            name = kind.source(key)
+            if name in SHARED:
+                options.setdefault(name, {**option, "required": name == "environment"})
     options.setdefault("region", {"type": "str"})
     return options
 
@@ -181,19 +201,18 @@ def read(
     _check_keys(entries, report)
     for entry in entries:
         _check_identity(entry, report)
-    networks = {entry.key: entry for entry in entries if entry.kind.key == "networks"}
-    references = {}
+    references = References(entries, report, trust)
+    resolved = []
     for entry in entries:
-        if entry.kind.key == "networks":
-            check_network(entry, report)
-        else:
-            references[entry.key] = _resolve(entry, networks, report, trust)
-            check_cluster(entry, report)
+        resolved.append(references.of(entry))
+        if entry.kind.key in CHECKS:
+            CHECKS[entry.kind.key](entry, report)
     _check_unique(entries, report)
     check_ranges(entries, report)
 
-    hosts = [Host(e.key, e.kind, _variables(e, specs[e.kind.role], references.get(e.key, {}))) for e in entries]
-    return Topology(hosts, _declared(top_raw, entries, hosts, specs), report.errors, report.warnings)
+    values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
+    hosts = [Host(e.key, e.kind, _variables(e.kind, v)) for e, v in zip(entries, values, strict=True)]
+    return Topology(hosts, _declared(top_raw, entries, values, specs), report.errors, report.warnings)
 
 
 def _items(value: t.Any) -> list[t.Any]:
@@ -205,7 +224,8 @@ def _entries(
 ) -> t.Iterator[Entry]:
     if not isinstance(top.get(kind.key), t.Mapping):
         return
-    options = entry_options(spec, kind.role)
+    options = entry_options(spec, kind)
+    not_here = {name: todo.format(role=kind.role) for name, todo in NOT_IN_ENTRY.items()}
     for key, raw in top_raw[kind.key].items():
         if not isinstance(key, str):
             shape.report.error(kind.key, f"the key {kind_of(key)} is not text: put it in quotes")
@@ -216,7 +236,7 @@ def _entries(
             shape.report.error(path, f"expected a mapping, got {got}: write its keys below it")
             continue
         raw = raw or {}
-        yield Entry(kind, key, raw, shape.mapping(raw, options, path, NOT_IN_ENTRY), top_raw, top)
+        yield Entry(kind, key, raw, shape.mapping(raw, options, path, not_here), top_raw, top)
 
 
 def _check_keys(entries: t.Iterable[Entry], report: Report) -> None:
@@ -233,7 +253,7 @@ def _check_keys(entries: t.Iterable[Entry], report: Report) -> None:
             report.error(
                 entry.path, f"the key '{key}' means something else to Ansible: use another and add 'name: {key}'"
             )
-        elif "name" not in entry.clean:
+        elif "name" not in entry.clean and entry.kind.name_length:
             check_name(report, key, entry.path, entry.kind.name_length, "or keep the key and add 'name:'")
         if key in seen:
             report.error(
@@ -255,12 +275,14 @@ def _check_project(report: Report, project: t.Any, path: str) -> None:
 
 def _check_identity(entry: Entry, report: Report) -> None:
     """Name, project, region and location of one entry."""
-    if "name" in entry.clean:
+    if "name" in entry.clean and entry.kind.name_length:
         check_name(report, entry.clean["name"], entry.at("name"), entry.kind.name_length)
+    if entry.kind.source("region") == "aws_region":
+        return  # neither in a project nor in a region of Google's
     if "project" in entry.clean:
         _check_project(report, entry.clean["project"], entry.at("project"))
     project, allowed = entry.effective("project"), entry.top.get("projects")
-    if project is None:
+    if project is None and "cluster" not in entry.clean:
         report.error(
             entry.at("project"),
             "'project' is missing: add it here or at the top (to take it from the environment, write "
@@ -286,132 +308,8 @@ def _check_identity(entry: Entry, report: Report) -> None:
             )
 
 
-def _resolve(
-    cluster: Entry, networks: t.Mapping[str, Entry], report: Report, trust: t.Callable[[str], str]
-) -> dict[str, t.Any]:
-    """Find the network and subnetwork of a cluster. Returns what its variables must say instead of what is written."""
-    name = cluster.clean.get("network")
-    if name is None:
-        if cluster.present:
-            todo = f"name a key of networks ({', '.join(networks)})" if networks else "name one"
-            report.error(
-                cluster.at("network"), f"'network' is missing: {todo}, or projects/PROJECT/global/networks/NAME"
-            )
-        return {}
-    if not isinstance(name, str):
-        return {}
-    path = NETWORK_PATH.fullmatch(name)
-    if path:
-        same = (n for n in networks.values() if (n.effective("project"), n.real_name) == path.group("project", "name"))
-        cluster.network = next(same, None)
-        found = {}
-    elif name in networks:
-        cluster.network = networks[name]
-        found = _network_name(cluster, networks[name], report, trust)
-    else:
-        by_name = [entry.key for entry in networks.values() if entry.real_name == name]
-        todo = f"did you mean '{by_name[0]}'?" if by_name else suggest(name, list(networks), "declare it")
-        report.error(
-            cluster.at("network"),
-            f"'{name}' is not a key of networks: {todo} (a network that is not declared here is written "
-            "projects/PROJECT/global/networks/NAME)",
-        )
-        return {}
-    if cluster.network is None:
-        return found
-    if cluster.present and not cluster.network.present:
-        report.error(
-            cluster.at("network"),
-            f"'{name}' is declared with state absent: take that away, or make the cluster absent too",
-        )
-        return found
-    return {**found, **_resolve_subnetwork(cluster, cluster.network, report, trust)}
-
-
-def _shares_project(cluster: Entry, network: Entry) -> bool | None:
-    """Are both in one project? None where that cannot be told before templates are filled in."""
-    if "project" not in cluster.raw and "project" not in network.raw:
-        return True
-    one, other = cluster.effective("project"), network.effective("project")
-    return one == other if isinstance(one, str) and isinstance(other, str) else None
-
-
-def _network_name(cluster: Entry, network: Entry, report: Report, trust: t.Callable[[str], str]) -> dict[str, t.Any]:
-    shares = _shares_project(cluster, network)
-    if shares:
-        return {"network": network.raw.get("name", network.key)}
-    if shares is None or not isinstance(network.real_name, str):
-        if network.effective("project") is not None and cluster.effective("project") is not None:
-            report.error(
-                cluster.at("network"),
-                f"'{network.key}' may be in another project, and the names are templates: write "
-                "projects/PROJECT/global/networks/NAME",
-            )
-        return {}
-    return {"network": trust(f"projects/{network.effective('project')}/global/networks/{network.real_name}")}
-
-
-def region_of(location: t.Any) -> t.Any:
-    """The region of a region or zone, None where it cannot be told."""
-    if not isinstance(location, str):
-        return None
-    return location.rsplit("-", 1)[0] if ZONE.fullmatch(location) else location
-
-
-def _resolve_subnetwork(
-    cluster: Entry, network: Entry, report: Report, trust: t.Callable[[str], str]
-) -> dict[str, t.Any]:
-    name = cluster.clean.get("subnetwork")
-    declared = network.clean.get("subnetworks", [])
-    if name is None:
-        automatic = network.clean.get("auto_create_subnetworks")
-        if cluster.present and automatic is not True and automatic is not UNKNOWN:
-            known = [s["name"] for s in _items(declared) if isinstance(s, dict) and isinstance(s.get("name"), str)]
-            report.error(
-                cluster.at("subnetwork"),
-                f"'subnetwork' is missing: name one of network '{network.key}' ({', '.join(known) or 'none yet'})",
-            )
-        return {}
-    if not isinstance(name, str):
-        return {}
-    path = SUBNETWORK_PATH.fullmatch(name)
-    short, region = (path["name"], path["region"]) if path else (name, region_of(cluster.effective("location")))
-    if not isinstance(declared, list) or any(not isinstance(s, dict) or s.get("name") is UNKNOWN for s in declared):
-        return {}
-    named = [s for s in declared if s.get("name") == short and s.get("state") != "absent"]
-    here = [s for s in named if region is None or _subnetwork_region(s, network) in (None, UNKNOWN, region)]
-    if here:
-        cluster.subnetwork = here[0]
-        if path or _shares_project(cluster, network) or not isinstance(network.effective("project"), str):
-            return {}
-        if region is None:
-            report.error(
-                cluster.at("subnetwork"),
-                f"'{name}' is in another project, and its region is a template: write "
-                "projects/PROJECT/regions/REGION/subnetworks/NAME",
-            )
-            return {}
-        return {"subnetwork": trust(f"projects/{network.effective('project')}/regions/{region}/subnetworks/{name}")}
-    if path:
-        return {}  # somebody else's subnetwork of this network
-    if named:
-        elsewhere = _subnetwork_region(named[0], network)
-        report.error(
-            cluster.at("subnetwork"),
-            f"'{name}' is in region {elsewhere}, the cluster in {region}: choose a subnetwork of that region, or "
-            "another location",
-        )
-    else:
-        known = [s["name"] for s in declared if isinstance(s.get("name"), str)]
-        report.error(
-            cluster.at("subnetwork"),
-            f"'{name}' is not a subnetwork of network '{network.key}': {suggest(name, known, 'declare it there')}",
-        )
-    return {}
-
-
-def _subnetwork_region(item: t.Mapping[str, t.Any], network: Entry) -> t.Any:
-    return item["region"] if "region" in item else network.effective("region")
+#: key of a kind -> what must hold of one of its entries, beyond the types of its keys
+CHECKS: dict[str, t.Callable[[Entry, Report], None]] = {"networks": check_network, "clusters": check_cluster}
 
 
 def _check_unique(entries: t.Iterable[Entry], report: Report) -> None:
@@ -436,58 +334,71 @@ def _check_unique(entries: t.Iterable[Entry], report: Report) -> None:
             for index, pool in enumerate(_items(entry.clean.get("node_pools"))):
                 if isinstance(pool, dict):
                     claim(entry.at(f"node_pools[{index}].name"), "node pool", entry.path, pool.get("name"))
+        elif entry.kind.key == "vpns":
+            claim(entry.path, "VPN gateway", project, entry.effective("region"), entry.real_name)
+        elif entry.kind.key == "services" and entry.cluster:
+            namespace = entry.clean.get("namespace", "default")
+            claim(entry.path, "Service", entry.cluster.path, namespace, entry.real_name)
+        if entry.kind.key != "networks":
             continue
         claim(entry.path, "network", project, entry.real_name)
         for key, what in (("subnetworks", "subnetwork"), ("routers", "router")):
             for index, item in enumerate(_items(entry.clean.get(key))):
                 if isinstance(item, dict):
-                    region = _subnetwork_region(item, entry)
+                    region = subnetwork_region(item, entry)
                     claim(entry.at(f"{key}[{index}].name"), what, project, region, item.get("name"))
         for index, rule in enumerate(_items(entry.clean.get("firewall_rules"))):
             if isinstance(rule, dict):
                 claim(entry.at(f"firewall_rules[{index}].name"), "firewall rule", project, rule.get("name"))
 
 
-def _variables(entry: Entry, spec: Options, resolved: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The host's variables: only what is declared, since a default as host variable would beat every group_vars."""
-    role = entry.kind.role
-    variables = {f"{role}_{key}": resolved.get(key, value) for key, value in entry.raw.items()}
-    for key in (*SHARED, *FALLS_BACK_TO):
-        source = FALLS_BACK_TO.get(key, key)
-        if f"{role}_{key}" in spec and key not in entry.raw and source in entry.top_raw:
-            variables[f"{role}_{key}"] = entry.top_raw[source]
-    return variables
+def _values(entry: Entry, spec: Options, resolved: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the role is given, by the keys of an entry: only what is declared, since a default as host variable would
+    beat every group_vars.
+    """
+    values = {**{key: resolved.get(key, value) for key, value in entry.raw.items()}, **resolved}
+    for key in entry_options(spec, entry.kind):
+        source = entry.kind.source(key)
+        if source in (*SHARED, "region") and key not in values and source in entry.top_raw:
+            values[key] = entry.top_raw[source]
+    return values
+
+
+def _variables(kind: Kind, values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The host's variables."""
+    if not kind.item:
+        return {f"{kind.role}_{key}": value for key, value in values.items()}
+    item = {key: value for key, value in values.items() if key not in SHARED}
+    shared = {f"{kind.role}_{key}": value for key, value in values.items() if key in SHARED}
+    return {**shared, f"{kind.role}_{kind.item}": [item]}
 
 
 def _declared(
     top_raw: t.Mapping[str, t.Any],
     entries: t.Iterable[Entry],
-    hosts: t.Iterable[Host],
+    values: t.Iterable[t.Mapping[str, t.Any]],
     specs: t.Mapping[str, Options],
 ) -> dict[str, t.Any]:
     """The whole topology, without anything that is secret by its nature.
 
-    Every entry has its name and what it gets from the top. A cluster's network is the key of that network wherever it
-    is declared here, also where the cluster names it by its full path.
+    Every entry has its name and what it gets from the top. Its network or cluster is the key of that wherever it is
+    declared here, also where it is named otherwise there.
     """
-    kinds = {kind.key: kind for kind in KINDS}
     options = top_options(specs)
     declared: dict[str, t.Any] = {
         key: value
         for key, value in top_raw.items()
         if key in options and key != "plugin" and not options[key].get("no_log")
     }
-    declared.update({key: {} for key in kinds})
-    for entry, host in zip(entries, hosts, strict=True):
-        spec, prefix = specs[entry.kind.role], f"{entry.kind.role}_"
-        values = {
-            name.removeprefix(prefix): value
-            for name, value in host.variables.items()
-            if not spec.get(name, {}).get("no_log")
-        }
+    declared.update({kind.key: {} for kind in KINDS})
+    for entry, found in zip(entries, values, strict=True):
+        known = entry_options(specs[entry.kind.role], entry.kind)
+        shown = {key: value for key, value in found.items() if not known.get(key, {}).get("no_log")}
         if entry.network is not None:
-            values["network"] = entry.network.key
+            shown["network"] = entry.network.key
             if "subnetwork" in entry.raw:
-                values["subnetwork"] = entry.raw["subnetwork"]
-        declared[entry.kind.key][entry.key] = {"name": entry.key, **values}
+                shown["subnetwork"] = entry.raw["subnetwork"]
+        if entry.cluster is not None:
+            shown["cluster"] = entry.cluster.key
+        declared[entry.kind.key][entry.key] = {"name": entry.key, **shown}
     return declared

@@ -30,8 +30,10 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 Json = dict[str, t.Any]
 
 EXAMPLES = ROOT / "examples"
-AFTER = EXAMPLES / "pods-to-aws.podreach.yml"
-BEFORE = EXAMPLES / "pods-to-aws-before.podreach.yml"
+PODS_TO_AWS = EXAMPLES / "pods-to-aws.podreach.yml"
+#: Google's part of it alone, and the same before the change.
+AFTER = HERE / "data" / "vpc-native.podreach.yml"
+BEFORE = HERE / "data" / "routes-based.podreach.yml"
 FLEET = EXAMPLES / "fleet.podreach.yml"
 PROJECTS = ("podreach-lab", "podreach-peer")
 #: Fields that say when or in which order things were made, or where the lab listens; and what Google fills in.

@@ -411,6 +411,8 @@ def do_preset(options: argparse.Namespace) -> int:
     answer = ask(options, "POST", "presets", preset_options(options.option) | {"name": options.name})
     for path in answer["made"]:
         print(path)
+    if not answer["made"]:
+        print(f"{options.name} is there already.")
     return 0
 
 

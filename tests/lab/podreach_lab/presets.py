@@ -161,7 +161,7 @@ SUMMARIES = {
 
 
 async def build(lab: Lab, name: str, **options: t.Any) -> Json:
-    """Carry a preset out; what it made, as relative names. Raises PresetError."""
+    """Carry a preset out; what it made, as relative names: nothing, where all of it is there. Raises PresetError."""
     preset = PRESETS.get(name)
     if preset is None:
         raise PresetError(f"There is no preset {name!r}; there are: {', '.join(PRESETS)}.")
@@ -169,7 +169,10 @@ async def build(lab: Lab, name: str, **options: t.Any) -> Json:
         steps = preset(**options)
     except TypeError as error:
         raise PresetError(f"The preset {name} does not take these options: {error}.") from None
-    there = existing(lab, steps)
+    known = told_apart(lab, steps)
+    there = [name for name, exists in known.items() if exists]
+    if len(there) == len(known):
+        return {"preset": name, "made": []}
     if there:
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
         listed = ", ".join(there[:SHOWN])
@@ -185,17 +188,18 @@ async def build(lab: Lab, name: str, **options: t.Any) -> Json:
     return {"preset": name, "made": list(made)}
 
 
-def existing(lab: Lab, steps: t.Iterable[Step | AwsStep]) -> list[str]:
-    """What a preset is to make and is there: paths at Google, instances by their names at AWS."""
+def told_apart(lab: Lab, steps: t.Iterable[Step | AwsStep]) -> dict[str, bool]:
+    """What a preset makes that has a name of its own, and whether it is there: paths at Google, instances at AWS."""
     instances = {item.name for item in lab.state.aws.instances}
-    found: dict[str, None] = {}
+    found: dict[str, bool] = {}
     for step in steps:
         if isinstance(step, AwsStep):
             wanted = tags_of(step) if step.action == "RunInstances" else set()
-            found |= dict.fromkeys(f"{name} at AWS" for name in sorted(wanted & instances))
-        elif lab.state.get(path := f"projects/{step.project}/{step.path}/{step.body.get('name')}") is not None:
-            found[path] = None
-    return list(found)
+            found |= {f"{name} at AWS": name in instances for name in sorted(wanted)}
+        elif step.body.get("name") and not step.path.endswith("/addPeering"):
+            path = f"projects/{step.project}/{step.path}/{step.body['name']}"
+            found[path] = lab.state.get(path) is not None
+    return found
 
 
 async def carry_out(lab: Lab, step: Step | AwsStep, names: dict[str, str]) -> list[str]:

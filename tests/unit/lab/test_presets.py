@@ -59,11 +59,18 @@ def test_what_exists_is_named_before_anything_is_made(cloud: Cloud) -> None:
     assert cloud.lab.mutations == before
 
 
+def test_what_is_there_as_a_whole_is_left_as_it_is(cloud: Cloud) -> None:
+    made = build(cloud)
+    before = cloud.lab.mutations
+    assert made["made"] and build(cloud)["made"] == []
+    assert cloud.lab.mutations == before
+
+
 def test_an_instance_of_that_name_at_aws_is_enough(cloud: Cloud) -> None:
     cloud.lab.state.learn_aws(AwsFacts(instances=(Instance("i-1", "aws-ec2-01", True, ()),)))
-    for name in ("aws-account", "aws-vpn"):
-        with pytest.raises(presets.PresetError, match="exists already: aws-ec2-01 at AWS"):
-            build(cloud, name)
+    assert build(cloud, "aws-account")["made"] == []
+    with pytest.raises(presets.PresetError, match="exists already: aws-ec2-01 at AWS"):
+        build(cloud, "aws-vpn")
     assert not cloud.lab.log
 
 

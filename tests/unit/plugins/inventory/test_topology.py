@@ -57,6 +57,21 @@ clusters:
     subnetwork: s1
     ip_allocation_policy: {cluster_secondary_range_name: pods, services_secondary_range_name: services}
 """
+#: An entry of each kind, with all that it refers to.
+EVERY_KIND = (
+    BASE
+    + CLUSTER
+    + """
+vpns:
+  v1: {network: n1, asn: 65010, aws: {vpc_name: aws-vpc, route_tables: [all]}}
+aws:
+  a1: {vpc: aws-vpc, rules: [{group: aws-ec2, ranges: [10.16.0.0/14]}]}
+services:
+  lb1: {cluster: c1, selector: {app: web}, ports: [{port: 80}]}
+flows:
+  f1: {cluster: c1, kind: icmp, target: 10.0.1.7}
+"""
+)
 
 
 def parse(path: pathlib.Path, inventory: InventoryData | None = None) -> InventoryData:
@@ -190,7 +205,7 @@ def test_secrets_are_not_shown() -> None:
 def test_secret_inputs_have_no_choices() -> None:
     """Ansible prints the value of an option that is none of its choices, no_log or not."""
     secrets = [(name, option) for spec in SPECS.values() for name, option in spec.items() if option.get("no_log")]
-    assert len(secrets) == 4
+    assert len(secrets) == 18
     assert not [name for name, option in secrets if "choices" in option]
 
 
@@ -198,13 +213,13 @@ def test_secret_inputs_have_no_choices() -> None:
 def test_wrong_types_anywhere_are_reported_not_raised(wrong: t.Any) -> None:
     """Every declared key of every kind takes every kind of value without an exception."""
     for kind in topology.KINDS:
-        for key in topology.entry_options(SPECS[kind.role], kind.role):
-            document = yaml.safe_load(BASE + CLUSTER)
-            entry = document[kind.key][{"networks": "n1", "clusters": "c1"}[kind.key]]
+        for key in topology.entry_options(SPECS[kind.role], kind):
+            document = yaml.safe_load(EVERY_KIND)
+            entry = next(iter(document[kind.key].values()))
             entry[key] = wrong
             topology.read(document, SPECS, plugin_file.is_opaque)
-    for key in (*topology.SHARED, "networks", "clusters"):
-        topology.read({**yaml.safe_load(BASE + CLUSTER), key: wrong}, SPECS, plugin_file.is_opaque)
+    for key in (*topology.SHARED, *(kind.key for kind in topology.KINDS)):
+        topology.read({**yaml.safe_load(EVERY_KIND), key: wrong}, SPECS, plugin_file.is_opaque)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -436,11 +451,11 @@ clusters:
 
 def test_every_input_may_be_a_template() -> None:
     for kind in topology.KINDS:
-        for key in topology.entry_options(SPECS[kind.role], kind.role):
+        for key in topology.entry_options(SPECS[kind.role], kind):
             if key in topology.NOT_IN_ENTRY:
                 continue
-            document = yaml.safe_load(BASE + CLUSTER)
-            document[kind.key][{"networks": "n1", "clusters": "c1"}[kind.key]][key] = "{{ something }}"
+            document = yaml.safe_load(EVERY_KIND)
+            next(iter(document[kind.key].values()))[key] = "{{ something }}"
             result = topology.read(document, SPECS, plugin_file.is_opaque)
             assert [e for e in result.errors if "may be in another project" not in e.message] == [], key
 
@@ -462,7 +477,7 @@ def test_vaulted_values_need_no_password(write: t.Callable[..., pathlib.Path]) -
         assert plugin_file.is_opaque(host[name])
         assert not isinstance(host[name], str), "still encrypted"
     declared = inventory.groups["all"].get_vars()["podreach_topology"]
-    assert set(declared) == {"environment", "region", "networks", "clusters"}
+    assert set(declared) == {"environment", "region", *(kind.key for kind in topology.KINDS)}
     assert set(declared["networks"]["n1"]) == {"name", "subnetworks", "environment", "region"}
 
 
