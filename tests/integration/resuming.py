@@ -22,10 +22,11 @@ import typing as t
 
 from ansible_collections.podreach.gke.tests.integration.estates import whole_estate
 from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT, Playbooks, Run, Started
-from ansible_collections.podreach.gke.tests.integration.sites import AFTER, Json, Sites, changed, differences
+from ansible_collections.podreach.gke.tests.integration.sites import EXAMPLES, Json, Sites, changed, differences
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab, resident
 
 SITE = ROOT / "playbooks" / "site.yml"
+TOPOLOGY = EXAMPLES / "pods-to-aws.podreach.yml"
 #: of a run until it is killed
 SECONDS = 180
 #: the most differences that are shown of one trial, and of each
@@ -53,7 +54,7 @@ class Resuming:
     """Trials of one playbook on one topology. ``preset`` is what is there before any run."""
 
     sites: Sites
-    topology: pathlib.Path = AFTER
+    topology: pathlib.Path = TOPOLOGY
     playbook: pathlib.Path = SITE
     preset: str = "aws-account"
     #: the estate of a run that nobody disturbed
@@ -83,9 +84,16 @@ class Resuming:
         return requests
 
     def trial(self, **halt: t.Any) -> Trial:
-        """Kill a run at the point that :class:`Halt` describes, and run again until nothing is left to do."""
+        """On a new estate, kill a run and let others follow."""
         began = time.monotonic()
         self.begin()
+        request = self.killed(**halt)
+        problems = self.finished() if request else []
+        return Trial(request, time.monotonic() - began, problems)
+
+    def killed(self, **halt: t.Any) -> Json | None:
+        """Kill a run at the point that the lab's Halt describes: the request there, None if the run ended before."""
+        began = time.monotonic()
         self.lab.halt(**halt)
         started = self.start()
         while (request := self.lab.halted()) is None and started.process.poll() is None:
@@ -93,8 +101,7 @@ class Resuming:
             time.sleep(0.02)
         kill(started)
         self.lab.go_on()
-        problems = self.finished() if request else []
-        return Trial(request, time.monotonic() - began, problems)
+        return request
 
     def finished(self) -> list[str]:
         """What is wrong after a run, and another one, on what an interrupted run has left."""
@@ -145,7 +152,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     """Every request of a run, one trial each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "-i", dest="topology", type=pathlib.Path, default=AFTER, help="the topology (default: %(default)s)"
+        "-i", dest="topology", type=pathlib.Path, default=TOPOLOGY, help="the topology (default: %(default)s)"
     )
     parser.add_argument("--from", dest="first", type=int, default=1, metavar="K", help="begin with the K-th request")
     parser.add_argument("--to", dest="last", type=int, default=sys.maxsize, metavar="K", help="end with the K-th")

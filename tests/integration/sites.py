@@ -175,4 +175,7 @@ def differences(one: t.Any, other: t.Any, where: str = "") -> list[str]:
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
         return [line for number, (a, b) in pairs for line in differences(a, b, f"{where}[{number}]")]
+    if isinstance(one, list) and isinstance(other, list):
+        alone = [item for item in one if item not in other], [item for item in other if item not in one]
+        return [f"{where}: {len(one)} and {len(other)} items; these alone: {alone[0]!r}, {alone[1]!r}"]
     return [] if one == other else [f"{where}: {one!r}, {other!r}"]
