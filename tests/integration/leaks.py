@@ -22,11 +22,12 @@ def forms(secret: str) -> dict[bytes, str]:
     """A secret as it would be seen, and what that form is called."""
     raw = secret.encode()
     found = {
-        raw: "as it is",
         urllib.parse.quote(secret, safe="").encode(): "encoded for a URL",
         json.dumps(secret)[1:-1].encode(): "in JSON",
         raw.hex().encode(): "in hexadecimal digits",
     }
+    # last, since most are the same in several of these forms
+    found[raw] = "as it is"
     for shift in range(3):
         # inside a longer text that was encoded: without the characters that its neighbours have a part in
         first, last = -(-shift * 8 // 6), (shift + len(raw)) * 8 // 6

@@ -27,10 +27,8 @@ POINTS: tuple[Json, ...] = (
     {"method": "AuthorizeSecurityGroupIngress"},
     {"method": "CreateVpnGateway"},
     {"method": "CreateCustomerGateway"},
-    {"method": "AttachVpnGateway"},
     {"method": "CreateVpnConnection"},
     {"method": "CreateVpnConnection"},
-    {"method": "EnableVgwRoutePropagation"},
     {"path": "/vpnTunnels$", "count": 2},
     {"method": "PATCH", "path": "/routers/"},
     {"path": "^/api/v1/namespaces/default/services$"},
@@ -64,7 +62,10 @@ def another_customer_gateway(lab: Lab) -> None:
 
 
 def another_address(lab: Lab) -> None:
-    Api(lab).post(f"{COMPUTE}/regions/{REGION}/addresses", {"name": "orphan"})
+    """Of a Service that is not there."""
+    place = f"projects/podreach-lab/regions/{REGION}/subnetworks/aws-internal-connect-subnet-1"
+    body = {"name": "orphan", "addressType": "INTERNAL", "subnetwork": place}
+    Api(lab).post(f"{COMPUTE}/regions/{REGION}/addresses", body)
 
 
 ORPHANS = (another_gateway, another_customer_gateway, another_address)

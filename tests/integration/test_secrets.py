@@ -11,16 +11,25 @@ owner's alone, and nothing else than arguments is tolerated in it.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 import pathlib
 import re
 
 import pytest
 import yaml
 
-from ansible_collections.podreach.gke.tests.integration.leaks import leaks, secrets, shared_keys, written
-from ansible_collections.podreach.gke.tests.integration.playbooks import OTHER_SPELLING, Run
-from ansible_collections.podreach.gke.tests.integration.sites import PODS_TO_AWS, Json, Sites, changed, failures
+from ansible_collections.podreach.gke.tests.integration.estates import ec2
+from ansible_collections.podreach.gke.tests.integration.leaks import (
+    leaks,
+    private_key,
+    secrets,
+    shared_keys,
+    written,
+)
+from ansible_collections.podreach.gke.tests.integration.playbooks import OTHER_SPELLING, Playbooks, Run, play, task
+from ansible_collections.podreach.gke.tests.integration.sites import PODS_TO_AWS, Json, Sites, changed
 from ansible_collections.podreach.gke.tests.integration.vaulted import PASSWORD, Vaulted
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
@@ -37,6 +46,11 @@ WATCHED: dict[str, str | None] = {
 ARGUMENTS = re.compile(r"/\.ansible/tmp/ansible-tmp-[^/]+/AnsiballZ_[a-z_]+\.py$")
 KEYS = tuple(f"Key.of_the_user.number_{number}" for number in range(4))
 VPN = "aws-vpn"
+#: Variables that hold keys while role vpn runs: what AWS told, registered by a task with no_log, and a task that failed
+#: with its arguments, which Ansible keeps for a rescue.
+KNOWN = ("__vpn_aws_keys", "ansible_failed_task")
+#: The prefixes of role inputs for AWS's credentials.
+AWS_INPUTS = ("aws_access", "vpn_aws", "verify_aws")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +64,10 @@ class Case:
     process: bool = False
     #: the network and its VPN alone
     short: bool = True
+
+    @property
+    def gives_keys(self) -> bool:
+        return self.vaulted or self.extra
 
 
 CASES = {
@@ -67,7 +85,6 @@ class Watched:
     sites: Sites
     case: Case
     given: pathlib.Path
-    count: int = 0
 
     def __post_init__(self) -> None:
         self.given.mkdir()
@@ -84,7 +101,23 @@ class Watched:
         if self.case.process:
             self.arguments += ["-e", f"ansible_python_interpreter={OTHER_SPELLING}"]
         if self.case.extra:
-            self.arguments += ["-e", f"@{self.file('keys.yml', {'vpn_pre_shared_keys': list(KEYS)})}"]
+            self.arguments += ["-e", f"@{self.file('variables.yml', self.variables())}"]
+
+    def variables(self) -> Json:
+        """Every secret as an input of the roles, in clear or vaulted."""
+        env = self.sites.lab.env
+        contents = Vaulted(self.sites.lab.key_file().read_text(encoding="utf-8"))
+        return {
+            "vpn_pre_shared_keys": list(KEYS),
+            **{f"{role}_service_account_contents": contents for role in ("network", "vpn", "verify")},
+            **{f"{name}_access_key": env["AWS_ACCESS_KEY_ID"] for name in AWS_INPUTS},
+            **{f"{name}_secret_key": env["AWS_SECRET_ACCESS_KEY"] for name in AWS_INPUTS},
+        }
+
+    def environment(self) -> dict[str, str | None]:
+        """What is given by variables is not in the environment."""
+        inputs = ("GCP_SERVICE_ACCOUNT_FILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        return WATCHED | (dict.fromkeys(inputs) if self.case.extra else {})
 
     def file(self, name: str, content: Json) -> pathlib.Path:
         path = self.given / name
@@ -92,10 +125,10 @@ class Watched:
         return path
 
     def site(self, *arguments: str) -> Run:
-        return self.kept(self.sites.site(self.topology, *self.arguments, *arguments, env=WATCHED))
+        return self.kept(self.sites.site(self.topology, *self.arguments, *arguments, env=self.environment()))
 
     def teardown(self) -> Run:
-        return self.kept(self.sites.teardown(self.topology, *self.arguments, env=WATCHED))
+        return self.kept(self.sites.teardown(self.topology, *self.arguments, env=self.environment()))
 
     def kept(self, run: Run) -> Run:
         directory = self.sites.directory / f"site-{self.sites.number}"
@@ -105,15 +138,26 @@ class Watched:
         return run
 
     def leaks(self) -> list[str]:
+        for file in self.sites.directory.glob("site-*/variables.json"):
+            file.write_text(json.dumps(without_known(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
         texts = written(self.sites.directory)
         hidden = secrets(self.sites.lab, (*KEYS, PASSWORD))
         passed = {place: text for place, text in texts.items() if ARGUMENTS.search(place)}
+        assert bool(passed) is self.case.process
         for place in passed:
             assert (self.sites.directory / place).parent.stat().st_mode & 0o077 == 0
         arguments = {*KEYS, *shared_keys(self.sites.lab)}
+        if self.case.extra:
+            arguments |= {*private_key(self.sites.lab), self.sites.lab.env["AWS_SECRET_ACCESS_KEY"]}
         never = {secret: what for secret, what in hidden.items() if secret not in arguments}
         others = {place: text for place, text in texts.items() if place not in passed}
         return leaks(others, hidden) + leaks(passed, never)
+
+
+def without_known(variables: Json) -> Json:
+    hosts = variables["made"].items()
+    made = {host: {name: value for name, value in known.items() if name not in KNOWN} for host, known in hosts}
+    return variables | {"made": made}
 
 
 @pytest.fixture
@@ -124,31 +168,72 @@ def account(lab: Lab) -> Lab:
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_secret_in_anything(name: str, account: Lab, tmp_path: pathlib.Path) -> None:
-    """From a plan over failures of all kinds to the end."""
+    """From a plan over failures to the end."""
     case = CASES[name]
     runs = Watched(Sites(account, tmp_path / "runs"), case, tmp_path / "given")
-    runs.site("--check")
-
-    account.fault(method="CreateVpnConnection", status=403, reason="UnauthorizedOperation", message="You may not.")
-    assert "You may not." in failures(runs.site())[VPN]
-
-    # AWS's half comes to be, and Google quotes what it was sent, as it does with names
-    account.fault(method="POST", path="/vpnTunnels$", status=503, count=20)
-    assert runs.site().rc
-    keys = shared_keys(account)
-    assert len(keys) == 4 and all(keys)
-    account.admin("DELETE", "faults")
+    if not case.short:
+        runs.site("--check")
+    keys: t.Sequence[str] = KEYS
+    if not case.gives_keys:
+        # refused by AWS when its half is nearly made
+        refused = {"status": 403, "reason": "UnauthorizedOperation", "message": "You may not."}
+        account.fault(method="EnableVgwRoutePropagation", **refused)
+        assert "You may not." in runs.site().output
+        keys = shared_keys(account)
+        assert len(keys) == 4 and all(keys)
+    # refused by Google, which quotes what it was sent, as it does with names
     quoted = "".join(f"Invalid value for field 'resource.sharedSecret': '{key}'. " for key in keys)
     account.fault(method="POST", path="/vpnTunnels$", status=400, reason="invalid", message=quoted)
-    assert "resource.sharedSecret" in failures(runs.site())[VPN]
+    assert "resource.sharedSecret" in runs.site().output
 
     assert changed(runs.site())
-    assert changed(runs.site()) == []
-    account.stop_session(f"{VPN}-router", f"{VPN}-1-bgp-1")
-    assert runs.site("-e", "vpn_wait_established=2").rc
-    account.stop_session(f"{VPN}-router", f"{VPN}-1-bgp-1", end=True)
-
-    account.fault(path="/networks/", status=401, message="Invalid credentials.")
-    runs.teardown()
-    assert changed(runs.teardown())
+    assert set(keys) == set(shared_keys(account))
+    if not case.short:
+        # again, when a session does not come up
+        account.stop_session(f"{VPN}-router", f"{VPN}-1-bgp-1")
+        assert runs.site("-e", "vpn_wait_established=1").rc
+        account.stop_session(f"{VPN}-router", f"{VPN}-1-bgp-1", end=True)
+    if case.process or not case.short:
+        # with tokens that are refused, once
+        account.fault(path="/networks/", status=401, message="Invalid credentials.")
+        assert changed(runs.teardown())
     assert runs.leaks() == []
+
+
+CONTROLS = {
+    "as it is": "{{ key }}",
+    "in base64": "{{ ('user:' ~ key) | b64encode }}",
+    "encoded for a URL": "{{ key | urlencode }}",
+}
+
+
+@pytest.mark.parametrize("form", CONTROLS)
+def test_a_secret_that_is_shown_is_found(form: str, lab: Lab, playbooks: Playbooks, tmp_path: pathlib.Path) -> None:
+    """Were there one, it would not be overlooked."""
+    secret = "one/two+three four"
+    shown = task("show", "ansible.builtin.debug", {"msg": CONTROLS[form]})
+    set_fact = task("keep", "ansible.builtin.set_fact", {"kept": CONTROLS[form]}, no_log=True)
+    run = playbooks.run(play([set_fact, shown], vars={"key": secret}), env=WATCHED)
+    (tmp_path / "run-1" / "stdout").write_text(run.output, encoding="utf-8")
+    found = leaks(written(tmp_path), {secret: "the key"})
+    for name in ("stdout", "record", "ansible.log", "variables.json"):
+        assert f"the key is in run-1/{name}, {form}" in found
+
+
+def test_what_the_lab_gives_out_is_known(account: Lab) -> None:
+    """Tokens, the private key and keys of tunnels are among what is looked for."""
+    api = ec2(account)
+    gateway = api.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    customer = api.create_customer_gateway(Type="ipsec.1", BgpAsn=65010, PublicIp="192.0.2.9")["CustomerGateway"]
+    ends = {"CustomerGatewayId": customer["CustomerGatewayId"], "VpnGatewayId": gateway}
+    made = api.create_vpn_connection(Type="ipsec.1", **ends)["VpnConnection"]
+    hidden = secrets(account)
+    assert made["Options"]["TunnelOptions"][0]["PreSharedKey"] in hidden
+    texts = {
+        "token": account.token("lab").encode(),
+        "header": base64.b64encode(f"Bearer {account.token()}".encode()),
+        "file": account.key_file().read_bytes(),
+        "configuration": made["CustomerGatewayConfiguration"].encode(),
+        "environment": (account.directory / "env").read_bytes(),
+    }
+    assert {line.partition(" is in ")[2].partition(",")[0] for line in leaks(texts, hidden)} == set(texts)
