@@ -23,6 +23,8 @@ def forms(secret: str) -> dict[bytes, str]:
     raw = secret.encode()
     found = {
         urllib.parse.quote(secret, safe="").encode(): "encoded for a URL",
+        urllib.parse.quote(secret).encode(): "encoded for a URL",
+        urllib.parse.quote_plus(secret).encode(): "encoded for a URL",
         json.dumps(secret)[1:-1].encode(): "in JSON",
         raw.hex().encode(): "in hexadecimal digits",
     }

@@ -90,6 +90,7 @@ class Sites:
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_REMOTE_TEMP": str(where / "remote"),
             "ANSIBLE_NOCOLOR": "1",
             **(env or {}),
         }

@@ -16,6 +16,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import typing as t
 
 import pytest
 import yaml
@@ -43,7 +44,7 @@ WATCHED: dict[str, str | None] = {
     "PODREACH_VARIABLES": "variables.json",
 }
 #: What modules are given in a process of their own.
-ARGUMENTS = re.compile(r"/\.ansible/tmp/ansible-tmp-[^/]+/AnsiballZ_[a-z_]+\.py$")
+ARGUMENTS = re.compile(r"/remote/ansible-tmp-[^/]+/AnsiballZ_[a-z_]+\.py$")
 KEYS = tuple(f"Key.of_the_user.number_{number}" for number in range(4))
 VPN = "aws-vpn"
 #: Variables that hold keys while role vpn runs: what AWS told, registered by a task with no_log, and a task that failed
