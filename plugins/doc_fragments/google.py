@@ -141,6 +141,19 @@ options:
     default: 1800
 """
 
+    # of modules that list what the compute API has
+    FILTER = r"""
+options:
+  filter:
+    description:
+      - Take only what this expression of the API's own is true of, such as V(name eq "shop-.*"). The API evaluates it.
+    type: str
+seealso:
+  - name: Filter expressions
+    description: Google's documentation, at the query parameter filter.
+    link: https://cloud.google.com/compute/docs/reference/rest/v1/networks/list
+"""
+
     PREFIX_LIMIT = r"""
 options:
   advertised_prefix_limit:

@@ -72,6 +72,13 @@ options:
       - The kubeconfig's context. Its current one without this.
       - Defaults to the environment variable E(K8S_AUTH_CONTEXT).
     type: str
+  prerequisite_timeout:
+    description:
+      - Seconds to wait for O(cluster) where it does not exist yet, or is still being made, since something else is
+        making it. These do not count against O(timeout).
+      - Nothing is waited for in check mode.
+    type: int
+    default: 0
 notes:
   - The Python package C(kubernetes) is needed for O(kubeconfig) and O(context) only.
 """

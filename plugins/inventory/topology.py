@@ -23,6 +23,9 @@ description:
     or secret, is the variable C(podreach_topology) of the group C(all).
   - A topology with a mistake ends the command with exit code 4 and the list of all mistakes, each with its file, key
     and value. What is templated or vaulted is not judged here but by the roles.
+  - A mistake is also what only several entries show, such as two networks whose VPNs tell the same gateway of AWS of
+    ranges that overlap, or more prefixes than a virtual private gateway takes. What may work, but not as it looks, is a
+    warning, such as pods of a routes-based cluster whose range no VPN of the network advertises.
 notes:
   - If the file is no YAML, or its C(plugin) line is missing, Ansible does not get as far as this plugin and by default
     only warns. Set C(any_unparsed_is_failed=true) in the section C([inventory]) of C(ansible.cfg) to make it an error.

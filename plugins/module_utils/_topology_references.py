@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._topology_rules import ZONE
 from ._topology_shape import UNKNOWN, Report, suggest
+from ._topology_values import ZONE
 
 if t.TYPE_CHECKING:
     from .topology import Entry
@@ -83,10 +83,9 @@ class References:
 
     def _must_be_present(self, entry: Entry, key: str, other: Entry | None) -> None:
         if other is not None and entry.present and not other.present:
-            what = {"clusters": "cluster", "vpns": "VPN", "services": "Service"}.get(entry.kind.key, "flow")
-            todo = f", or make the {what} absent too" if what != "flow" else ", or remove the flow"
+            todo = "remove the flow" if entry.kind.key == "flows" else f"make the {entry.kind.noun} absent too"
             self.report.error(
-                entry.at(key), f"'{entry.clean[key]}' is declared with state absent: take that away{todo}"
+                entry.at(key), f"'{entry.clean[key]}' is declared with state absent: take that away, or {todo}"
             )
 
     def _network_name(self, entry: Entry, network: Entry) -> Resolved:
@@ -180,18 +179,26 @@ class References:
         return found
 
 
+def declared_router(vpn: Entry) -> tuple[t.Mapping[str, t.Any], int] | None:
+    """The router of a VPN's network that it names, with its place there; None where it names none of these."""
+    name, declared = vpn.clean.get("router"), vpn.network.clean.get("routers") if vpn.network else None
+    if isinstance(name, str) and isinstance(declared, list):
+        for index, item in enumerate(declared):
+            if isinstance(item, dict) and item.get("name") == name and item.get("state") != "absent":
+                return item, index
+    return None
+
+
 def _router(vpn: Entry) -> Resolved:
     """A router that the network declares is the network's: its ASN is known, and it stays when the VPN goes."""
-    assert vpn.network is not None
-    name, declared = vpn.clean.get("router"), vpn.network.clean.get("routers")
-    if not isinstance(name, str) or not isinstance(declared, list):
+    found = declared_router(vpn)
+    if found is None or vpn.network is None:
         return {}
-    for item, raw in zip(declared, vpn.network.raw["routers"], strict=True):
-        if isinstance(item, dict) and item.get("name") == name and item.get("state") != "absent":
-            asn = raw["bgp"].get("asn") if isinstance(item.get("bgp"), dict) else None
-            known: Resolved = {"keep_router": True} if asn is None else {"keep_router": True, "asn": asn}
-            return {key: value for key, value in known.items() if key not in vpn.raw}
-    return {}
+    item, index = found
+    raw = vpn.network.raw["routers"][index]
+    asn = raw["bgp"].get("asn") if isinstance(item.get("bgp"), dict) else None
+    known: Resolved = {"keep_router": True} if asn is None else {"keep_router": True, "asn": asn}
+    return {key: value for key, value in known.items() if key not in vpn.raw}
 
 
 def _shares_project(entry: Entry, network: Entry) -> bool | None:

@@ -10,112 +10,43 @@ https://container.googleapis.com/$discovery/rest?version=v1, where no other page
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
 import typing as t
 
 from . import addressing
+from ._topology_references import region_of, subnetwork_region
 from ._topology_shape import UNKNOWN, Report, suggest
+from ._topology_values import (
+    REGION,
+    ZONE,
+    Item,
+    add_findings,
+    check_name,
+    check_ports,
+    check_private_asn,
+    check_range_of_either_family,
+    check_region,
+    check_within,
+    given,
+    items,
+    known_range,
+    parse_range,
+    strings,
+    sub,
+)
 
 if t.TYPE_CHECKING:
     from .topology import Entry
 
-Item = dict[str, t.Any]
-
-#: RouterBgp.asn: "must be an RFC6996 private ASN".
-PRIVATE_ASNS = ((64512, 65534), (4200000000, 4294967294))
 #: Network.mtu.
 MTUS = (1300, 8896)
 KEEPALIVE_INTERVALS = (20, 60)
+#: https://cloud.google.com/network-connectivity/docs/router/quotas
+MAX_CUSTOM_RANGES = 200
+LABEL = re.compile(r"[a-z][-_a-z0-9]{0,62}")
 #: A regional cluster's nodes are in so many zones where nobody says which:
 #: https://cloud.google.com/kubernetes-engine/docs/concepts/regional-clusters
 ZONES_OF_A_REGION = 3
-#: Network.name and most others, at most 63 characters; Cluster.name and NodePool.name at most 40.
-RESOURCE_NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
-PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-LABEL = re.compile(r"[a-z][-_a-z0-9]{0,62}")
-REGION = re.compile(r"[a-z]+(?:-[a-z]+)+[0-9]+")
-ZONE = re.compile(REGION.pattern + "-[a-z]")
-
-
-def _items(value: t.Any, path: str) -> t.Iterator[tuple[Item, str]]:
-    """The items of a list that can be judged, each with its path."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, dict):
-                yield item, f"{path}[{index}]"
-
-
-def _strings(value: t.Any, path: str) -> t.Iterator[tuple[str, str]]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, str):
-                yield item, f"{path}[{index}]"
-
-
-def _sub(item: t.Mapping[str, t.Any], *keys: str) -> t.Any:
-    """A value further down; None where it is not there, UNKNOWN where something on the way is."""
-    value: t.Any = item
-    for key in keys:
-        if not isinstance(value, dict):
-            return UNKNOWN if value is UNKNOWN else None
-        value = value.get(key)
-    return value
-
-
-def _given(item: t.Mapping[str, t.Any], key: str) -> bool:
-    """Is there a value that can be judged? A template may well come to nothing."""
-    return key in item and item[key] is not UNKNOWN
-
-
-def _findings(report: Report, findings: t.Iterable[addressing.Finding], path: str, prefix: str = "") -> None:
-    for finding in findings:
-        add = report.error if finding.severity == "error" else report.warning
-        add(path, prefix + finding.message)
-
-
-def parse(report: Report, cidr: t.Any, path: str) -> str | None:
-    """A range that can be worked with, or None after saying why not."""
-    if not isinstance(cidr, str):
-        return None
-    try:
-        return str(addressing.parse(cidr))
-    except addressing.AddressingError as exc:
-        report.error(path, exc.message.replace("; ", ": ", 1))
-        return None
-
-
-def _either_family(report: Report, cidr: str, path: str) -> None:
-    """A range of a firewall rule, which may be IPv6."""
-    if ":" not in cidr:
-        parse(report, cidr, path)
-        return
-    try:
-        ipaddress.IPv6Network(cidr)
-    except ValueError:
-        report.error(path, f"'{cidr}' is not an IPv6 range: write one without host bits, such as 'fd20::/64'")
-
-
-def check_name(report: Report, name: t.Any, path: str, length: int = 63, otherwise: str = "") -> None:
-    """A name of a resource; ``otherwise`` is another way out for whom it shall be this one."""
-    if not isinstance(name, str) or (RESOURCE_NAME.fullmatch(name) and len(name) <= length):
-        return
-    wrong = f"has {len(name)} characters" if RESOURCE_NAME.fullmatch(name) else "is not a valid name"
-    todo = f"use at most {length} lowercase letters, digits and '-', beginning with a letter, not ending in '-'"
-    report.error(path, f"'{name}' {wrong}: {todo}{', ' + otherwise if otherwise else ''}")
-
-
-def check_region(report: Report, item: dict[str, t.Any], path: str) -> None:
-    """The region of anything that has one. A wrong one counts as unknown from then on."""
-    region = item.get("region")
-    if isinstance(region, str) and not REGION.fullmatch(region):
-        item["region"] = UNKNOWN
-        report.error(path, f"'{region}' is not a region: write one such as 'asia-northeast1'")
-
-
-def _within(report: Report, value: t.Any, limits: tuple[int, int], path: str, what: str) -> None:
-    if isinstance(value, int) and not limits[0] <= value <= limits[1]:
-        report.error(path, f"{value} is not {what}: choose {limits[0]} to {limits[1]}")
 
 
 def _region(report: Report, item: Item, path: str, network: Entry) -> None:
@@ -135,12 +66,12 @@ def _profile(entry: Entry) -> str:
 
 def check_network(network: Entry, report: Report) -> None:
     """One network with its subnetworks, routers and firewall rules; ranges against each other come later."""
-    _within(report, network.clean.get("mtu"), MTUS, network.at("mtu"), "an MTU that a network can have")
-    for item, path in _items(network.clean.get("subnetworks"), network.at("subnetworks")):
+    check_within(report, network.clean.get("mtu"), MTUS, network.at("mtu"), "an MTU that a network can have")
+    for item, path in items(network.clean.get("subnetworks"), network.at("subnetworks")):
         _check_subnetwork(item, path, network, report)
-    for item, path in _items(network.clean.get("routers"), network.at("routers")):
+    for item, path in items(network.clean.get("routers"), network.at("routers")):
         _check_router(item, path, network, report)
-    for item, path in _items(network.clean.get("firewall_rules"), network.at("firewall_rules")):
+    for item, path in items(network.clean.get("firewall_rules"), network.at("firewall_rules")):
         _check_firewall_rule(item, path, report)
 
 
@@ -153,17 +84,17 @@ def _check_subnetwork(item: Item, path: str, network: Entry, report: Report) -> 
     at = f"{path}.ip_cidr_range"
     if "ip_cidr_range" not in item:
         report.error(at, "'ip_cidr_range' is missing: add the primary range, such as '10.1.0.0/24'")
-    cidr = parse(report, item.get("ip_cidr_range"), at)
+    cidr = parse_range(report, item.get("ip_cidr_range"), at)
     if cidr:
-        _findings(report, addressing.check_subnet_range(cidr, auto_mode=auto_mode), at)
+        add_findings(report, addressing.check_subnet_range(cidr, auto_mode=auto_mode), at)
         if addressing.usable_addresses(cidr) == 0:
             report.error(
                 at, f"{cidr} is too small, Google keeps four addresses of a primary range: use a /29 or larger"
             )
         else:
-            _findings(report, addressing.check_mask(int(cidr.split("/")[1]), "nodes", _profile(network)), at)
+            add_findings(report, addressing.check_mask(int(cidr.split("/")[1]), "nodes", _profile(network)), at)
     seen: dict[str, str] = {}
-    for secondary, where in _items(item.get("secondary_ip_ranges"), f"{path}.secondary_ip_ranges"):
+    for secondary, where in items(item.get("secondary_ip_ranges"), f"{path}.secondary_ip_ranges"):
         name, at = secondary.get("range_name"), f"{where}.ip_cidr_range"
         check_name(report, name, f"{where}.range_name")
         if isinstance(name, str):
@@ -172,9 +103,9 @@ def _check_subnetwork(item: Item, path: str, network: Entry, report: Report) -> 
                     f"{where}.range_name", f"'{name}' is already the name of {seen[name]}: give it another name"
                 )
             seen.setdefault(name, where)
-        cidr = parse(report, secondary.get("ip_cidr_range"), at)
+        cidr = parse_range(report, secondary.get("ip_cidr_range"), at)
         if cidr:
-            _findings(report, addressing.check_subnet_range(cidr, auto_mode=auto_mode), at)
+            add_findings(report, addressing.check_subnet_range(cidr, auto_mode=auto_mode), at)
 
 
 def _check_router(item: Item, path: str, network: Entry, report: Report) -> None:
@@ -186,32 +117,40 @@ def _check_router(item: Item, path: str, network: Entry, report: Report) -> None
     asn = bgp.get("asn")
     if asn is None:
         report.error(f"{at}.asn", "'asn' is missing: add the router's private AS number, such as 65010")
-    elif isinstance(asn, int) and not any(first <= asn <= last for first, last in PRIVATE_ASNS):
-        ranges = " or ".join(f"{first} to {last}" for first, last in PRIVATE_ASNS)
-        report.error(f"{at}.asn", f"{asn} is not a private AS number: choose one from {ranges}")
-    _within(
+    check_private_asn(report, asn, f"{at}.asn")
+    check_within(
         report, bgp.get("keepalive_interval"), KEEPALIVE_INTERVALS, f"{at}.keepalive_interval", "an interval in seconds"
     )
-    parse(report, bgp.get("identifier_range"), f"{at}.identifier_range")
-    for advertised, where in _items(bgp.get("advertised_ip_ranges"), f"{at}.advertised_ip_ranges"):
-        parse(report, advertised.get("range"), f"{where}.range")
-    _check_advertisement(item, bgp, path, report)
+    parse_range(report, bgp.get("identifier_range"), f"{at}.identifier_range")
+    check_advertisement(report, bgp, at, item.get("name"), item.get("confirm_withdraw_subnets"), " on the router")
 
 
-def _check_advertisement(item: Item, bgp: Item, path: str, report: Report) -> None:
+def check_advertisement(report: Report, bgp: Item, path: str, router: t.Any, word: t.Any, where: str = "") -> None:
+    """What a router is to advertise. ``word`` confirms it, said ``where``, that subnetworks are not among that."""
     mode, groups = bgp.get("advertise_mode", "DEFAULT"), bgp.get("advertised_groups", [])
+    seen: dict[str, str] = {}
+    for item, at in items(bgp.get("advertised_ip_ranges"), f"{path}.advertised_ip_ranges"):
+        cidr = parse_range(report, item.get("range"), f"{at}.range")
+        if cidr and cidr in seen:
+            report.error(f"{at}.range", f"{cidr} is already at {seen[cidr]}: list it once")
+        elif cidr:
+            seen[cidr] = f"{at}.range"
+    if len(seen) > MAX_CUSTOM_RANGES:
+        report.error(
+            f"{path}.advertised_ip_ranges",
+            f"{len(seen)} ranges are more than a session advertises: aggregate them to {MAX_CUSTOM_RANGES} or fewer",
+        )
     if mode == "DEFAULT":
         for key in ("advertised_groups", "advertised_ip_ranges"):
             if bgp.get(key):
-                report.error(f"{path}.bgp.{key}", f"'{key}' needs advertise_mode CUSTOM: set that, or remove '{key}'")
-    elif mode == "CUSTOM" and isinstance(groups, list) and not {"ALL_SUBNETS", UNKNOWN} & set(groups):
-        word = item.get("confirm_withdraw_subnets")
-        if word is not UNKNOWN and item.get("name") is not UNKNOWN and word != item.get("name"):
-            report.error(
-                f"{path}.bgp.advertised_groups",
-                "advertise_mode CUSTOM without ALL_SUBNETS stops advertising the subnetworks, pods included: add "
-                f"ALL_SUBNETS, or confirm it with 'confirm_withdraw_subnets: {item.get('name')}' on the router",
-            )
+                report.error(f"{path}.{key}", f"'{key}' needs advertise_mode CUSTOM: set that, or remove '{key}'")
+    withdrawn = mode == "CUSTOM" and isinstance(groups, list) and not {"ALL_SUBNETS", UNKNOWN} & set(groups)
+    if withdrawn and UNKNOWN not in (word, router) and word != router:
+        report.error(
+            f"{path}.advertised_groups",
+            "advertise_mode CUSTOM without ALL_SUBNETS stops advertising the subnetworks, pods included: add "
+            f"ALL_SUBNETS, or confirm it with 'confirm_withdraw_subnets: {router}'{where}",
+        )
 
 
 def _check_firewall_rule(item: Item, path: str, report: Report) -> None:
@@ -219,38 +158,31 @@ def _check_firewall_rule(item: Item, path: str, report: Report) -> None:
     if item.get("state") == "absent":
         return
     both = [key for key in ("allowed", "denied") if key in item]
-    if _given(item, "allowed") and _given(item, "denied"):
+    if given(item, "allowed") and given(item, "denied"):
         report.error(f"{path}.denied", "'denied' cannot be together with 'allowed': make two rules of it")
     elif not both:
         report.error(f"{path}.allowed", "'allowed' is missing: add it, or 'denied'")
-    _within(report, item.get("priority"), (0, 65535), f"{path}.priority", "a priority")
+    check_within(report, item.get("priority"), (0, 65535), f"{path}.priority", "a priority")
     if item.get("direction") == "EGRESS":
         for key in ("source_ranges", "source_tags", "source_service_accounts"):
-            if _given(item, key):
+            if given(item, key):
                 report.error(
                     f"{path}.{key}",
                     f"'{key}' is not for a rule of direction EGRESS: remove it, or use destination_ranges",
                 )
     for key in ("source_tags", "target_tags"):
         for account in ("source_service_accounts", "target_service_accounts"):
-            if _given(item, key) and _given(item, account):
+            if given(item, key) and given(item, account):
                 report.error(
                     f"{path}.{key}", f"'{key}' cannot be together with '{account}': use tags or service accounts"
                 )
     for key in ("source_ranges", "destination_ranges"):
-        for cidr, where in _strings(item.get(key), f"{path}.{key}"):
-            _either_family(report, cidr, where)
+        for cidr, where in strings(item.get(key), f"{path}.{key}"):
+            check_range_of_either_family(report, cidr, where)
     for key in both:
-        for protocol, where in _items(item.get(key), f"{path}.{key}"):
-            for ports, at in _strings(protocol.get("ports"), f"{where}.ports"):
-                _check_ports(report, ports, at)
-
-
-def _check_ports(report: Report, ports: str, path: str) -> None:
-    match = PORTS.fullmatch(ports)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-    if not first <= last <= 65535:
-        report.error(path, f"'{ports}' is not a port or range of ports: write one such as '443' or '30000-32767'")
+        for protocol, where in items(item.get(key), f"{path}.{key}"):
+            for ports, at in strings(protocol.get("ports"), f"{where}.ports"):
+                check_ports(report, ports, at)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -260,11 +192,11 @@ def _check_ports(report: Report, ports: str, path: str) -> None:
 def check_cluster(cluster: Entry, report: Report) -> None:
     """One cluster with its node pools. Its network and subnetwork are already looked up."""
     clean = cluster.clean
-    pools = list(_items(clean.get("node_pools"), cluster.at("node_pools")))
+    pools = list(items(clean.get("node_pools"), cluster.at("node_pools")))
     for pool, path in pools:
         _check_pool(cluster, pool, path, report)
     _check_locations(cluster, clean, cluster.path, report)
-    for label in _sub(clean, "resource_labels") or {}:
+    for label in sub(clean, "resource_labels") or {}:
         if not LABEL.fullmatch(label):
             report.error(
                 cluster.at(f"resource_labels.{label}"),
@@ -275,29 +207,29 @@ def check_cluster(cluster: Entry, report: Report) -> None:
             report.error(
                 cluster.at("resource_labels.managed-by"), "'managed-by' is this collection's own label: use another"
             )
-    for block, path in _items(
-        _sub(clean, "master_authorized_networks_config", "cidr_blocks"),
+    for block, path in items(
+        sub(clean, "master_authorized_networks_config", "cidr_blocks"),
         cluster.at("master_authorized_networks_config.cidr_blocks"),
     ):
-        parse(report, block.get("cidr_block"), f"{path}.cidr_block")
+        parse_range(report, block.get("cidr_block"), f"{path}.cidr_block")
     if not cluster.present:
         return
-    if _sub(clean, "autopilot", "enabled") is True and clean.get("node_pools"):
+    if sub(clean, "autopilot", "enabled") is True and clean.get("node_pools"):
         report.error(
             cluster.at("node_pools"), "an Autopilot cluster has no node pools of its own: remove them, or 'autopilot'"
         )
     _check_allocation(cluster, report)
     _check_range_names(cluster, pools, report)
-    master = _sub(clean, "private_cluster_config", "master_ipv4_cidr_block")
+    master = sub(clean, "private_cluster_config", "master_ipv4_cidr_block")
     at = cluster.at("private_cluster_config.master_ipv4_cidr_block")
-    cidr = parse(report, master, at)
+    cidr = parse_range(report, master, at)
     if cidr and not cidr.endswith("/28"):
         report.error(at, f"{cidr} is not a /28, the only size for the API server: choose a free /28")
 
 
 def routes_based(cluster: Entry) -> bool:
     """Is it certain that the cluster is routes-based? Google makes a VPC-native one where nothing says so."""
-    return _sub(cluster.clean, "ip_allocation_policy", "use_routes") is True
+    return sub(cluster.clean, "ip_allocation_policy", "use_routes") is True
 
 
 _VPC_NATIVE_ONLY = (
@@ -309,9 +241,9 @@ _VPC_NATIVE_ONLY = (
 def _check_allocation(cluster: Entry, report: Report) -> None:
     policy, at = cluster.clean.get("ip_allocation_policy", {}), cluster.at("ip_allocation_policy")
     whole = cluster.at("cluster_ipv4_cidr")
-    cidr = parse(report, cluster.clean.get("cluster_ipv4_cidr"), whole)
+    cidr = parse_range(report, cluster.clean.get("cluster_ipv4_cidr"), whole)
     if cidr:
-        _findings(report, addressing.check_subnet_range(cidr), whole)
+        add_findings(report, addressing.check_subnet_range(cidr), whole)
     if not isinstance(policy, dict):
         return
     routes, aliases = policy.get("use_routes"), policy.get("use_ip_aliases")
@@ -319,7 +251,7 @@ def _check_allocation(cluster: Entry, report: Report) -> None:
         report.error(f"{at}.use_routes", "'use_routes' cannot be together with 'use_ip_aliases': keep one of them")
     elif routes is True:
         _not_together(report, policy, at, "a routes-based cluster (use_routes)")
-        if _sub(cluster.clean, "autopilot", "enabled") is True:
+        if sub(cluster.clean, "autopilot", "enabled") is True:
             report.error(f"{at}.use_routes", "an Autopilot cluster cannot be routes-based: remove 'use_routes'")
         if cidr and addressing.max_nodes_routes_based(int(cidr.split("/")[1])) == 0:
             report.error(
@@ -328,22 +260,22 @@ def _check_allocation(cluster: Entry, report: Report) -> None:
             )
     elif aliases is False:
         _not_together(report, policy, at, "a cluster without use_ip_aliases")
-    elif _given(cluster.clean, "cluster_ipv4_cidr"):
+    elif given(cluster.clean, "cluster_ipv4_cidr"):
         for key in ("cluster_secondary_range_name", "cluster_ipv4_cidr_block"):
-            if _given(policy, key):
+            if given(policy, key):
                 report.error(
                     whole,
                     f"'cluster_ipv4_cidr' cannot be together with 'ip_allocation_policy.{key}': keep one of them",
                 )
     for purpose, prefix in (("pods", "cluster"), ("services", "services")):
         named, block = f"{prefix}_secondary_range_name", f"{prefix}_ipv4_cidr_block"
-        if routes is not True and _given(policy, named) and _given(policy, block):
+        if routes is not True and given(policy, named) and given(policy, block):
             report.error(f"{at}.{block}", f"'{block}' cannot be together with '{named}': keep one of them")
         _check_block(policy.get(block), f"{at}.{block}", purpose, _profile(cluster), report)
 
 
 def _not_together(report: Report, policy: Item, path: str, what: str) -> None:
-    found = [key for key in _VPC_NATIVE_ONLY if _given(policy, key)]
+    found = [key for key in _VPC_NATIVE_ONLY if given(policy, key)]
     if found:
         report.error(f"{path}.{found[0]}", f"{what} has no {' and no '.join(found)}: remove either")
 
@@ -360,13 +292,13 @@ def _check_block(block: t.Any, path: str, purpose: str, profile: str, report: Re
         return
     prefix = _block_prefix(block)
     if prefix is None:
-        cidr = parse(report, block, path)
+        cidr = parse_range(report, block, path)
         if cidr is None:
             return
         if cidr != addressing.GKE_DEFAULT_SERVICES_RANGE:
-            _findings(report, addressing.check_subnet_range(cidr), path)
+            add_findings(report, addressing.check_subnet_range(cidr), path)
         prefix = int(cidr.split("/")[1])
-    _findings(report, addressing.check_mask(prefix, purpose, profile, managed=True), path)
+    add_findings(report, addressing.check_mask(prefix, purpose, profile, managed=True), path)
 
 
 def _check_range_names(cluster: Entry, pools: list[tuple[Item, str]], report: Report) -> None:
@@ -378,10 +310,10 @@ def _check_range_names(cluster: Entry, pools: list[tuple[Item, str]], report: Re
     services = policy.get("services_secondary_range_name")
     pods = [(policy.get("cluster_secondary_range_name"), f"{at}.cluster_secondary_range_name")]
     further = f"{at}.additional_pod_ranges_config.pod_range_names"
-    pods += _strings(_sub(policy, "additional_pod_ranges_config", "pod_range_names"), further)
+    pods += strings(sub(policy, "additional_pod_ranges_config", "pod_range_names"), further)
     for pool, path in pools:
-        if _sub(pool, "network_config", "create_pod_range") in (None, False):
-            pods.append((_sub(pool, "network_config", "pod_range"), f"{path}.network_config.pod_range"))
+        if sub(pool, "network_config", "create_pod_range") in (None, False):
+            pods.append((sub(pool, "network_config", "pod_range"), f"{path}.network_config.pod_range"))
     ranges = secondary_ranges(cluster)
     seen: dict[str, str] = {}
     for name, path in pods:
@@ -402,7 +334,7 @@ def secondary_ranges(cluster: Entry) -> dict[str, tuple[t.Any, str]] | None:
     """Name -> range and path, of the cluster's subnetwork; None where they are not all known."""
     if cluster.network is None or cluster.subnetwork is None:
         return None
-    for item, path in _items(cluster.network.clean.get("subnetworks"), cluster.network.at("subnetworks")):
+    for item, path in items(cluster.network.clean.get("subnetworks"), cluster.network.at("subnetworks")):
         if item is cluster.subnetwork:
             ranges = item.get("secondary_ip_ranges", [])
             if not isinstance(ranges, list):
@@ -411,7 +343,7 @@ def secondary_ranges(cluster: Entry) -> dict[str, tuple[t.Any, str]] | None:
                 return None
             return {
                 r["range_name"]: (r.get("ip_cidr_range"), f"{where}.ip_cidr_range")
-                for r, where in _items(ranges, f"{path}.secondary_ip_ranges")
+                for r, where in items(ranges, f"{path}.secondary_ip_ranges")
             }
     return None
 
@@ -430,7 +362,7 @@ def _must_exist(
 
 def _check_locations(cluster: Entry, item: Item, path: str, report: Report) -> None:
     location = cluster.effective("location")
-    for zone, where in _strings(item.get("locations"), f"{path}.locations"):
+    for zone, where in strings(item.get("locations"), f"{path}.locations"):
         if not ZONE.fullmatch(zone):
             report.error(where, f"'{zone}' is not a zone: write one such as 'asia-northeast1-a'")
         elif isinstance(location, str) and zone[:-2] != (location if REGION.fullmatch(location) else location[:-2]):
@@ -446,7 +378,7 @@ def _check_pool(cluster: Entry, pool: Item, path: str, report: Report) -> None:
     if isinstance(scaling, dict):
         for key in ("min_node_count", "max_node_count", "total_min_node_count", "total_max_node_count"):
             _not_negative(report, scaling.get(key), f"{path}.autoscaling.{key}")
-        if scaling.get("enabled") is True and _given(pool, "node_count"):
+        if scaling.get("enabled") is True and given(pool, "node_count"):
             report.error(
                 f"{path}.node_count", "'node_count' cannot be together with autoscaling: use initial_node_count"
             )
@@ -457,7 +389,7 @@ def _check_pool(cluster: Entry, pool: Item, path: str, report: Report) -> None:
                     f"{path}.autoscaling.{prefix}min_node_count", f"{least} is more than the maximum {most}: lower it"
                 )
     network = pool.get("network_config")
-    if isinstance(network, dict) and _given(network, "pod_ipv4_cidr_block"):
+    if isinstance(network, dict) and given(network, "pod_ipv4_cidr_block"):
         at = f"{path}.network_config.pod_ipv4_cidr_block"
         if network.get("create_pod_range") in (None, False):
             report.error(
@@ -486,7 +418,7 @@ def check_ranges(entries: list[Entry], report: Report) -> None:
         if not entry.present:
             continue
         if entry.kind.key == "networks":
-            by_network.setdefault(entry.path, []).extend(_network_ranges(entry))
+            by_network.setdefault(entry.path, []).extend(network_ranges(entry))
         else:
             where = entry.network.path if entry.network else entry.clean.get("network")
             if isinstance(where, str):
@@ -501,49 +433,49 @@ def check_ranges(entries: list[Entry], report: Report) -> None:
                 if max_pods < 1:
                     report.error(path, f"{max_pods} is not a number of pods: choose 8 to 256")
                 else:
-                    _findings(report, addressing.check_max_pods(max_pods, routes_based=routes_based(cluster)), path)
+                    add_findings(report, addressing.check_max_pods(max_pods, routes_based=routes_based(cluster)), path)
     _check_room(clusters, report)
 
 
-def _known(cidr: t.Any) -> str | None:
-    """The range if it can be worked with; what is wrong with it was said before."""
-    try:
-        return str(addressing.parse(cidr)) if isinstance(cidr, str) else None
-    except addressing.AddressingError:
-        return None
-
-
-def _network_ranges(network: Entry) -> t.Iterator[addressing.Range]:
-    for item, path in _items(network.clean.get("subnetworks"), network.at("subnetworks")):
-        if item.get("state") == "absent":
+def network_ranges(network: Entry, region: t.Any = None) -> t.Iterator[addressing.Range]:
+    """The ranges of a network's subnetworks; with ``region``, those that are certainly there."""
+    for item, path in items(network.clean.get("subnetworks"), network.at("subnetworks")):
+        if item.get("state") == "absent" or region not in (None, item.get("region", network.effective("region"))):
             continue
         places = [(item.get("ip_cidr_range"), f"{path}.ip_cidr_range")]
-        for secondary, where in _items(item.get("secondary_ip_ranges"), f"{path}.secondary_ip_ranges"):
+        for secondary, where in items(item.get("secondary_ip_ranges"), f"{path}.secondary_ip_ranges"):
             places.append((secondary.get("ip_cidr_range"), f"{where}.ip_cidr_range"))
         yield from _ranges(places)
 
 
 def _cluster_ranges(cluster: Entry) -> t.Iterator[addressing.Range]:
     """Ranges that a cluster brings itself. The secondary ranges it uses are the subnetwork's."""
-    policy = cluster.clean.get("ip_allocation_policy") or {}
-    places = [(cluster.clean.get("cluster_ipv4_cidr"), cluster.at("cluster_ipv4_cidr"))]
-    for key in ("cluster_ipv4_cidr_block", "services_ipv4_cidr_block"):
-        places.append((policy.get(key), cluster.at(f"ip_allocation_policy.{key}")))
-    places.append(
-        (
-            _sub(cluster.clean, "private_cluster_config", "master_ipv4_cidr_block"),
-            cluster.at("private_cluster_config.master_ipv4_cidr_block"),
-        )
+    key = "private_cluster_config.master_ipv4_cidr_block"
+    yield from made_ranges(cluster)
+    yield from _ranges(
+        [
+            (cluster.clean.get("cluster_ipv4_cidr"), cluster.at("cluster_ipv4_cidr")),
+            (sub(cluster.clean, *key.split(".")), cluster.at(key)),
+        ]
     )
-    for pool, path in _items(cluster.clean.get("node_pools"), cluster.at("node_pools")):
+
+
+def made_ranges(cluster: Entry) -> t.Iterator[addressing.Range]:
+    """Secondary ranges that Google makes for a cluster, where it is said which."""
+    policy = cluster.clean.get("ip_allocation_policy") or {}
+    places = [
+        (policy.get(key), cluster.at(f"ip_allocation_policy.{key}"))
+        for key in ("cluster_ipv4_cidr_block", "services_ipv4_cidr_block")
+    ]
+    for pool, path in items(cluster.clean.get("node_pools"), cluster.at("node_pools")):
         key = "network_config.pod_ipv4_cidr_block"
-        places.append((_sub(pool, *key.split(".")), f"{path}.{key}"))
+        places.append((sub(pool, *key.split(".")), f"{path}.{key}"))
     yield from _ranges(places)
 
 
 def _ranges(places: t.Iterable[tuple[t.Any, str]]) -> t.Iterator[addressing.Range]:
     for value, path in places:
-        cidr = _known(value)
+        cidr = known_range(value)
         if cidr:
             yield addressing.Range(cidr, path)
 
@@ -567,26 +499,26 @@ def _check_used_masks(cluster: Entry, report: Report) -> None:
     """Prefix lengths of the secondary ranges that a cluster uses, by what it uses them for."""
     policy = cluster.clean.get("ip_allocation_policy") or {}
     ranges = secondary_ranges(cluster) or {}
-    further = _sub(policy, "additional_pod_ranges_config", "pod_range_names")
-    pools = [_sub(pool, "network_config", "pod_range") for pool, _path in _items(cluster.clean.get("node_pools"), "")]
+    further = sub(policy, "additional_pod_ranges_config", "pod_range_names")
+    pools = [sub(pool, "network_config", "pod_range") for pool, _path in items(cluster.clean.get("node_pools"), "")]
     pods = [policy.get("cluster_secondary_range_name"), *(further if isinstance(further, list) else []), *pools]
     for purpose, names in (("pods", pods), ("services", [policy.get("services_secondary_range_name")])):
         for name in names:
             if not isinstance(name, str) or name not in ranges:
                 continue
             value, path = ranges[name]
-            cidr = _known(value)
+            cidr = known_range(value)
             if cidr:
                 findings = addressing.check_mask(int(cidr.split("/")[1]), purpose, _profile(cluster))
-                _findings(report, findings, path, f"{cidr} for {purpose} of {cluster.path}: ")
+                add_findings(report, findings, path, f"{cidr} for {purpose} of {cluster.path}: ")
 
 
 def _max_pods(cluster: Entry) -> t.Iterator[tuple[Item | None, t.Any, str]]:
     """Pods per node: of the cluster (pool None) and of each pool, with the path of the key that says it, if any."""
-    own = _sub(cluster.clean, "default_max_pods_constraint", "max_pods_per_node")
+    own = sub(cluster.clean, "default_max_pods_constraint", "max_pods_per_node")
     yield None, own, cluster.at("default_max_pods_constraint.max_pods_per_node") if own is not None else ""
-    for pool, path in _items(cluster.clean.get("node_pools"), cluster.at("node_pools")):
-        value = _sub(pool, "max_pods_constraint", "max_pods_per_node")
+    for pool, path in items(cluster.clean.get("node_pools"), cluster.at("node_pools")):
+        value = sub(pool, "max_pods_constraint", "max_pods_per_node")
         if value is None:
             yield pool, addressing.DEFAULT_MAX_PODS if own is None else own, ""
         else:
@@ -644,7 +576,7 @@ def _check_room(clusters: list[Entry], report: Report) -> None:
                 continue
             nodes = _nodes(cluster, pool)
             where = _pool_path(cluster, pool)
-            primary = _primary(cluster)
+            primary = primary_range(cluster)
             if primary:
                 use = primaries.setdefault(primary[1], _Use(*primary, addressing.usable_addresses(primary[0]), "nodes"))
                 use.add(nodes, 1, where)
@@ -678,21 +610,33 @@ _ROOM = {
 
 
 def _pool_path(cluster: Entry, pool: Item) -> str:
-    for item, path in _items(cluster.clean.get("node_pools"), cluster.at("node_pools")):
+    for item, path in items(cluster.clean.get("node_pools"), cluster.at("node_pools")):
         if item is pool:
             return path
     return cluster.at("node_pools")
 
 
-def _primary(cluster: Entry) -> tuple[str, str] | None:
-    """Range and path of the nodes' addresses, where it is known and holds any."""
-    if cluster.network is None or cluster.subnetwork is None:
+def primary_range(cluster: Entry, name: str | None = None) -> tuple[str, str] | None:
+    """Range and path of the nodes' addresses, or of another subnetwork of that network and region, where it is known
+    and holds any.
+    """
+    network = cluster.network
+    if network is None:
         return None
-    for item, path in _items(cluster.network.clean.get("subnetworks"), cluster.network.at("subnetworks")):
-        if item is cluster.subnetwork:
-            cidr = _known(item.get("ip_cidr_range"))
+    place = (name, region_of(cluster.effective("location")))
+    for item, path in items(network.clean.get("subnetworks"), network.at("subnetworks")):
+        here = item.get("state") != "absent" and place == (item.get("name"), subnetwork_region(item, network))
+        if here if name else item is cluster.subnetwork:
+            cidr = known_range(item.get("ip_cidr_range"))
             return (cidr, f"{path}.ip_cidr_range") if cidr and addressing.usable_addresses(cidr) else None
     return None
+
+
+def pod_ranges(cluster: Entry) -> dict[str, str]:
+    """The ranges that a cluster's pods are in, as far as they are known, each with its path."""
+    policy, ranges = cluster.clean.get("ip_allocation_policy") or {}, secondary_ranges(cluster) or {}
+    pools = [pool for pool, _path in items(cluster.clean.get("node_pools"), "") if pool.get("state") != "absent"]
+    return {cidr: path for pool in [{}, *pools] for cidr, path in _pod_range(cluster, policy, pool, ranges)}
 
 
 def _pod_range(
@@ -700,22 +644,22 @@ def _pod_range(
 ) -> t.Iterator[tuple[str, str]]:
     """The range that a pool's pods are in, with its path; none where it is not known."""
     if routes_based(cluster):
-        cidr = _known(cluster.clean.get("cluster_ipv4_cidr"))
+        cidr = known_range(cluster.clean.get("cluster_ipv4_cidr"))
         if cidr and addressing.max_nodes_routes_based(int(cidr.split("/")[1])):
             yield cidr, cluster.at("cluster_ipv4_cidr")
         return
-    named = _sub(pool, "network_config", "pod_range")
+    named = sub(pool, "network_config", "pod_range")
     if named is None:
-        if _sub(pool, "network_config", "create_pod_range") or "additional_pod_ranges_config" in policy:
+        if sub(pool, "network_config", "create_pod_range") or "additional_pod_ranges_config" in policy:
             return  # Google makes one, or chooses among several
         named = policy.get("cluster_secondary_range_name")
         block = policy.get("cluster_ipv4_cidr_block")
         if named is None and isinstance(block, str):
-            cidr = block if _block_prefix(block) is not None else _known(block)
+            cidr = block if _block_prefix(block) is not None else known_range(block)
             if cidr:
                 yield cidr, cluster.at("ip_allocation_policy.cluster_ipv4_cidr_block")
     if isinstance(named, str) and named in ranges:
         value, path = ranges[named]
-        cidr = _known(value)
+        cidr = known_range(value)
         if cidr:
             yield cidr, path

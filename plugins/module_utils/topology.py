@@ -14,16 +14,21 @@ import dataclasses
 import re
 import typing as t
 
+from ._topology_connections import check_connections
+from ._topology_path_rules import check_aws_access, check_flow, check_service, reserved_address_of
 from ._topology_references import References, subnetwork_region
-from ._topology_rules import REGION, ZONE, check_cluster, check_name, check_network, check_ranges, check_region
+from ._topology_rules import check_cluster, check_network, check_ranges
 from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
+from ._topology_values import REGION, ZONE, check_aws_settings, check_name, check_region
+from ._topology_vpn_rules import check_vpn, external_gateway_of
 
 PLUGIN_NAME = "podreach.gke.topology"
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A kind of declared things: its top-level key, the role that makes one, and the group of its hosts.
+    """A kind of declared things: its top-level key, what one is called, the role that makes one, and the group of its
+    hosts.
 
     ``name_length`` is how long a name may be, with the pattern of Google's names; None where it is a mere label.
     ``from_top`` says where an input that an entry lacks comes from, if not from the same name at the top. An entry of a
@@ -31,6 +36,7 @@ class Kind:
     """
 
     key: str
+    noun: str
     role: str
     group: str
     name_length: int | None
@@ -47,14 +53,14 @@ AWS_ACCESS = ("region", "account", "profile", "access_key", "secret_key", "sessi
 
 KINDS = (
     # Network.name and Cluster.name in Google's discovery documents
-    Kind("networks", "network", "podreach_networks", 63),
-    Kind("clusters", "cluster", "podreach_clusters", 40, {"location": "region"}),
+    Kind("networks", "network", "network", "podreach_networks", 63),
+    Kind("clusters", "cluster", "cluster", "podreach_clusters", 40, {"location": "region"}),
     # its tunnels are called NAME-1-tunnel-1 and so on
-    Kind("vpns", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1")),
-    Kind("aws", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
+    Kind("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1")),
+    Kind("aws", "access", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
     # names of Services are DNS labels (RFC 1035)
-    Kind("services", "internal_lb", "podreach_services", 63),
-    Kind("flows", "verify", "podreach_flows", None, item="flows"),
+    Kind("services", "Service", "internal_lb", "podreach_services", 63),
+    Kind("flows", "flow", "verify", "podreach_flows", None, item="flows"),
 )
 
 #: Inputs that may stand at the top and then count for every entry that does not state them itself.
@@ -125,6 +131,11 @@ class Entry:
     def present(self) -> bool:
         return self.clean.get("state") != "absent"
 
+    @property
+    def surely_present(self) -> bool:
+        """Is it so whatever a template may say?"""
+        return self.clean.get("state", "present") == "present"
+
     def effective(self, name: str) -> t.Any:
         """What counts for this entry: its own value, or the one at the top; None where there is neither."""
         if name in self.clean:
@@ -194,6 +205,7 @@ def read(
     top = shape.mapping(top_raw, {**top_options(specs), **kinds}, "")
     _check_project(report, top.get("project"), "project")
     check_region(report, top, "region")
+    check_aws_settings(report, top, "", "aws_")
     for index, project in enumerate(_items(top.get("projects"))):
         _check_project(report, project, f"projects[{index}]")
 
@@ -205,10 +217,10 @@ def read(
     resolved = []
     for entry in entries:
         resolved.append(references.of(entry))
-        if entry.kind.key in CHECKS:
-            CHECKS[entry.kind.key](entry, report)
+        CHECKS[entry.kind.key](entry, report)
     _check_unique(entries, report)
     check_ranges(entries, report)
+    check_connections(entries, report)
 
     values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
     hosts = [Host(e.key, e.kind, _variables(e.kind, v)) for e, v in zip(entries, values, strict=True)]
@@ -243,7 +255,7 @@ def _check_keys(entries: t.Iterable[Entry], report: Report) -> None:
     """Every key becomes a host's name, and the resource's name where there is no other."""
     seen: dict[str, Entry] = {}
     for entry in entries:
-        key, example = entry.key, f"{entry.kind.role}-1"
+        key, example = entry.key, f"{entry.kind.noun.lower()}-1"
         if not HOST_NAME.fullmatch(key):
             report.error(
                 entry.path,
@@ -309,7 +321,14 @@ def _check_identity(entry: Entry, report: Report) -> None:
 
 
 #: key of a kind -> what must hold of one of its entries, beyond the types of its keys
-CHECKS: dict[str, t.Callable[[Entry, Report], None]] = {"networks": check_network, "clusters": check_cluster}
+CHECKS: dict[str, t.Callable[[Entry, Report], None]] = {
+    "networks": check_network,
+    "clusters": check_cluster,
+    "vpns": check_vpn,
+    "aws": check_aws_access,
+    "services": check_service,
+    "flows": check_flow,
+}
 
 
 def _check_unique(entries: t.Iterable[Entry], report: Report) -> None:
@@ -336,9 +355,17 @@ def _check_unique(entries: t.Iterable[Entry], report: Report) -> None:
                     claim(entry.at(f"node_pools[{index}].name"), "node pool", entry.path, pool.get("name"))
         elif entry.kind.key == "vpns":
             claim(entry.path, "VPN gateway", project, entry.effective("region"), entry.real_name)
+            claim(
+                entry.at("external_gateway") if "external_gateway" in entry.clean else entry.path,
+                "external VPN gateway",
+                project,
+                external_gateway_of(entry),
+            )
         elif entry.kind.key == "services" and entry.cluster:
             namespace = entry.clean.get("namespace", "default")
             claim(entry.path, "Service", entry.cluster.path, namespace, entry.real_name)
+        if entry.kind.key == "services" and "address" in entry.clean:
+            claim(entry.at("address"), "reserved address", *reserved_address_of(entry))
         if entry.kind.key != "networks":
             continue
         claim(entry.path, "network", project, entry.real_name)

@@ -166,7 +166,8 @@ options:
     type: str
   wait:
     description:
-      - Whether to wait for the address, and for the end of a deletion. If not, the next run does.
+      - Whether to wait for the pods of O(workload), for the address, and for the end of a deletion. If not, the next
+        run does.
     type: bool
     default: true
   timeout:
@@ -174,11 +175,112 @@ options:
       - Seconds that the whole task may take to wait. What was begun goes on in the cluster.
     type: int
     default: 300
+  workload:
+    description:
+      - A workload to bring about before the Service, and to delete after it, with the options of
+        M(podreach.gke.workload). It is as if that module were called first, but nothing is changed where either of the
+        two is refused.
+      - Where O(selector) is not given, it is the workload's, and so are O(ports) where the Service is to be created.
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Its name. That of the Service without this.
+        type: str
+      image:
+        description:
+          - The image of a Deployment with one container. This or O(workload.manifest) is needed, but to delete.
+          - Another image is a rolling update. Its pods have no token of the cluster's API; for what they need beyond
+            these options there is O(workload.manifest).
+        type: str
+      port:
+        description:
+          - The TCP port that the container listens on. Not together with O(workload.ports).
+        type: int
+      ports:
+        description:
+          - Ports that the container listens on.
+        type: list
+        elements: dict
+        suboptions:
+          port:
+            description:
+              - The container's port.
+            type: int
+            required: true
+          protocol:
+            description:
+              - Its protocol.
+            type: str
+            choices: [TCP, UDP]
+            default: TCP
+          name:
+            description:
+              - A name for it.
+            type: str
+      replicas:
+        description:
+          - How many pods there are. Without this, one at first, and later what a scaler or an earlier call made it.
+          - V(0) needs O(allow_disruption).
+        type: int
+      labels:
+        description:
+          - Labels of the Deployment and its pods, by which it finds them. V(app) with its name without this.
+          - >-
+            The selector of a Deployment that is there cannot change: its labels are kept.
+        type: dict
+      env:
+        description:
+          - >-
+            Environment variables. They are shown by anybody who reads the Deployment: secrets belong into a Secret,
+            by O(workload.manifest).
+        type: dict
+      command:
+        description:
+          - What to run instead of the image's own entrypoint.
+        type: list
+        elements: str
+      args:
+        description:
+          - Its arguments.
+        type: list
+        elements: str
+      requests:
+        description:
+          - What the container needs, like C(cpu) and C(memory). Nothing without this, so that clusters with Autopilot
+            choose.
+        type: dict
+      limits:
+        description:
+          - What it may use at most.
+        type: dict
+      readiness_path:
+        description:
+          - A path that has to answer by HTTP at the first TCP port before a pod gets connections. Without it, a pod
+            is ready as soon as its container runs.
+        type: str
+      pod_security:
+        description:
+          - V(baseline) is as strict as usual images bear. The container gains no privileges, and the runtime's
+            default filter of system calls is on.
+          - V(restricted) meets the restricted Pod Security Standard. The image has to run as another user than root,
+            by number, and without any capability. Many images, like that of nginx, do not.
+        type: str
+        choices: [baseline, restricted]
+        default: baseline
+      manifest:
+        description:
+          - Any objects of the namespace instead of O(workload.image), in the order in which they are to be made. YAML
+            text with one or several documents, a dict, or a list of dicts.
+          - Objects name their own namespace or get O(namespace). A Secret's values are never shown.
+        type: raw
 notes:
   - Needs the right to get, create, patch and delete Services in the namespace, and to list its events, which tell why
-    there is no address. O(cluster) needs C(container.clusters.get) at Google, and O(address_names) are compared where
-    C(compute.addresses.get) is there.
+    there is no address. For O(workload), M(podreach.gke.workload) says what it needs. O(cluster) needs
+    C(container.clusters.get) at Google, and O(address_names) are compared where C(compute.addresses.get) is there.
 seealso:
+  - module: podreach.gke.internal_service_info
+  - module: podreach.gke.workload
   - module: podreach.gke.pod_probe
   - name: Internal LoadBalancer Services
     description: Google's documentation.
@@ -218,6 +320,19 @@ EXAMPLES = r"""
     location: asia-northeast1-a
     name: orders
     source_ranges: [10.2.0.0/16]
+
+- name: Pods and their load balancer in one go
+  podreach.gke.internal_service:
+    cluster: test-cluster
+    location: asia-northeast1-a
+    name: plot
+    workload:
+      image: registry.example.com/plot:1.0
+      port: 5000
+      replicas: 2
+    ports:
+      - port: 80
+        target_port: 5000
 
 - name: Delete it, and wait until the load balancer is gone
   podreach.gke.internal_service:
@@ -306,8 +421,8 @@ annotations:
     networking.gke.io/internal-load-balancer-allow-global-access: "true"
     networking.gke.io/load-balancer-type: Internal
 events:
-  description: What was noted about the Service, oldest first.
-  returned: where it gets no address
+  description: What was noted about the Service, or about a workload that does not become ready, oldest first.
+  returned: where it gets no address, or its pods do not become ready
   type: list
   elements: dict
   contains:
@@ -339,6 +454,40 @@ events:
       reason: SyncLoadBalancerFailed
       time: "2026-11-23T13:57:43Z"
       type: Warning
+workload:
+  description: What M(podreach.gke.workload) returns of it.
+  returned: O(workload)
+  type: dict
+  contains:
+    resources:
+      description: Its objects as the API has them; in check mode as they would be. A Secret's values are hidden.
+      type: list
+      elements: dict
+    rollouts:
+      description: How far the workloads among them are.
+      type: list
+      elements: dict
+    selector:
+      description: The labels of its pods.
+      type: dict
+    ports:
+      description: Its ports.
+      type: list
+      elements: dict
+  sample:
+    ports:
+      - name: null
+        port: 5000
+        protocol: TCP
+        target_port: "5000"
+    resources: []
+    rollouts:
+      - done: true
+        name: Deployment default/plot
+        ready: 2
+        wanted: 2
+    selector:
+      app: plot
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success

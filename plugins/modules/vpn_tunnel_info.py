@@ -17,6 +17,7 @@ author:
 extends_documentation_fragment:
   - podreach.gke.google.reading
   - podreach.gke.google.timeout
+  - podreach.gke.google.filter
   - podreach.gke.attributes
 attributes:
   check_mode:
@@ -32,7 +33,7 @@ options:
     type: str
   region:
     description:
-      - The region. All regions otherwise.
+      - The region. All regions otherwise; one that does not answer becomes a warning.
     type: str
   vpn_gateway:
     description:
@@ -56,7 +57,7 @@ EXAMPLES = r"""
 - name: All of them must be up
   ansible.builtin.assert:
     that: aws.tunnels | map(attribute='status') | unique == ['ESTABLISHED']
-    fail_msg: "{{ aws.tunnels | items2dict(key_name='name', value_name='detailedStatus') }}"
+    fail_msg: "{{ aws.tunnels | items2dict(key_name='name', value_name='detailedStatus') | to_json }}"
 """
 
 RETURN = r"""
@@ -98,9 +99,9 @@ error:
 """
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import run_as_module
-from ansible_collections.podreach.gke.plugins.module_utils.gcp import vpn_tunnel_info
+from ansible_collections.podreach.gke.plugins.module_utils.gcp import info
 
-DEFINITION = vpn_tunnel_info.DEFINITION
+DEFINITION = info.definition("vpn_tunnel")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podreach.gke.plugins.module_utils.gcp import info
 from ansible_collections.podreach.gke.tests.integration.api import (
     CLUSTERS,
     PROJECT,
@@ -638,6 +639,27 @@ BAD: dict[str, Bad] = {
         {"name": "r1", "region": REGION, "wait_established": True, "timeout": 1},
         ["r1/p1", "NO_INCOMING_PACKETS", "after 1 s"],
     ),
+    **{
+        f"{kind}-info-name": (f"{kind}_info", {"name": "N1/x"}, ["name", "'N1/x'", "lower-case"]) for kind in info.KINDS
+    },
+    **{
+        f"{kind}-info-forbidden": (f"{kind}_info", {"project": "podreach-forbidden"}, ["podreach-forbidden", "403"])
+        for kind in info.KINDS
+    },
+    **{
+        f"{kind}-info-nowhere": (f"{kind}_info", {str(row.place): "nowhere", "name": "x"}, ["nowhere"])
+        for kind, row in info.KINDS.items()
+        if row.place
+    },
+    "info-unknown-project": ("network_info", {"project": "no-such-project", "name": "n1"}, ["no-such-project"]),
+    "info-filter": ("router_info", {"filter": "asn"}, ["filter", "'asn'"]),
+    "info-filter-of-clusters": ("cluster_info", {"filter": "name = c1"}, ["filter", "Unsupported"]),
+    "info-state": ("network_info", {"state": "absent"}, ["state", "Unsupported"]),
+    "info-lab-at-google": (
+        "network_info",
+        {"compute_endpoint": "https://compute.googleapis.com/compute/v1/"},
+        ["environment is lab", "https://compute.googleapis.com"],
+    ),
     "status-forbidden": ("router_status_info", {"project": "podreach-forbidden"}, ["podreach-forbidden", "403"]),
     # ---- several at once
     "set-with-several": (
@@ -674,6 +696,10 @@ UNASKED = {
     "status-ranges",
     "status-limit",
     "status-query",
+    "info-filter-of-clusters",
+    "info-state",
+    "info-lab-at-google",
+    *(f"{kind}-info-name" for kind in info.KINDS),
 }
 
 

@@ -93,20 +93,22 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def test_the_whole_way(installed: Installed) -> None:
-    """The lab, the estate, nothing to do, the estate gone, the lab gone; the lab is found without any setting."""
+    """The lab, the estate on both clouds, nothing to do, the estate gone, the lab gone; found without settings."""
     example = str(installed.root / "examples" / "pods-to-aws.podreach.yml")
     try:
         started = installed.run("podreach.gke.lab", "-e", "lab_latency=zero")
         assert started.rc == 0 and "The lab is up" in started.output, started.output
         assert "latency zero" in started.output
-        assert "changed=0" in recap(installed.run("podreach.gke.lab"))
-        assert "changed=1" in recap(installed.run("podreach.gke.site", "-i", example), "aws-internal-connect")
+        assert "changed=1" in recap(installed.run("podreach.gke.lab", "-e", "lab_preset=aws-account"))
+        assert "changed=0" in recap(installed.run("podreach.gke.lab", "-e", "lab_preset=aws-account"))
+        made = ("aws-internal-connect", "test-cluster", "aws-vpn", "pods-in-aws", "plot")
+        built = installed.run("podreach.gke.site", "-i", example)
         again = installed.run("podreach.gke.site", "-i", example)
-        for host in ("aws-internal-connect", "test-cluster"):
-            assert "changed=0" in recap(again, host)
         gone = installed.run("podreach.gke.teardown", "-i", example)
-        for host in ("aws-internal-connect", "test-cluster"):
-            assert "changed=1" in recap(gone, host)
+        for host in made:
+            assert "changed=0" not in recap(built, host)
+            assert "changed=0" in recap(again, host)
+            assert "changed=0" not in recap(gone, host)
     finally:
         stopped = installed.run("podreach.gke.lab", "-e", "lab_state=absent")
     assert stopped.rc == 0 and "The lab is down" in stopped.output, stopped.output

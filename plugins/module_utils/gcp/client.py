@@ -33,6 +33,8 @@ RETRIED_TEXTS = (
 )
 #: Seconds that trouble on the way (5xx, rate limits, connection errors) is put up with for one request.
 PATIENCE = 120
+#: Warnings of a list that mean that something is missing in it; most often there is just nothing (NO_RESULTS_ON_PAGE).
+UNREAD = frozenset({"UNREACHABLE", "PARTIAL_SUCCESS", "LIST_OVERHEAD_QUOTA_EXCEED"})
 #: After this many seconds a waiting task says its first line; the next ones come at doubling intervals.
 FIRST_LINE = 10
 
@@ -106,9 +108,20 @@ class Client:
                 return None
             raise
 
-    def list_all(self, service: str, path: str, key: str = "items", **query: t.Any) -> list[dict[str, t.Any]]:
-        """All objects of a list, of all its pages. An aggregated list gives those of all its scopes."""
+    def list_all(
+        self,
+        service: str,
+        path: str,
+        key: str = "items",
+        unread: t.Callable[[str], None] = lambda scope: None,
+        **query: t.Any,
+    ) -> list[dict[str, t.Any]]:
+        """All objects of a list, of all its pages. An aggregated list gives those of all its scopes.
+
+        ``unread`` hears of each scope that the API says it could not read, which otherwise is passed over.
+        """
         found: list[dict[str, t.Any]] = []
+        missed: dict[str, None] = {}
         while True:
             page = self.request(service, "GET", path, query=query)
             items = page.get(key) or []
@@ -118,9 +131,13 @@ class Client:
                     found.extend(scope.get(collection) or [])
             else:
                 found.extend(items)
+            missed.update(dict.fromkeys(unread_scopes(page, items)))
             if not page.get("nextPageToken"):
-                return found
+                break
             query = {**query, "pageToken": page["nextPageToken"]}
+        for scope in missed:
+            unread(scope)
+        return found
 
     def mutate(
         self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *, resource: str = ""
@@ -263,7 +280,7 @@ class Client:
         """The operation that is changing ``target`` (a resource's path) now, if there is one. ``scope`` is where
         operations are listed: ``projects/P/global``, ``projects/P/regions/R`` or ``projects/P/locations/L``."""
         key = "operations" if service == "container" else "items"
-        query = {} if service == "container" else {"filter": 'status != "DONE"'}
+        query: dict[str, t.Any] = {} if service == "container" else {"filter": 'status != "DONE"'}
         for operation in self.list_all(service, f"{scope}/operations", key=key, **query):
             link = relative(str(operation.get("targetLink", "")))[1]
             if service == "container" and link.startswith("zones/"):
@@ -284,6 +301,17 @@ def relative(url: str) -> tuple[str, str]:
         return "", url.strip("/")
     project, _slash, path = tail.partition("/")
     return project, path
+
+
+def unread_scopes(page: t.Mapping[str, t.Any], items: t.Any) -> list[str]:
+    """What one page of a list says it could not read, each place in words."""
+    places = [str(place) for place in [*(page.get("unreachables") or []), *(page.get("missingZones") or [])]]
+    told = {"the list": page, **(items if isinstance(items, dict) else {})}
+    for scope, content in told.items():
+        warning = content.get("warning") or {}
+        if warning.get("code") in UNREAD:
+            places.append(f"{scope} ({warning['code']}: {warning.get('message')})")
+    return places
 
 
 def operation_path(service: str, operation: t.Mapping[str, t.Any]) -> str:

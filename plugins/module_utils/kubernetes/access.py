@@ -65,6 +65,7 @@ ACCESS_SPEC = AUTH_SPEC.merge(
             "client_cert": _option("client_cert", type="path", aliases=["cert_file"]),
             "client_key": _option("client_key", type="path", no_log=False, aliases=["key_file"]),
             "proxy": _option("proxy", no_log=False),
+            "prerequisite_timeout": {"type": "int", "default": 0},
         },
         required_together=(("cluster", "location"), ("client_cert", "client_key")),
         empty_is_unset=frozenset({*ENVIRONMENT, "cluster", "location"}),
@@ -91,7 +92,7 @@ class Access:
 
 
 class NoCluster(ApiError):
-    """The cluster that was named does not exist."""
+    """The cluster that was named does not exist, or is still being made: it holds nothing yet."""
 
     code = "notFound"
 
@@ -117,20 +118,7 @@ def of_gke(call: Call) -> Access:
     params = call.params
     client = Client.for_call(dataclasses.replace(call, params={"wait": True, **params}))
     path = f"projects/{client.project}/locations/{params['location']}/clusters/{params['cluster']}"
-    cluster = client.get("container", path)
-    if cluster is None:
-        raise NoCluster(
-            f"cluster {path} does not exist. Create it, or correct cluster, location or project.",
-            status=404,
-            resource=f"cluster {path}",
-        )
-    if not cluster.get("endpoint"):
-        raise PodreachError(
-            f"cluster {path} has no address for its Kubernetes API yet: its status is {cluster.get('status')}. Wait "
-            "until it is RUNNING.",
-            code="not-ready",
-            resource=f"cluster {path}",
-        )
+    cluster = _awaited(call, client, path)
     authority = base64.b64decode((cluster.get("masterAuth") or {}).get("clusterCaCertificate") or "").decode()
     session = t.cast(HttpTransport, client.transport).session
     url = f"https://{cluster['endpoint']}"
@@ -144,6 +132,41 @@ def of_gke(call: Call) -> Access:
         google=client,
         cluster=cluster,
     )
+
+
+def _awaited(call: Call, client: Client, path: str) -> dict[str, t.Any]:
+    """The cluster, as the container API has it. One that is not there yet (something else may be making it) is waited
+    for as long as the caller allows; not in check mode, and not to delete what is in it."""
+    patience = call.params.get("prerequisite_timeout") or 0
+    if call.check_mode or call.params.get("state") == "absent":
+        patience = 0
+    cluster: dict[str, t.Any] = {}
+
+    def missing() -> list[str]:
+        cluster.clear()
+        cluster.update(client.get("container", path) or {})
+        if not cluster:
+            return ["it does not exist"]
+        if not cluster.get("endpoint") or (patience and cluster.get("status") == "PROVISIONING"):
+            return [f"it has no address for its Kubernetes API yet: its status is {cluster.get('status')}"]
+        return []
+
+    lacks = client.wait_until(missing, patience, f"cluster {path}: waits for it")
+    waited = f" after {patience} s (prerequisite_timeout)" if patience else ""
+    if not cluster:
+        raise NoCluster(
+            f"cluster {path} does not exist{waited}. Create it, or correct cluster, location or project.",
+            status=404,
+            resource=f"cluster {path}",
+        )
+    if lacks:
+        kind = NoCluster if cluster.get("status") == "PROVISIONING" else PodreachError
+        raise kind(
+            f"cluster {path}: {lacks[0]}{waited}. Wait until it is RUNNING (prerequisite_timeout).",
+            code="not-ready",
+            resource=f"cluster {path}",
+        )
+    return cluster
 
 
 def of_host(call: Call) -> Access:

@@ -25,7 +25,8 @@ from ..gcp.task import rehearse
 from . import makers, probe_commands, streams
 from .access import ACCESS_SPEC
 from .client import FIELD_MANAGER, MANAGED_BY, OWNER, Json, Kube
-from .services import NAMESPACE_NAME
+from .pods import trouble
+from .service_changes import NAMESPACE_NAME
 
 #: Docker Hub's image by Google's mirror, which nodes without a way to the internet reach as well
 IMAGE = "mirror.gcr.io/library/busybox:1.37"
@@ -38,10 +39,6 @@ CONTAINER = "probe"
 AFTERLIFE = 60
 #: Nobody in particular: any user but root will do.
 USER = 65532
-#: states of a container that do not pass by themselves while anyone waits
-HOPELESS = frozenset(
-    {"InvalidImageName", "ErrImageNeverPull", "ImagePullBackOff", "CreateContainerConfigError", "CrashLoopBackOff"}
-)
 
 SPEC = ACCESS_SPEC.merge(
     ArgumentSpec(
@@ -176,24 +173,6 @@ def is_leftover(pod: Json, now: datetime.datetime) -> bool:
     made = datetime.datetime.fromisoformat(pod["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
     life = (pod.get("spec") or {}).get("activeDeadlineSeconds") or 0
     return now > made + datetime.timedelta(seconds=life)
-
-
-def trouble(pod: Json) -> tuple[str, bool]:
-    """Why a pod does not run yet, as its status says it, and whether waiting is of no use."""
-    status = pod.get("status") or {}
-    for item in status.get("containerStatuses") or []:
-        waiting = (item.get("state") or {}).get("waiting") or {}
-        ended = (item.get("state") or {}).get("terminated") or {}
-        if ended:
-            return f"{ended.get('reason')}: {ended.get('message') or 'exit status ' + str(ended.get('exitCode'))}", True
-        if waiting.get("reason"):
-            told = ": ".join(filter(None, (waiting["reason"], waiting.get("message"))))
-            return told, waiting["reason"] in HOPELESS
-    for condition in status.get("conditions") or []:
-        if condition.get("status") == "False" and condition.get("message"):
-            return f"{condition.get('reason')}: {condition['message']}", False
-    phase = status.get("phase") or "Pending"
-    return f"phase {phase} {status.get('reason') or ''} {status.get('message') or ''}".strip(), phase == "Failed"
 
 
 def runs(pod: Json, container: str) -> bool:

@@ -5,6 +5,7 @@
 
 No container really runs: what a pod's processes would do is the data plane's (services.listens). Probes always pass;
 a pod with the annotation lab.podreach.gke/ready "false" is not ready, and lab.podreach.gke/address asks for an address.
+An image of a registry under .invalid, which no name server knows (RFC 6761), cannot be pulled.
 """
 
 from __future__ import annotations
@@ -146,6 +147,12 @@ class Pods:
             message = "Node didn't have enough resource: pods"
             self.context.set_status("pods", pod, pod_status.failed(pod, "OutOfpods", message, now))
             return
+        missing = next((name for name in _images(pod) if _registry(name).endswith(".invalid")), "")
+        if missing:
+            failed = f'Failed to pull image "{missing}": lookup {_registry(missing)}: no such host'
+            self.context.event(pod, "Warning", "Failed", failed, "kubelet")
+            self.context.set_status("pods", pod, pod_status.not_pulled(pod, host, now, missing))
+            return
         address, problem = self._prepare(pod, node)
         if problem is not None:
             self._waiting[where] = None
@@ -259,9 +266,20 @@ def _schedules(node: Json) -> t.Any:
     )
 
 
+def _images(pod: Json) -> list[str]:
+    return [str(item.get("image", "")) for item in pod["spec"]["containers"]]
+
+
+def _registry(image: str) -> str:
+    return image.partition("/")[0].partition(":")[0]
+
+
 def _crash(pod: Json) -> tuple[str, str]:
-    """The container whose process exits at once, and what it says: only the agent's command line is read."""
+    """The container whose process exits at once, and what it says: of the command lines, only the agent's and that of
+    the program `false` are read."""
     for container in pod["spec"]["containers"]:
+        if container.get("command") == ["false"]:
+            return container["name"], "false ended with exit status 1"
         if masquerade.is_agent(container):
             try:
                 masquerade.flags_of(masquerade.arguments_of(container))

@@ -49,6 +49,16 @@ def creating(pod: Json, host: str, now: str) -> Json:
     }
 
 
+def not_pulled(pod: Json, host: str, now: str, image: str) -> Json:
+    """A pod on its node whose image is not to be had."""
+    found = creating(pod, host, now)
+    message = f'Back-off pulling image "{image}"'
+    for item, container in zip(found["containerStatuses"], pod["spec"]["containers"], strict=True):
+        if container.get("image") == image:
+            item["state"] = {"waiting": {"reason": "ImagePullBackOff", "message": message}}
+    return found
+
+
 def running(pod: Json, host: str, address: str, now: str, crash: str = "") -> Json:
     """A pod whose containers run; with `crash`, whose containers exit as soon as they start."""
     before = pod.get("status", {})

@@ -13,9 +13,9 @@ from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     external_vpn_gateways,
+    info,
     resource_set,
     vpn_gateways,
-    vpn_tunnel_info,
     vpn_tunnels,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
@@ -30,6 +30,7 @@ from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire i
 Json = dict[str, t.Any]
 TUNNEL = definition(vpn_tunnels.VpnTunnel, vpn_tunnels.SPEC)
 GATEWAY = definition(vpn_gateways.VpnGateway, vpn_gateways.SPEC)
+INFO = info.definition("vpn_tunnel")
 EXTERNAL = definition(external_vpn_gateways.ExternalVpnGateway, external_vpn_gateways.SPEC)
 BASE = "https://www.googleapis.com/compute/v1/"
 REGION = "projects/p/regions/r1"
@@ -251,11 +252,11 @@ def test_an_external_gateway_is_made_anew_while_no_tunnel_uses_it() -> None:
 
 
 def test_reading_gives_no_secret() -> None:
-    result = Wire(IN_USE).run(vpn_tunnel_info.DEFINITION, {"vpn_gateway": "g", "router": f"{BASE}{REGION}/routers/r"})
+    result = Wire(IN_USE).run(INFO, {"vpn_gateway": "g", "router": f"{BASE}{REGION}/routers/r"})
     assert [item["name"] for item in result["tunnels"]] == ["t"]
     assert "sharedSecret" not in str(result)
-    assert Wire(IN_USE).run(vpn_tunnel_info.DEFINITION, {"vpn_gateway": "other"})["tunnels"] == []
-    assert Wire(absent(PATH)).run(vpn_tunnel_info.DEFINITION, WHERE)["tunnels"] == []
+    assert Wire(IN_USE).run(INFO, {"vpn_gateway": "other"})["tunnels"] == []
+    assert Wire(absent(PATH)).run(INFO, WHERE)["tunnels"] == []
 
 
 # -- in a set

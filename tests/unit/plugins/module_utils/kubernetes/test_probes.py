@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.errors import ApiError, PodreachError
-from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import probe_commands, probes, streams
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import pods, probe_commands, probes, streams
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes.streams import Finished
 
 Json = dict[str, t.Any]
@@ -248,7 +248,7 @@ def test_a_pod_is_left_over_when_its_maker_has_ended() -> None:
     ],
 )
 def test_why_a_pod_does_not_run(status: Json, words: str, hopeless: bool) -> None:
-    assert probes.trouble({"status": status}) == (words, hopeless)
+    assert pods.trouble({"status": status}) == (words, hopeless)
 
 
 @pytest.mark.parametrize(

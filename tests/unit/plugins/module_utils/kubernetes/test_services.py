@@ -14,7 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.engine import Consent, Grade, converge
 from ansible_collections.podreach.gke.plugins.module_utils.errors import ApiError, PodreachError, Refused, Timeout
-from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import services
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import service_changes, services
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes.client import MANAGED_BY, Answer, Kube
 
 Json = dict[str, t.Any]
@@ -41,7 +41,7 @@ def service(address: str | None = "10.1.0.4", **more: t.Any) -> Json:
         "uid": "u1",
         "resourceVersion": "7",
         "labels": dict(OURS),
-        "annotations": {services.INTERNAL: "Internal", "theirs": "x"},
+        "annotations": {service_changes.INTERNAL: "Internal", "theirs": "x"},
         **more.pop("metadata", {}),
     }
     spec = {
@@ -84,7 +84,7 @@ class Cluster:
                 self.now["status"] = {"loadBalancer": {"ingress": [{"ip": "10.1.0.9"}]}}
         elif method == "PATCH":
             assert body is not None
-            self.now = services.patched(self.now or {}, body)
+            self.now = service_changes.patched(self.now or {}, body)
         elif method == "DELETE":
             self.now = None
         if self.now is None:
@@ -202,18 +202,18 @@ CHANGES: dict[str, tuple[Json, Json, list[tuple[str, t.Any, Grade]]]] = {
     "names": (
         {},
         {"address_names": ["a", "b"]},
-        [(f"metadata.annotations.{services.ADDRESS_NAMES}", "a,b", Grade.DISRUPTIVE)],
+        [(f"metadata.annotations.{service_changes.ADDRESS_NAMES}", "a,b", Grade.DISRUPTIVE)],
     ),
-    "subnet": ({}, {"subnet": "s"}, [(f"metadata.annotations.{services.SUBNET}", "s", Grade.DISRUPTIVE)]),
+    "subnet": ({}, {"subnet": "s"}, [(f"metadata.annotations.{service_changes.SUBNET}", "s", Grade.DISRUPTIVE)]),
     "global access": (
         {},
         {"global_access": True},
-        [(f"metadata.annotations.{services.GLOBAL_ACCESS}", "true", Grade.SAFE)],
+        [(f"metadata.annotations.{service_changes.GLOBAL_ACCESS}", "true", Grade.SAFE)],
     ),
     "no global access": (
-        {"metadata": {"annotations": {services.INTERNAL: "Internal", services.GLOBAL_ACCESS: "true"}}},
+        {"metadata": {"annotations": {service_changes.INTERNAL: "Internal", service_changes.GLOBAL_ACCESS: "true"}}},
         {"global_access": False},
-        [(f"metadata.annotations.{services.GLOBAL_ACCESS}", "false", Grade.DISRUPTIVE)],
+        [(f"metadata.annotations.{service_changes.GLOBAL_ACCESS}", "false", Grade.DISRUPTIVE)],
     ),
     "policy": (
         {},
@@ -223,23 +223,23 @@ CHANGES: dict[str, tuple[Json, Json, list[tuple[str, t.Any, Grade]]]] = {
     "legacy annotation": (
         {},
         {"legacy_annotation": True},
-        [(f"metadata.annotations.{services.LEGACY_INTERNAL}", "Internal", Grade.SAFE)],
+        [(f"metadata.annotations.{service_changes.LEGACY_INTERNAL}", "Internal", Grade.SAFE)],
     ),
     "internal by the legacy key alone": (
-        {"metadata": {"annotations": {services.LEGACY_INTERNAL: "internal"}}},
+        {"metadata": {"annotations": {service_changes.LEGACY_INTERNAL: "internal"}}},
         {"legacy_annotation": True},
         [],
     ),
     "internal by class": (
-        {"metadata": {"annotations": {}}, "loadBalancerClass": services.CLASSES[0]},
-        {"load_balancer_class": services.CLASSES[0]},
+        {"metadata": {"annotations": {}}, "loadBalancerClass": service_changes.CLASSES[0]},
+        {"load_balancer_class": service_changes.CLASSES[0]},
         [],
     ),
     "of type ClusterIP": (
         {"metadata": {"annotations": {}}, "type": "ClusterIP"},
         {},
         [
-            (f"metadata.annotations.{services.INTERNAL}", "Internal", Grade.SAFE),
+            (f"metadata.annotations.{service_changes.INTERNAL}", "Internal", Grade.SAFE),
             ("spec.type", "LoadBalancer", Grade.SAFE),
         ],
     ),
@@ -254,13 +254,13 @@ CHANGES: dict[str, tuple[Json, Json, list[tuple[str, t.Any, Grade]]]] = {
 @pytest.mark.parametrize("case", CHANGES)
 def test_changes(case: str) -> None:
     more, options, wanted = CHANGES[case]
-    found = services.changes(params(**options), service(**copy.deepcopy(more)))
+    found = service_changes.changes(params(**options), service(**copy.deepcopy(more)))
     assert [(".".join(change.path), change.new, change.grade) for change in found] == wanted
 
 
 def test_what_serves_nobody_is_changed_without_a_word() -> None:
     options = {"selector": {"app": "x"}, "load_balancer_ip": "10.1.0.5", "external_traffic_policy": "Local"}
-    found = services.changes(params(**options), service(address=None))
+    found = service_changes.changes(params(**options), service(address=None))
     assert {change.grade for change in found} == {Grade.SAFE}
 
 
@@ -268,15 +268,15 @@ def test_what_serves_nobody_is_changed_without_a_word() -> None:
     ("more", "options", "words"),
     [
         ({"metadata": {"annotations": {}}}, {}, "external load balancer at 10.1.0.4"),
-        ({"metadata": {"annotations": {services.INTERNAL: "External"}}}, {}, "external load balancer"),
+        ({"metadata": {"annotations": {service_changes.INTERNAL: "External"}}}, {}, "external load balancer"),
         ({"type": "ExternalName"}, {}, "ExternalName"),
         ({"type": "ClusterIP", "clusterIP": "None"}, {}, "headless"),
-        ({}, {"load_balancer_class": services.CLASSES[0]}, "load_balancer_class is unset and cannot become"),
+        ({}, {"load_balancer_class": service_changes.CLASSES[0]}, "load_balancer_class is unset and cannot become"),
         ({"loadBalancerClass": "networking.gke.io/l4-regional-external"}, {}, "external"),
     ],
 )
 def test_what_has_to_be_made_anew(more: Json, options: Json, words: str) -> None:
-    assert words in (services.why_replace(params(**options), service(**more)) or "")
+    assert words in (service_changes.why_replace(params(**options), service(**more)) or "")
 
 
 def test_what_is_made_anew_takes_along_what_people_wrote() -> None:
@@ -287,8 +287,8 @@ def test_what_is_made_anew_takes_along_what_people_wrote() -> None:
         },
         sessionAffinity="ClientIP",
     )
-    body = services.creation(params(ports=[{"port": 81, "name": "b"}]), services.carried(old))
-    assert body["metadata"]["annotations"] == {"note": "x", services.INTERNAL: "Internal"}
+    body = service_changes.creation(params(ports=[{"port": 81, "name": "b"}]), service_changes.carried(old))
+    assert body["metadata"]["annotations"] == {"note": "x", service_changes.INTERNAL: "Internal"}
     assert body["metadata"]["labels"] == {**OURS, "team": "a"}
     assert body["spec"]["sessionAffinity"] == "ClientIP"
     assert [port["port"] for port in body["spec"]["ports"]] == [80, 81]
@@ -297,10 +297,12 @@ def test_what_is_made_anew_takes_along_what_people_wrote() -> None:
 
 
 def test_creation_by_class_needs_no_annotation() -> None:
-    given = params(selector={"app": "web", "n": 1}, ports=[{"port": 80}], load_balancer_class=services.CLASSES[1])
-    body = services.creation(given)
+    given = params(
+        selector={"app": "web", "n": 1}, ports=[{"port": 80}], load_balancer_class=service_changes.CLASSES[1]
+    )
+    body = service_changes.creation(given)
     assert body["metadata"]["annotations"] == {}
-    assert body["spec"]["loadBalancerClass"] == services.CLASSES[1]
+    assert body["spec"]["loadBalancerClass"] == service_changes.CLASSES[1]
     assert body["spec"]["selector"] == {"app": "web", "n": "1"}
     assert body["spec"]["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
 
@@ -316,7 +318,7 @@ def test_creation_by_class_needs_no_annotation() -> None:
     ],
 )
 def test_merge_patches(before: Json, patch: Json, after: Json) -> None:
-    assert services.patched(before, patch) == after
+    assert service_changes.patched(before, patch) == after
 
 
 # ---- what is sent
