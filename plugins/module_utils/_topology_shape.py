@@ -174,6 +174,9 @@ class Shape:
     def _jsonarg(self, value: t.Any, option: t.Mapping[str, t.Any], path: str) -> t.Any:
         return value if isinstance(value, t.Mapping) else self._str(value, option, path)
 
+    def _raw(self, value: t.Any, option: t.Mapping[str, t.Any], path: str) -> t.Any:
+        return value
+
     def _int(self, value: t.Any, option: t.Mapping[str, t.Any], path: str) -> t.Any:
         if isinstance(value, int) and not isinstance(value, bool):
             return value

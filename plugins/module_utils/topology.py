@@ -223,7 +223,7 @@ def read(
     check_connections(entries, report)
 
     values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
-    hosts = [Host(e.key, e.kind, _variables(e.kind, v)) for e, v in zip(entries, values, strict=True)]
+    hosts = [Host(e.key, e.kind, _variables(e.kind, e.key, v)) for e, v in zip(entries, values, strict=True)]
     return Topology(hosts, _declared(top_raw, entries, values, specs), report.errors, report.warnings)
 
 
@@ -391,12 +391,12 @@ def _values(entry: Entry, spec: Options, resolved: t.Mapping[str, t.Any]) -> dic
     return values
 
 
-def _variables(kind: Kind, values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _variables(kind: Kind, key: str, values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The host's variables."""
     if not kind.item:
-        return {f"{kind.role}_{key}": value for key, value in values.items()}
-    item = {key: value for key, value in values.items() if key not in SHARED}
-    shared = {f"{kind.role}_{key}": value for key, value in values.items() if key in SHARED}
+        return {f"{kind.role}_{name}": value for name, value in values.items()}
+    item = {"name": key, **{name: value for name, value in values.items() if name not in SHARED}}
+    shared = {f"{kind.role}_{name}": value for name, value in values.items() if name in SHARED}
     return {**shared, f"{kind.role}_{kind.item}": [item]}
 
 

@@ -15,6 +15,8 @@ description:
   - For every BGP session, whether it is up, what it advertises, which of O(ranges) are missing there, how many prefixes
     more its peer takes, and in what the sessions of a router differ.
   - A session that is not known to be up advertises nothing, whatever else its status lists.
+  - Where a session is down or a range is missing, the network and its subnetworks are read too, to find out why.
+    Without the right to read them, a warning says so, and the cause stays unknown.
   - It can wait until all sessions are up.
 author:
   - podreach.gke contributors (@podreach)
@@ -52,6 +54,14 @@ options:
     type: list
     elements: raw
     default: []
+  pod_ranges:
+    description:
+      - Whether to look for the ranges of pods too, as for O(ranges). They are those of all GKE clusters of the project
+        that are in a router's network, VPC-native or routes-based, additional ranges included.
+      - Clusters of other projects in a shared network are not known. Name the ranges of their pods in O(ranges).
+      - What of it cannot be read is told in RV(unread), and by a warning.
+    type: bool
+    default: false
   advertised_prefix_limit:
     description:
       - How many prefixes the peers take. An AWS virtual private gateway takes V(100), a transit gateway V(1000).
@@ -71,7 +81,8 @@ options:
   wait_established:
     description:
       - Wait until every session of every selected router is up, except those whose peer is disabled. A router that does
-        not exist yet, or has no peer yet, is waited for too.
+        not exist yet, or has no peer yet, is waited for too; but not one without peers, such as that of a Cloud NAT,
+        beside others that have some.
       - If one is not up in time, the task fails and names it with its state and the status of the tunnel below it.
     type: bool
     default: false
@@ -105,6 +116,15 @@ EXAMPLES = r"""
 - name: Say what is missing
   ansible.builtin.debug:
     msg: "{{ status.routers | map(attribute='missing_ranges') | flatten | map(attribute='message') }}"
+
+- name: Does the other side hear of the pods of every cluster of this network?
+  podreach.gke.router_status_info:
+    network: aws-internal-connect
+    pod_ranges: true
+  register: known
+  failed_when: >-
+    known.unread | length > 0
+    or known.routers | map(attribute='missing_ranges') | flatten | length > 0
 
 - name: Wait until every session of the network is up
   podreach.gke.router_status_info:
@@ -221,7 +241,9 @@ routers:
           type: bool
           sample: true
         prefix_headroom:
-          description: How much more the peer takes, as P(podreach.gke.bgp_prefix_headroom#filter) returns it.
+          description: >-
+            How much more the peer takes, as P(podreach.gke.bgp_prefix_headroom#filter) returns it. Of a session that is
+            down, what it would advertise by its configuration counts.
           type: dict
           sample:
             aggregated_count: 1
@@ -233,8 +255,12 @@ routers:
             message: "aws-vpn-1-bgp-1: 1 of 100 prefixes"
             peer: aws-vpn-1-bgp-1
         missing_ranges:
-          description: Which of O(ranges) this session does not advertise, as P(podreach.gke.bgp_missing_ranges#filter)
-            returns them.
+          description:
+            - Which of O(ranges), and of the pods' ranges, this session does not advertise, as
+              P(podreach.gke.bgp_missing_ranges#filter) returns them.
+            - Where the configuration shows the cause, the message says it, and C(code) may be V(bgp-peer-override) (the
+              session's own lists take the place of the router's) or V(bgp-region-scope) (the range is of another
+              region, and the routing mode is V(REGIONAL)).
           type: list
           elements: dict
           sample:
@@ -248,7 +274,7 @@ routers:
               peer: aws-vpn-1-bgp-1
               range: 10.32.0.0/14
     missing_ranges:
-      description: Which of O(ranges) no session advertises.
+      description: Which of O(ranges), and of the pods' ranges, no session advertises.
       type: list
       elements: dict
       sample:
@@ -305,6 +331,43 @@ routers:
       description: The API's own response to C(getRouterStatus).
       returned: O(include_raw=true)
       type: dict
+pod_ranges:
+  description: The ranges of the pods that were found.
+  returned: O(pod_ranges=true)
+  type: list
+  elements: dict
+  sample:
+    - cidr: 10.32.0.0/14
+      cluster: my-gke
+      location: asia-northeast1-a
+      name: pods of my-gke
+      network: aws-internal-connect
+      routes_based: false
+  contains:
+    name:
+      description: What the range is called; clusters that share it are all named.
+      type: str
+    cidr:
+      description: The range.
+      type: str
+    cluster:
+      description: The first cluster that has it.
+      type: str
+    location:
+      description: That cluster's region or zone.
+      type: str
+    network:
+      description: The network's name.
+      type: str
+    routes_based:
+      description: Whether the pods are reached over static routes, which no session advertises by itself.
+      type: bool
+unread:
+  description: What could not be read, in words. Nothing is known of it.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 selected:
   description: What O(query) selected.
   returned: where O(query) is given

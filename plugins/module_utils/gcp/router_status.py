@@ -16,11 +16,14 @@ from ansible.module_utils.basic import missing_required_lib
 from .. import addressing, bgp
 from ..arguments import ArgumentSpec, Call, Definition
 from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
+from . import cluster_pod_ranges
 from .auth import AUTH_SPEC
 from .client import Client, relative
+from .cluster_pod_ranges import PodRange
 from .fields import Json, Link
 from .resource import NAME
 from .task import rehearse
+from .unadvertised import Surroundings, explained
 
 try:
     import jmespath
@@ -37,6 +40,7 @@ SPEC = AUTH_SPEC.merge(
             "region": {"type": "str"},
             "network": {"type": "str"},
             "ranges": {"type": "list", "elements": "raw", "default": []},
+            "pod_ranges": {"type": "bool", "default": False},
             "advertised_prefix_limit": {"type": "int", "default": bgp.PREFIX_LIMIT},
             "query": {"type": "str"},
             "include_raw": {"type": "bool", "default": False},
@@ -55,10 +59,19 @@ def execute(call: Call) -> dict[str, t.Any]:
     client = Client.for_call(dataclasses.replace(call, params={**params, "wait": True}))
     waits = params["wait_established"] and not call.check_mode
     found = _wait(client, params) if waits else _read(client, params)
+    surroundings = Surroundings(client)
+    pods: list[PodRange] = []
+    unread: list[str] = []
+    if params["pod_ranges"] and found:
+        pods, unread = cluster_pod_ranges.read(client, {_network(client, router) for router, _status in found})
     result: dict[str, t.Any] = {
         "changed": False,
-        "routers": [_shown(router, status, params, ranges) for router, status in found],
+        "routers": [_shown(router, status, params, ranges, pods, surroundings) for router, status in found],
+        **({"pod_ranges": [item.as_result() for item in pods]} if params["pod_ranges"] else {}),
     }
+    result["unread"] = unread + surroundings.unread
+    for problem in result["unread"]:
+        call.warn(problem)
     if expression is not None:
         result["selected"] = _search(expression, result["routers"], params["query"])
     return result
@@ -164,9 +177,14 @@ def _not_up(found: Found, more: t.Callable[[Json, bgp.Peer], str] = lambda route
     if not found:
         return ["there is no such router"]
     left = []
-    for router, status in found:
-        peers = [peer for peer, configuration in _peers(router, status) if _enabled(configuration)]
-        if not peers:
+    enabled = [
+        (router, [peer for peer, configuration in _peers(router, status) if _enabled(configuration)])
+        for router, status in found
+    ]
+    # beside others, one without peers may be of Cloud NAT, and never have any
+    some = any(peers for _router, peers in enabled)
+    for router, peers in enabled:
+        if not peers and not some:
             left.append(f"router {router['name']} has no enabled BGP peer")
         for peer in peers:
             if not peer.up:
@@ -203,34 +221,72 @@ def _interface_tunnel(router: Json, peer: bgp.Peer) -> str | None:
 # -- the result
 
 
+def _network(client: Client, router: Json) -> str:
+    return cluster_pod_ranges.network_path(router.get("network"), client.project)
+
+
+def _wanted(ranges: list[addressing.Range], pods: list[PodRange], network: str) -> list[addressing.Range]:
+    """What is asked for, and the pods' ranges of a network, each range once."""
+    asked = {item.cidr for item in ranges}
+    theirs = [item for item in pods if item.network == network and item.cidr not in asked]
+    return [*ranges, *(addressing.Range(item.cidr, item.name) for item in theirs)]
+
+
 def _shown(
-    router: Json, status: Json, params: t.Mapping[str, t.Any], ranges: list[addressing.Range]
+    router: Json,
+    status: Json,
+    params: t.Mapping[str, t.Any],
+    ranges: list[addressing.Range],
+    pods: list[PodRange],
+    surroundings: Surroundings,
 ) -> dict[str, t.Any]:
-    peers = _peers(router, status)
+    wanted = _wanted(ranges, pods, _network(surroundings.client, router))
+    peers = [
+        (dataclasses.replace(peer, linked_vpn_tunnel=peer.linked_vpn_tunnel or _interface_tunnel(router, peer)), its)
+        for peer, its in _peers(router, status)
+    ]
     whole = bgp.read(status)
-    sessions = bgp.RouterStatus(tuple(peer for peer, _configuration in peers))
-    limit = params["advertised_prefix_limit"]
+
+    def lacking(them: t.Sequence[bgp.Peer], configuration: Json, *, each_peer: bool) -> list[Json]:
+        """What sessions do not advertise; why, the configuration of one of them says."""
+        found = bgp.missing_ranges(bgp.RouterStatus(tuple(them)), wanted, each_peer=each_peer)
+        told = (
+            [explained(item, router, configuration, surroundings, pods) for item in found] if configuration else found
+        )
+        return t.cast("list[Json]", bgp.as_data(told))
+
+    sessions = [
+        {
+            **bgp.as_data(peer),
+            "peer_asn": configuration.get("peerAsn"),
+            "enabled": _enabled(configuration),
+            "prefix_headroom": bgp.as_data(_headroom(peer, configuration, router, params, surroundings)),
+            "missing_ranges": lacking([peer], configuration, each_peer=True),
+        }
+        for peer, configuration in peers
+    ]
+    up = [configuration for peer, configuration in peers if peer.up]
     return {
         "name": router["name"],
         "region": Link().canonical(router.get("region")),
         "network": Link().canonical(router.get("network")),
         "asn": (router.get("bgp") or {}).get("asn"),
-        "peers": [
-            {
-                **bgp.as_data(peer),
-                "peer_asn": configuration.get("peerAsn"),
-                "enabled": _enabled(configuration),
-                "prefix_headroom": bgp.as_data(bgp.prefix_headroom(peer, limit)),
-                "missing_ranges": bgp.as_data(bgp.missing_ranges(bgp.RouterStatus((peer,)), ranges)),
-            }
-            for peer, configuration in peers
-        ],
-        "missing_ranges": bgp.as_data(bgp.missing_ranges(sessions, ranges, each_peer=False)),
+        "peers": sessions,
+        "missing_ranges": lacking([peer for peer, _its in peers], up[0] if up else {}, each_peer=False),
         "differences": bgp.as_data(bgp.differences([peer for peer, configuration in peers if _enabled(configuration)])),
         "best_routes": bgp.as_data(whole.best_routes),
         "best_routes_for_router": bgp.as_data(whole.best_routes_for_router),
         **({"raw": status} if params["include_raw"] else {}),
     }
+
+
+def _headroom(
+    peer: bgp.Peer, configuration: Json, router: Json, params: t.Mapping[str, t.Any], surroundings: Surroundings
+) -> bgp.Headroom:
+    """Of a session that is down, what it would advertise counts: that may be why its peer ended it."""
+    looked = configuration and _enabled(configuration) and not peer.up
+    intended = surroundings.intended(router, configuration) if looked else []
+    return bgp.prefix_headroom(peer, params["advertised_prefix_limit"], intended)
 
 
 def _expression(query: str | None) -> t.Any:

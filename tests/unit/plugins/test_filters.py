@@ -40,6 +40,7 @@ FILTERS = [
     "gateway_address",
     "next_free_range",
     "overlapping_ranges",
+    "path_findings",
     "pod_cidr_mask",
     "range_capacity",
     "range_for_nodes",
@@ -51,7 +52,7 @@ FILTERS = [
 TESTS = ["bgp_advertises", "bgp_established", "range_mask_valid", "range_overlapping", "range_private", "range_within"]
 PLUGINS = [("filter", name) for name in FILTERS] + [("test", name) for name in TESTS]
 #: the file that a plugin is in, by the beginning of its name
-FILES = {"bgp_": "bgp", "duration_": "bgp"}
+FILES = {"bgp_": "bgp", "duration_": "bgp", "path_": "path"}
 
 TEMPLATE_ALL = """
 import json, sys
@@ -131,6 +132,14 @@ ANSWERS: list[tuple[str, t.Any]] = [
     ("'110' | podreach.gke.pod_cidr_mask", 24),
     ("subnetwork | podreach.gke.overlapping_ranges", []),
     ("shared | podreach.gke.overlapping_ranges", []),
+    (
+        "{} | podreach.gke.path_findings | dict2items | selectattr('key', 'in', ['ok', 'proven', 'causes'])",
+        [
+            {"key": "ok", "value": True},
+            {"key": "proven", "value": False},
+            {"key": "causes", "value": []},
+        ],
+    ),
     (
         "[subnetwork, {'name': 'aws', 'cidr': '10.1.144.0/20'}] | podreach.gke.overlapping_ranges",
         [

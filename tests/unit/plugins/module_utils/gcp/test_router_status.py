@@ -66,12 +66,33 @@ def reads(one: Json, its: Json) -> list[Expected]:
     return [Expected("GET", path, one), Expected("GET", f"{path}/getRouterStatus", its)]
 
 
+def around(*subnetworks: Json, mode: str = "REGIONAL") -> list[Expected]:
+    """The requests for a router's network and its subnetworks, which are made where something is amiss."""
+    network = {"name": "n", "routingConfig": {"routingMode": mode}}
+    return [
+        Expected("GET", "projects/p/global/networks/n", network),
+        Expected(
+            "GET", "projects/p/aggregated/subnetworks", {"items": {"regions/r1": {"subnetworks": [*subnetworks]}}}
+        ),
+    ]
+
+
+def subnetwork(cidr: str, *, region: str = "r1", **secondary: str) -> Json:
+    return {
+        "name": "s",
+        "region": f"{PREFIX}projects/p/regions/{region}",
+        "network": f"{PREFIX}projects/p/global/networks/n",
+        "ipCidrRange": cidr,
+        "secondaryIpRanges": [{"rangeName": name, "ipCidrRange": text} for name, text in secondary.items()],
+    }
+
+
 DOWN = {"state": "Connect", "status": "DOWN", "uptimeSeconds": None, "advertisedRoutes": None}
 
 
 def test_one_router() -> None:
     answer = status(session("a", "10.1.0.0/24", "10.1.1.0/24"), bestRoutes=[{"destRange": "10.0.0.0/16"}])
-    wire = Wire(*reads(router("cr", "a", "b"), answer))
+    wire = Wire(*reads(router("cr", "a", "b"), answer), *around())
     result = wire.run(DEFINITION, {**ASKED, "ranges": ["10.1.0.0/24", {"name": "pods", "cidr": "10.32.0.0/14"}]})
     assert not result["changed"]
     (found,) = result["routers"]
@@ -95,7 +116,7 @@ def test_one_router() -> None:
 def test_raw_and_query() -> None:
     answer = status(session("a"), session("b", **DOWN))
     query = "routers[].peers[?!up].{router_peer: name, state: state}[]"
-    result = Wire(*reads(router("cr", "a", "b"), answer)).run(
+    result = Wire(*reads(router("cr", "a", "b"), answer), *around()).run(
         DEFINITION, {**ASKED, "include_raw": True, "query": query}
     )
     assert result["routers"][0]["raw"] == answer
@@ -153,7 +174,7 @@ def test_a_disabled_peer_is_not_waited_for() -> None:
 
 
 def test_check_mode_does_not_wait() -> None:
-    wire = Wire(*reads(router("cr", "a"), status(session("a", **DOWN))))
+    wire = Wire(*reads(router("cr", "a"), status(session("a", **DOWN))), *around())
     result = wire.run(DEFINITION, {**ASKED, "wait_established": True}, check_mode=True)
     assert not result["routers"][0]["peers"][0]["up"]
     assert wire.sleeps == []
@@ -209,6 +230,17 @@ def test_what_there_is_not_is_waited_for_in_vain() -> None:
     assert "router cr has no enabled BGP peer" in str(failing(reads(router("cr"), status())))
 
 
+def test_a_router_of_cloud_nat_is_not_waited_for_beside_others() -> None:
+    listed = {"items": {"regions/r1": {"routers": [router("cr", "a"), router("nat")]}}}
+    wire = Wire(
+        Expected("GET", "projects/p/aggregated/routers", listed),
+        Expected("GET", f"{HERE}/routers/cr/getRouterStatus", status(session("a"))),
+        Expected("GET", f"{HERE}/routers/nat/getRouterStatus", status()),
+    )
+    wire.run(DEFINITION, {"network": "n", "wait_established": True})
+    assert wire.sleeps == []
+
+
 def test_progress_is_told() -> None:
     lines: list[str] = []
     wire = Repeating([absent(f"{HERE}/routers/cr")])
@@ -255,3 +287,150 @@ def test_a_status_that_cannot_be_read_names_its_router() -> None:
     error = Wire(*reads(router(), status({"name": "a", "advertisedRoutes": [{}]}))).fails(DEFINITION, ASKED)
     assert isinstance(error, bgp.BgpError)
     assert "status of router cr.result.bgpPeerStatus[0].advertisedRoutes[0].destRange" in str(error)
+
+
+# -- why a range is missing, and of whom
+
+
+def one_peer(answer: Json, *more: Expected, ranges: t.Sequence[t.Any] = (), **params: t.Any) -> tuple[Json, list[str]]:
+    """The result and warnings where the router has one session, ``a``."""
+    warnings: list[str] = []
+    wire = Wire(*reads(params.pop("router", router("cr", "a")), answer), *more)
+    result = wire.run(DEFINITION, {**ASKED, "ranges": [*ranges], **params}, warnings=warnings)
+    assert not wire.expected
+    return result, warnings
+
+
+def lacking(result: Json) -> list[tuple[str, str]]:
+    """Names and codes of what the session and all sessions together lack, which must be alike."""
+    (found,) = result["routers"]
+    mine = [(item["name"], item["code"]) for item in found["peers"][0]["missing_ranges"]]
+    assert mine == [(item["name"], item["code"]) for item in found["missing_ranges"]]
+    return mine
+
+
+CUSTOM: Json = {"advertiseMode": "CUSTOM", "advertisedIpRanges": [{"range": "10.9.0.0/24"}]}
+
+
+def test_a_sessions_own_lists_take_the_place_of_the_routers() -> None:
+    one = router("cr", "a", **CUSTOM)
+    one["bgp"] |= {"advertiseMode": "CUSTOM", "advertisedIpRanges": [{"range": "10.32.0.0/14"}]}
+    result, _warnings = one_peer(status(session("a")), *around(), ranges=["10.32.0.0/14"], router=one)
+    assert lacking(result) == [("10.32.0.0/14", "bgp-peer-override")]
+    assert "the session's own CUSTOM lists" in result["routers"][0]["missing_ranges"][0]["message"]
+
+
+def test_another_region() -> None:
+    far = subnetwork("10.7.0.0/24", region="r2")
+    result, _warnings = one_peer(status(session("a")), *around(far), ranges=["10.7.0.0/24"])
+    assert lacking(result) == [("10.7.0.0/24", "bgp-region-scope")]
+    result, _warnings = one_peer(status(session("a")), *around(far, mode="GLOBAL"), ranges=["10.7.0.0/24"])
+    assert lacking(result) == [("10.7.0.0/24", "bgp-range-not-advertised")]
+
+
+def test_a_custom_advertisement_without_the_subnetworks() -> None:
+    one = router("cr", "a")
+    one["bgp"] |= CUSTOM
+    near = subnetwork("10.7.0.0/24")
+    result, _warnings = one_peer(status(session("a")), *around(near), ranges=["10.7.0.0/24"], router=one)
+    assert lacking(result) == [("10.7.0.0/24", "bgp-range-not-advertised")]
+    assert "ALL_SUBNETS" in result["routers"][0]["missing_ranges"][0]["message"]
+
+
+def test_what_cannot_be_read_is_told() -> None:
+    denied = Expected("GET", "projects/p/global/networks/n", google_error(403, "forbidden", "may not"), status=403)
+    result, warnings = one_peer(status(session("a")), denied, ranges=["10.7.0.0/24"])
+    assert lacking(result) == [("10.7.0.0/24", "bgp-range-not-advertised")]
+    assert len(result["unread"]) == 1
+    assert "may not" in result["unread"][0]
+    assert warnings == result["unread"]
+
+
+def test_a_session_that_is_down_counts_what_it_would_send() -> None:
+    one = router("cr", "a")
+    ranges = [{"range": f"10.9.{number}.0/24"} for number in range(100)]
+    one["bgp"] |= {"advertiseMode": "CUSTOM", "advertisedGroups": ["ALL_SUBNETS"], "advertisedIpRanges": ranges}
+    result, _warnings = one_peer(status(session("a", **DOWN)), *around(subnetwork("10.1.0.0/24")), router=one)
+    headroom = result["routers"][0]["peers"][0]["prefix_headroom"]
+    assert (headroom["count"], headroom["code"]) == (101, "bgp-prefix-limit")
+
+
+def cluster(name: str, cidr: str | None, *, network: str = "n", aliases: bool = True, **more: t.Any) -> Json:
+    return {
+        "name": name,
+        "location": "asia-r1-a",
+        "network": network,
+        "networkConfig": {
+            "network": f"projects/p/global/networks/{network}",
+            "subnetwork": "projects/p/regions/asia-r1/subnetworks/s",
+        },
+        "status": "RUNNING",
+        "clusterIpv4Cidr": cidr,
+        "ipAllocationPolicy": {"useIpAliases": True, "clusterIpv4CidrBlock": cidr} if aliases else {"useRoutes": True},
+        **more,
+    }
+
+
+def clusters(*found: Json, **more: t.Any) -> Expected:
+    return Expected("GET", "projects/p/locations/-/clusters", {"clusters": [*found], **more})
+
+
+def test_pod_ranges() -> None:
+    """Of the router's network only, shared ones once, those of routes-based clusters with their cure."""
+    found = clusters(
+        cluster("c1", "10.32.0.0/14"),
+        cluster("c2", "10.32.0.0/14"),
+        cluster("old", "172.16.0.0/16", aliases=False),
+        cluster("elsewhere", "10.64.0.0/14", network="n2"),
+        cluster("going", "10.68.0.0/14", status="STOPPING"),
+    )
+    result, warnings = one_peer(status(session("a", "10.32.0.0/14")), found, *around(), pod_ranges=True)
+    assert [(item["name"], item["cidr"], item["routes_based"]) for item in result["pod_ranges"]] == [
+        ("pods of c1, c2", "10.32.0.0/14", False),
+        ("pods of old", "172.16.0.0/16", True),
+    ]
+    assert result["pod_ranges"][0]["network"] == "n"
+    assert lacking(result) == [("pods of old", "bgp-range-not-advertised")]
+    message = result["routers"][0]["missing_ranges"][0]["message"]
+    assert "old is routes-based" in message
+    assert "advertised_ip_ranges" in message
+    assert "VPC-native" in message
+    assert warnings == result["unread"] == []
+
+
+def test_additional_pod_ranges() -> None:
+    """A pool tells its range; one that no pool uses yet is read from the subnetwork."""
+    more: Json = {
+        "nodePools": [{"name": "p", "networkConfig": {"podRange": "used", "podIpv4CidrBlock": "10.36.0.0/16"}}],
+        "ipAllocationPolicy": {
+            "useIpAliases": True,
+            "clusterIpv4CidrBlock": "10.32.0.0/14",
+            "additionalPodRangesConfig": {"podRangeNames": ["used", "spare", "lost"]},
+        },
+    }
+    path = "projects/p/regions/asia-r1/subnetworks/s"
+    its = subnetwork("10.1.0.0/24", spare="10.37.0.0/16")
+    found = [clusters(cluster("c1", None, **more)), Expected("GET", path, its), Expected("GET", path, its)]
+    sent = session("a", "10.32.0.0/13")
+    result, _warnings = one_peer(status(sent), *found, pod_ranges=True)
+    assert [item["cidr"] for item in result["pod_ranges"]] == ["10.32.0.0/14", "10.36.0.0/16", "10.37.0.0/16"]
+    assert lacking(result) == []
+    assert result["unread"] == ["pods of c1: there is no range lost in s"]
+
+
+def test_pod_ranges_that_cannot_be_read() -> None:
+    path = "projects/p/locations/-/clusters"
+    denied = Expected("GET", path, google_error(403, "forbidden", "container.clusters.list"), status=403)
+    result, warnings = one_peer(status(session("a")), denied, pod_ranges=True)
+    assert result["pod_ranges"] == []
+    assert result["unread"] == warnings
+    assert result["unread"][0].startswith("the pods' ranges were not read: ")
+    assert "container.clusters.list" in result["unread"][0]
+    silent = clusters(missingZones=["r1-b"])
+    result, _warnings = one_peer(status(session("a")), silent, pod_ranges=True)
+    assert "r1-b" in result["unread"][0]
+
+
+def test_without_a_router_no_cluster_is_asked_for() -> None:
+    result = Wire(absent(f"{HERE}/routers/cr")).run(DEFINITION, {**ASKED, "pod_ranges": True})
+    assert (result["routers"], result["pod_ranges"], result["unread"]) == ([], [], [])
