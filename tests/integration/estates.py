@@ -100,7 +100,7 @@ def described(lab: Lab) -> Json:
     client = ec2(lab)
     found = {}
     for call, kind in DESCRIBED.items():
-        there = [item for item in getattr(client, call)()[kind] if str(item.get("State")).startswith("delet") is False]
+        there = [item for item in getattr(client, call)()[kind] if not str(item.get("State")).startswith("delet")]
         found[kind] = [standing(item) for item in there]
     return found
 
