@@ -68,10 +68,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Consent:
-    """What the caller allows beyond safe changes."""
+    """What the caller allows beyond safe changes. ``replaceable`` are names beside the one that was confirmed."""
 
     allow_disruption: bool = False
     confirm_replace: str | None = None
+    replaceable: frozenset[str] = frozenset()
+
+    def replaces(self, name: str) -> bool:
+        return name == self.confirm_replace or name in self.replaceable
 
 
 class Resource(t.Protocol):
@@ -150,7 +154,7 @@ def missing_consent(resource: Resource, plan: Plan, consent: Consent) -> list[Re
     """The refusals for steps that need the caller's explicit word and do not have it."""
     refusals = []
     for step in plan.steps:
-        if step.action == "replace" and consent.confirm_replace != resource.name:
+        if step.action == "replace" and not consent.replaces(resource.name):
             refusals.append(
                 Refused(
                     f"{resource.label}: {step.summary}: this replaces it. Say "

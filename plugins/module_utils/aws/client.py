@@ -116,6 +116,10 @@ class Client:
                 code="account-mismatch",
             )
 
+    def renew(self) -> None:
+        """Let the time that the task may wait begin anew, for the next part of a task of many."""
+        self._deadline = self._clock.now() + self._timeout
+
     @property
     def near(self) -> bool:
         """Whether EC2 is on this machine, where things show at once."""

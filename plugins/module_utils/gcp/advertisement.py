@@ -20,9 +20,6 @@ if t.TYPE_CHECKING:
     from .fields import Json
 from .resource import GcpResource
 
-#: Prefixes that a session may send unless its peer is known to take more.
-PREFIX_LIMIT = 100
-
 
 def subnetwork_ranges(subnetwork: Json) -> list[str]:
     """The IPv4 ranges of a subnetwork, primary first; an IPv6-only one has none."""

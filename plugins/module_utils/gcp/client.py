@@ -97,6 +97,10 @@ class Client:
             progress=call.progress,
         )
 
+    def renew(self) -> None:
+        """Let the time that the task may wait begin anew, for the next part of a task of many."""
+        self._deadline = self._clock.now() + self._timeout
+
     # -- requests
 
     def get(self, service: str, path: str, **query: t.Any) -> dict[str, t.Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..arguments import ArgumentSpec
+from ..bgp import PREFIX_LIMIT
 from ..engine import Grade
 from ..errors import ApiError, Refused
 from . import advertisement
@@ -28,7 +29,7 @@ SPEC = ArgumentSpec(
                 "bgp_best_path_selection_mode": {"type": "str", "choices": ["LEGACY", "STANDARD"]},
             },
         },
-        "advertised_prefix_limit": {"type": "int", "default": advertisement.PREFIX_LIMIT},
+        "advertised_prefix_limit": {"type": "int", "default": PREFIX_LIMIT},
     }
 )
 

@@ -20,6 +20,7 @@ import tempfile
 import typing as t
 
 from ..arguments import ArgumentSpec
+from ..bgp import PREFIX_LIMIT
 from ..engine import Grade, Plan, Step
 from ..errors import PodreachError, Refused, Timeout, raise_all
 from . import advertisement, bgp_peers
@@ -64,7 +65,7 @@ SPEC = ArgumentSpec(
         },
         "purge_advertisement": {"type": "bool", "default": False},
         "confirm_withdraw_subnets": {"type": "str"},
-        "advertised_prefix_limit": {"type": "int", "default": advertisement.PREFIX_LIMIT},
+        "advertised_prefix_limit": {"type": "int", "default": PREFIX_LIMIT},
         **bgp_peers.OPTIONS,
     }
 )

@@ -13,6 +13,7 @@ from collections import Counter
 
 from .. import addressing
 from ..arguments import ArgumentSpec
+from ..bgp import PREFIX_LIMIT
 from ..engine import Grade, Step
 from . import advertisement
 from .fields import Default, Field, Fixed, Json, Keyed, Link, Request, Via
@@ -38,7 +39,7 @@ SPEC = ArgumentSpec(
         },
         "purge_secondary_ranges": {"type": "bool", "default": False},
         "private_ip_google_access": {"type": "bool"},
-        "advertised_prefix_limit": {"type": "int", "default": advertisement.PREFIX_LIMIT},
+        "advertised_prefix_limit": {"type": "int", "default": PREFIX_LIMIT},
     }
 )
 

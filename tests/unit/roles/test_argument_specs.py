@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access, session, vpn, vpn_info
+from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access, vpn, vpn_info
 from ansible_collections.podreach.gke.plugins.module_utils.aws import task as aws
 from ansible_collections.podreach.gke.plugins.module_utils.aws.session import AUTH_SPEC as AWS_AUTH_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
@@ -27,6 +27,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     subnetworks,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
+from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn import task as ha_vpn
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, probes, services
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -58,6 +59,7 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
         {**AWS_AUTH_SPEC.options, **aws.STATE_SPEC.without("wait", "timeout").options},
         {"name", "rules", "vpc", "timeout"},
     ),
+    "vpn": (ha_vpn.SPEC.without("wait").options, set()),
     "internal_lb": (services.SPEC.options, {"address", "projects"}),
     "verify": (
         {
@@ -90,7 +92,7 @@ ITEMS: dict[str, tuple[Options, set[str]]] = {
         {"name"},
     ),
 }
-EVERY = [*OWN, "vpn", *CALLS]
+EVERY = [*OWN, *CALLS]
 #: what is judged before any role runs, and what roles set
 NO_INPUTS = {"cluster_profile", "verify_report"}
 
@@ -145,21 +147,7 @@ def without(options: Options, *names: str) -> Options:
 
 def test_vpn_takes_the_options_of_awss_half() -> None:
     theirs = {name: spec for name, spec in vpn.SPEC.options.items() if name not in AWS_GIVEN}
-    assert differences("vpn_aws", inputs("vpn")["vpn_aws"]["options"], without(theirs, "pre_shared_key")) == []
-
-
-def test_vpn_signs_in_to_both_clouds() -> None:
-    ours = {name.removeprefix("vpn_"): spec for name, spec in inputs("vpn").items()}
-    assert not COMMON - ours.keys()
-    amazon = {name.removeprefix("aws_"): spec for name, spec in ours.items() if name.startswith("aws_")}
-    theirs = {name: spec for name, spec in session.AUTH_SPEC.options.items() if name != "environment"}
-    assert differences("vpn_aws_", amazon, theirs) == []
-
-
-def test_vpn_advertises_as_a_router_does() -> None:
-    names = ("advertise_mode", "advertised_groups", "advertised_ip_ranges", "asn")
-    theirs = {name: routers.SPEC.options["bgp"]["options"][name] for name in names}
-    assert differences("vpn", {name: inputs("vpn")[f"vpn_{name}"] for name in names}, theirs) == []
+    assert differences("aws", ha_vpn.SPEC.options["aws"]["options"], without(theirs, "pre_shared_key")) == []
 
 
 SECRETS = ("pre_shared_keys", "aws_secret_key", "aws_session_token", "access_token", "service_account_contents")
@@ -207,5 +195,6 @@ def test_every_input_is_used_and_every_used_one_is_an_input(role: str) -> None:
     assert used - NO_INPUTS == inputs(role).keys() - NO_INPUTS
 
 
-def test_begin_takes_what_main_takes() -> None:
-    assert inputs("cluster", "begin") == inputs("cluster")
+@pytest.mark.parametrize("role", ["cluster", "vpn"])
+def test_begin_takes_what_main_takes(role: str) -> None:
+    assert inputs(role, "begin") == inputs(role)

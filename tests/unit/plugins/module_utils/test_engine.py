@@ -475,3 +475,8 @@ def test_deleting() -> None:
     assert gone.changed
     assert gone.observed is None
     assert not never.changed
+
+
+def test_a_word_for_several_names() -> None:
+    word = Consent(False, "all-of-it", frozenset({"one"}))
+    assert [word.replaces(name) for name in ("all-of-it", "one", "other")] == [True, True, False]

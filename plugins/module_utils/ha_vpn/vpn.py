@@ -1,0 +1,518 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making and removing an HA VPN: Google's gateway, AWS's half, Google's half, and again where AWS's addresses change.
+
+Everything is read, planned and judged before the first change. What is done then is worked out anew from what there
+is, so that a run that was killed is taken up wherever it stopped: Google's resources are told by name, AWS's by tags.
+Keys go from AWS's answer into Google's request, and nowhere else.
+https://cloud.google.com/network-connectivity/docs/vpn/how-to/connect-ha-vpn-aws-peer-gateway
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from ..arguments import Call
+from ..aws.vpn import AwsVpn
+from ..aws.vpn_reading import TRANSIT
+from ..bgp import PREFIX_LIMIT
+from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
+from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
+from ..gcp.client import Client
+from ..gcp.fields import Link, dig
+from ..gcp.resource import MARKER, GcpResource
+from ..gcp.routers import RouterSessions
+from ..gcp.subnetworks import network_path
+from .amazon import DEFAULT_ASN, Amazon
+from .google import Google, Tunnel
+from .report import Report
+from .slots import (
+    GOOGLE_ADDRESSES,
+    PEER_ADDRESSES,
+    UNKNOWN,
+    End,
+    Json,
+    Slot,
+    all_slots,
+    belongs,
+    candidates,
+    choose,
+    numbered,
+    slots,
+    unknown_inside,
+)
+from .states import State, states
+
+#: prefixes that a VPN connection of a transit gateway takes
+#: https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html
+TRANSIT_PREFIX_LIMIT = 1000
+#: how often AWS's half and Google's follow each other; two replaced connections take three rounds
+MAX_ROUNDS = 6
+
+
+@dataclasses.dataclass
+class Piece:
+    """One slot with what is planned for it. ``anew``: it is brought down and up again, when its turn comes."""
+
+    slot: Slot
+    tunnel: Tunnel
+    plan: Plan
+    sessions: RouterSessions
+    session_plan: Plan
+    change: Step | None = None
+    #: whether only the external gateway is another one, with the same address
+    moves: bool = False
+
+    @property
+    def anew(self) -> bool:
+        return bool(
+            self.change
+            or any(step.action == "replace" for step in self.plan.steps)
+            or any(step.grade is not Grade.SAFE for step in self.session_plan.steps)
+        )
+
+
+class HaVpn:
+    """One VPN, and what the caller wants of it."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.params = call.params
+        self.name: str = call.params["name"]
+        self.confirmed: str | None = call.params["confirm_replace"]
+        self.report = Report()
+        #: whether the report is of what was done, not of what is planned
+        self.acting = False
+        self.client = Client.for_call(call)
+        # Google's gateway and router take seconds, and nothing can begin without their addresses
+        self.client.wait = not call.check_mode
+        self.amazon = Amazon(call) if call.params["aws"] is not None else None
+        limit = TRANSIT_PREFIX_LIMIT if self.amazon and self.amazon.transit() else PREFIX_LIMIT
+        self.google = Google(self.client, call, call.params["advertised_prefix_limit"] or limit)
+        self.label = f"ha_vpn {self.google.where}/{self.name}"
+        self.addresses: list[str] = []
+        #: AWS's half as it was read last
+        self.aws: AwsVpn | None = None
+        self.router_now: Json | None = None
+        self.gateway_now: Json | None = None
+        self.tunnels_now: dict[str, Json] = {}
+        self.externals: dict[str, Json] = {}
+        self.users: dict[str, list[str]] = {}
+        #: every slot's state before the first change
+        self.before: dict[str, State] = {}
+        self.external_name = self.google.external_name
+
+    def validate(self) -> None:
+        """Raise everything that can be known to be wrong with the options of any part, before anything is read."""
+        ends = self.params["peer_interfaces"]
+        of = slots(self.name, [End(**item) for item in ends] if ends else [End(text) for text in PEER_ADDRESSES])
+        keys: list[str | None] = [*self.params["pre_shared_keys"], *[None] * len(of)]
+        numbers = numbered([slot.end.ip_address for slot in of], None)
+        makers: list[t.Callable[[], t.Any]] = [self.google.router, self.google.gateway]
+        if self.params["state"] == "present":
+            makers.append(lambda: self.google.external(self.google.external_name, numbers))
+            makers.append(lambda: self.google.sessions(of, self.params["peer_asn"]))
+        external = self.google.external_name
+        makers += [
+            functools.partial(self.google.tunnel, slot, external, 0, key) for slot, key in zip(of, keys, strict=False)
+        ]
+        if self.amazon:
+            amazon = self.amazon
+            makers.append(lambda: amazon.vpn(GOOGLE_ADDRESSES, self.params["asn"]))
+        errors: list[PodreachError] = []
+        for make in makers:
+            try:
+                make()
+            except (InvalidInput, Refused) as error:
+                errors.append(error)
+        raise_all(errors)
+
+    # ---- reading
+
+    def look(self) -> None:
+        """Read Google's half."""
+        self.router_now = self.client.get("compute", f"{self.google.where}/routers/{self.google.router_name}")
+        self.gateway_now = self.client.get("compute", f"{self.google.where}/vpnGateways/{self.name}")
+        project = f"projects/{self.google.project}"
+        listed = self.client.list_all("compute", f"{project}/global/externalVpnGateways")
+        self.externals = {item["name"]: item for item in listed}
+        self.tunnels_now, self.users = {}, {}
+        for item in self.client.list_all("compute", f"{project}/aggregated/vpnTunnels"):
+            if f"/{self.google.where}/" in f"/{item.get('selfLink')}":
+                self.tunnels_now[item["name"]] = item
+            if item.get("peerExternalGateway"):
+                self.users.setdefault(str(Link().canonical(item["peerExternalGateway"])), []).append(item["name"])
+        known = sorted((self.gateway_now or {}).get("vpnInterfaces") or [], key=lambda item: item.get("id", 0))
+        found = [item["ipAddress"] for item in known if item.get("ipAddress")]
+        self.addresses = found if len(found) == 2 else list(GOOGLE_ADDRESSES)
+        for number, (address, unknown) in enumerate(zip(self.addresses, GOOGLE_ADDRESSES, strict=True)):
+            self.report.words.update(dict.fromkeys((address, unknown), f"{self.name}/{number}"))
+        self.report.unknown.update(dict.fromkeys((*GOOGLE_ADDRESSES, *PEER_ADDRESSES), UNKNOWN))
+
+    def adopt(self) -> None:
+        """Wait for operations that an earlier run began on any of these resources and did not see end."""
+        project = f"projects/{self.google.project}"
+        names = {slot.tunnel for slot in all_slots(self.name)}
+        paths = {f"{self.google.where}/vpnTunnels/{name}" for name in names}
+        paths |= {
+            f"{self.google.where}/vpnGateways/{self.name}",
+            self.google.where + "/routers/" + self.google.router_name,
+        }
+        paths |= {f"{project}/global/externalVpnGateways/{name}" for name in candidates(self.google.external_name)}
+        for scope in (self.google.where, f"{project}/global"):
+            under_way = self.client.list_all("compute", f"{scope}/operations", filter='status != "DONE"')
+            for operation in under_way:
+                target = "projects/" + str(operation.get("targetLink", "")).rpartition("/projects/")[2]
+                if operation.get("status") != "DONE" and target in paths:
+                    try:
+                        self.client.finish("compute", operation, target)
+                    except ApiError as error:
+                        self.report.warnings.append(f"{error} It was begun by an earlier run, and is tried again.")
+
+    def states(self, of: t.Sequence[Slot], connections: t.Sequence[Json] | None = None) -> dict[str, State]:
+        """These slots as they are now; ``connections`` where AWS was asked just now."""
+        if self.amazon and connections is None:
+            connections = self.amazon.connections()
+        return states(self.client, self.google.where, self.google.router_name, of, connections)
+
+    # ---- what the options mean together
+
+    @property
+    def asn(self) -> int | None:
+        asn = self.params["asn"] or dig(self.router_now, "bgp.asn")
+        return int(asn) if asn else None
+
+    @property
+    def peer_asn(self) -> int | None:
+        if not self.amazon:
+            return t.cast("int | None", self.params["peer_asn"])
+        gateway = self.aws.estate.gateway if self.aws else None
+        return int(gateway["asn"] if gateway else (self.amazon.params["gateway"] or {}).get("asn") or DEFAULT_ASN)
+
+    def slots(self) -> list[Slot]:
+        """The slots with the peer's ends, as far as they are known."""
+        if not self.amazon:
+            return slots(self.name, [End(**item) for item in self.params["peer_interfaces"] or []])
+        if not self.aws:
+            return []
+        inside = unknown_inside((self.router_now or {}).get("interfaces") or [])
+        for text in inside:
+            head, _dot, last = text.partition("/")[0].rpartition(".")
+            self.report.unknown[text] = self.report.unknown[f"{head}.{int(last) + 1}"] = UNKNOWN
+            self.report.unknown[f"{head}.{int(last) + 2}/30"] = UNKNOWN
+        return slots(self.name, self.amazon.ends(self.aws, inside))
+
+    def key(self, slot: Slot) -> str | None:
+        if self.amazon and self.aws:
+            return self.amazon.key(self.aws, slot.place, slot.number)
+        keys: list[str] = self.params["pre_shared_keys"]
+        at = [item.tunnel for item in self.slots()].index(slot.tunnel)
+        return keys[at] if at < len(keys) else None
+
+    def consent(self, slot: Slot | None = None) -> Consent:
+        """What the caller allows, for one slot where one is given: its own name or the VPN's allows all of it."""
+        if slot and self.confirmed in (self.name, slot.tunnel):
+            return Consent(True, self.confirmed, frozenset({slot.tunnel}))
+        return Consent(self.params["allow_disruption"], self.confirmed)
+
+    def choose_external(self, of: t.Sequence[Slot]) -> dict[str, int]:
+        """Choose the external gateway to use, and say which interface of it each address is."""
+        wanted = list(dict.fromkeys(slot.end.ip_address for slot in of))
+        chosen = choose(self.google.external_name, self.name, wanted, self.externals, self.users)
+        if chosen is None:
+            raise Refused(
+                f"{self.label}: external_gateway: the peer's addresses have changed, and of the names for another "
+                f"external gateway ({', '.join(candidates(self.google.external_name))}) none is free. Delete one that "
+                "is not needed, or give another name.",
+                code="holds-others",
+            )
+        self.external_name = chosen
+        return numbered(wanted, self.externals.get(chosen))
+
+    def external_consent(self) -> Consent:
+        """An external gateway of a derived name that nobody uses is nobody's loss."""
+        derived = {self.external_name} if self.external_name != self.google.external_name else set()
+        if self.confirmed == self.name:
+            derived.add(self.external_name)
+        return dataclasses.replace(self.consent(), replaceable=frozenset(derived))
+
+    def pieces(
+        self, of: t.Sequence[Slot], numbers: t.Mapping[str, int], siblings: t.Sequence[GcpResource] = ()
+    ) -> t.Iterator[Piece | PodreachError]:
+        """Every slot with what is planned for it, or what is to be refused."""
+        check = self.call.check_mode
+        changes = {}
+        if self.amazon and self.aws:
+            self.aws.only = None
+            changes = self.amazon.changes(self.aws, self.aws.plan(None, check_mode=True).steps)
+            self.aws.only = frozenset()
+        now = {item.tunnel: self.tunnels_now.get(item.tunnel) for item in of}
+        for slot in of:
+            current, change = now[slot.tunnel], changes.get((slot.place, slot.number))
+            new_key = bool(change and "pre_shared_key" in change.fields)
+            anew = self.confirmed == slot.tunnel or new_key or dig(current, "status") == "AUTHORIZATION_ERROR"
+            key = self.key(slot)
+            if key is None and self.amazon and slot.end.ip_address in PEER_ADDRESSES:
+                key = "not-known-before-it-is-made"
+            try:
+                if key is None and (anew or current is None):
+                    raise self.no_key(slot)
+                tunnel = self.google.tunnel(
+                    slot, self.external_name, numbers[slot.end.ip_address], key, anew=bool(anew and current)
+                )
+                tunnel.siblings = siblings
+                plan = tunnel.plan(current, check_mode=check)
+                sessions = self.google.sessions([slot], self.peer_asn)
+                sessions.siblings = [*siblings, tunnel]
+                session_plan = sessions.plan(self.router_now, check_mode=check)
+            except (Refused, InvalidInput) as error:
+                yield error
+                continue
+            yield Piece(slot, tunnel, plan, sessions, session_plan, change, self._moves(slot, current, plan, anew=anew))
+
+    def _moves(self, slot: Slot, current: Json | None, plan: Plan, *, anew: bool) -> bool:
+        if anew or not current or not plan.steps:
+            return False
+        after, before = plan.after or {}, plan.before or {}
+        fields = ("vpnGateway", "router")
+        same = all(Link().same(before.get(field), after.get(field)) for field in fields)
+        return (
+            same
+            and before.get("vpnGatewayInterface", 0) == after.get("vpnGatewayInterface", 0)
+            and self.google.outside(current, self.externals) == slot.end.ip_address
+        )
+
+    def only_one(self, slot: Slot) -> Refused:
+        return Refused(
+            f"{self.label}: tunnel {slot.tunnel} is to be made anew, and it is the only one whose session is up. "
+            "Mend the others first, or say allow_disruption: true.",
+            code="disruption-not-allowed",
+            resource=self.label,
+        )
+
+    def no_key(self, slot: Slot) -> Refused:
+        if self.amazon:
+            problem = (
+                "AWS does not show its key (it may be kept in Secrets Manager), and Google needs it. Give all four "
+                "in pre_shared_keys."
+            )
+        else:
+            problem = "it has no key: give one for each tunnel in pre_shared_keys."
+        return Refused(f"{self.label}: tunnel {slot.tunnel}: {problem}", code="missing-key", resource=self.label)
+
+    # ---- judging
+
+    def judge(self) -> None:
+        """Plan everything; refuse all that must be refused, at once. In check mode the report is the plan."""
+        errors: list[PodreachError] = []
+        if self.asn is None:
+            errors.append(
+                InvalidInput(
+                    f"{self.label}: asn: router {self.google.router_name} does not exist, and to create it its AS "
+                    "number is missing: give asn, a private one such as 65010",
+                    resource=self.label,
+                )
+            )
+        if self.amazon:
+            self._read_aws(self.amazon, errors)
+        router, gateway = self.google.router(), self.google.gateway()
+        siblings: list[GcpResource] = [router, gateway]
+        self._consider(router, self.router_now, self.consent(), siblings, errors)
+        self._consider(gateway, self.gateway_now, self.consent(), siblings, errors)
+        self._judge_aws(errors)
+        found: list[Piece] = []
+        of = self.slots()
+        if of:
+            known = self.aws.estate.connections if self.aws else None
+            self.before = self.states(of, known) if self.router_now else {}
+            try:
+                numbers = self.choose_external(of)
+            except Refused as error:
+                raise_all([*errors, error])
+                raise
+            external = self.google.external(self.external_name, numbers)
+            siblings.append(external)
+            now = self.externals.get(self.external_name)
+            self._consider(external, now, self.external_consent(), siblings, errors)
+            for piece in self.pieces(of, numbers, siblings):
+                if isinstance(piece, PodreachError):
+                    errors.append(piece)
+                else:
+                    found.append(piece)
+                    siblings.append(piece.tunnel)
+            self._judge_pieces(found, siblings, errors)
+            self._judge_leftovers(found)
+        raise_all(errors)
+
+    def _consider(
+        self,
+        resource: GcpResource,
+        current: Json | None,
+        consent: Consent,
+        siblings: t.Sequence[GcpResource],
+        errors: list[PodreachError],
+    ) -> None:
+        resource.siblings = siblings
+        try:
+            plan = resource.plan(current, check_mode=self.call.check_mode)
+        except (Refused, InvalidInput) as error:
+            errors.append(error)
+            return
+        self._allow(missing_consent(resource, plan, consent), errors)
+        self.report.planned(resource, plan)
+
+    def _allow(self, missing: t.Sequence[Refused], errors: list[PodreachError]) -> None:
+        if self.call.check_mode:
+            self.report.warnings += [str(refusal) for refusal in missing]
+        else:
+            errors.extend(missing)
+
+    def _read_aws(self, amazon: Amazon, errors: list[PodreachError]) -> None:
+        """Read AWS's half; what Google's sessions may advertise depends on the kind of its gateway."""
+        self.aws = None
+        try:
+            vpn = amazon.vpn(self.addresses, self.asn)
+            vpn.foresees = True
+            vpn.read()
+        except (Refused, InvalidInput) as error:
+            errors.append(error)
+            return
+        self.aws = vpn
+        if vpn.estate.gateway and vpn.estate.gateway["kind"] == TRANSIT:
+            self.google.prefix_limit = self.params["advertised_prefix_limit"] or TRANSIT_PREFIX_LIMIT
+
+    def _judge_aws(self, errors: list[PodreachError]) -> None:
+        vpn = self.aws
+        if not self.amazon or not vpn or self.asn is None:
+            return
+        try:
+            plan = vpn.plan(vpn.projection(vpn.estate), check_mode=True)
+        except (Refused, InvalidInput) as error:
+            self.aws = None
+            errors.append(error)
+            return
+        changes = {id(step): place for place, step in self.amazon.changes(vpn, plan.steps).items()}
+        by_place = {(slot.place, slot.number): slot for slot in all_slots(self.name)}
+        for step in plan.steps:
+            consent = self.consent(by_place[changes[id(step)]] if id(step) in changes else None)
+            refusals = missing_consent(vpn, Plan(None, None, (step,)), consent)
+            if refusals and id(step) in changes:
+                refusals = [self._one_by_one(str(refusal), by_place[changes[id(step)]]) for refusal in refusals]
+            self._allow(refusals, errors)
+        self.report.planned(vpn, plan)
+
+    def _one_by_one(self, text: str, slot: Slot) -> Refused:
+        return Refused(
+            f"{text} Or confirm_replace: {self.name} to do it tunnel by tunnel while the others carry the traffic "
+            f"(confirm_replace: {slot.tunnel} for this one alone).",
+            code="disruption-not-allowed",
+            resource=self.label,
+        )
+
+    def _judge_pieces(
+        self, found: t.Sequence[Piece], siblings: t.Sequence[GcpResource], errors: list[PodreachError]
+    ) -> None:
+        for piece in found:
+            consent = self.consent(piece.slot)
+            self._allow(missing_consent(piece.tunnel, piece.plan, consent), errors)
+            if not self.carries(piece.slot) or any(step.action == "replace" for step in piece.plan.steps):
+                consent = dataclasses.replace(consent, allow_disruption=True)
+            self._allow(missing_consent(piece.sessions, piece.session_plan, consent), errors)
+            others = [state for name, state in self.before.items() if name != piece.slot.tunnel and state.established]
+            if piece.anew and self.carries(piece.slot) and not others and not self.params["allow_disruption"]:
+                self._allow([self.only_one(piece.slot)], errors)
+        plain = [piece for piece in found if not piece.anew]
+        for piece in plain:
+            self.report.planned(piece.tunnel, piece.plan)
+        if plain:
+            sessions = self.google.sessions([piece.slot for piece in plain], self.peer_asn)
+            self._consider(sessions, self.router_now, Consent(True), siblings, errors)
+        for piece in self.in_turn([piece for piece in found if piece.anew]):
+            steps = list(piece.plan.steps)
+            if self.carries(piece.slot):
+                steps.insert(0, Step("update", switch_off(piece.slot), None, fields=("bgpPeers",)))
+            self.report.planned(piece.tunnel, piece.plan, steps)
+            if self.carries(piece.slot) or piece.session_plan.steps:
+                step = Step("update", switch_on(piece.slot), None, fields=("bgpPeers",))
+                self.report.planned(piece.sessions, piece.session_plan, [step])
+
+    def _judge_leftovers(self, found: t.Sequence[Piece]) -> None:
+        leaving = {piece.slot.tunnel for piece in found if piece.anew}
+        for name in self.leftovers(leaving):
+            external = self.google.external(name)
+            step = Step("delete", f"delete {external.kind} {name}", None, Grade.DESTRUCTIVE)
+            self.report.planned(external, Plan(external.projection(self.externals[name]), None), [step])
+
+    def leftovers(self, leaving: t.Collection[str] = ()) -> list[str]:
+        """External gateways of this VPN that no tunnel needs any more, once these tunnels have left them."""
+        found = []
+        for name in candidates(self.google.external_name):
+            gateway = self.externals.get(name)
+            if not gateway or name == self.external_name or set(self.users.get(name, ())) - set(leaving):
+                continue
+            if belongs(gateway, self.name) or (
+                name == self.google.external_name and MARKER in str(gateway.get("description") or "")
+            ):
+                found.append(name)
+        return found
+
+    def carries(self, slot: Slot) -> bool:
+        return self.before.get(slot.tunnel, State()).up
+
+    def in_turn(self, found: t.Sequence[Piece]) -> list[Piece]:
+        """Those that carry nothing first: they make room for the others."""
+        return sorted(found, key=lambda piece: self.carries(piece.slot))
+
+    # ---- removal
+
+    def removal(self) -> list[Resource]:
+        """Everything that goes, in order."""
+        router, every = self.google.router(), all_slots(self.name)
+        going: list[GcpResource] = [self.google.sessions(every)]
+        going += [self.google.tunnel(slot) for slot in every]
+        names = [
+            name
+            for name in candidates(self.google.external_name)
+            if name == self.google.external_name or belongs(self.externals.get(name, {}), self.name)
+        ]
+        going += [self.google.external(name) for name in names]
+        going.append(self.google.gateway())
+        if not self.params["keep_router"]:
+            going.append(router)
+        # what stands on something is judged with what goes before it in mind
+        for resource in going:
+            resource.siblings = going
+        return [*going, *([self.amazon.vpn()] if self.amazon else [])]
+
+    # ---- the surroundings
+
+    def prerequisites(self) -> None:
+        """Wait for the network as long as the caller allows: another job may be building it."""
+        network, seconds = self.params["network"], self.params["prerequisite_timeout"]
+        if not network or not seconds or self.call.check_mode or self.params["state"] == "absent":
+            return
+        path = network_path(network, self.google.project)
+
+        def missing() -> list[str]:
+            there = self.client.get("compute", path)
+            return [] if there else [f"network {path} does not exist"]
+
+        self.client.wait_until(missing, seconds, f"{self.label}: waits for what it needs")
+
+    def converge(self, resources: t.Sequence[Resource], consent: Consent, summary: str | None = None) -> None:
+        """Bring resources about, one part of the whole, and note what was done."""
+        self.client.renew()
+        if self.amazon:
+            self.amazon.client.renew()
+        self.report.done(converge(resources, consent, check_mode=False), summary)
+
+
+def switch_off(slot: Slot) -> str:
+    return f"switch session {slot.session} off while its tunnel is made anew"
+
+
+def switch_on(slot: Slot) -> str:
+    return f"bring session {slot.session} up again"
