@@ -10,6 +10,7 @@ does it after every single request, each on a new estate.
 from __future__ import annotations
 
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -20,7 +21,7 @@ from ansible_collections.podreach.gke.tests.integration.resuming import Resuming
 from ansible_collections.podreach.gke.tests.integration.sites import Sites
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
-#: What the killed runs were doing, in the order in which site.yml comes to it.
+#: What the killed runs were doing; one after the other as site.yml comes to it.
 POINTS: tuple[Json, ...] = (
     {"path": "/global/networks$"},
     {"path": "/locations/[^/]+/clusters$"},
@@ -38,15 +39,23 @@ POINTS: tuple[Json, ...] = (
 
 @pytest.fixture(scope="module")
 def reference(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Json:
-    """The estate of a run that nobody disturbed."""
+    """The estate of a run that nobody disturbed, and its requests."""
     undisturbed = Resuming(Sites(lab_process, tmp_path_factory.mktemp("reference")))
-    undisturbed.undisturbed()
-    return undisturbed.reference
+    requests = undisturbed.undisturbed()
+    return {"estate": undisturbed.reference, "requests": requests}
+
+
+def when(point: Json, requests: list[Json]) -> int:
+    """Where a point is in the order of an undisturbed run."""
+    method, path = point.get("method", ""), point.get("path", "")
+    return next(
+        place for place, item in enumerate(requests) if method in ("", item["method"]) and re.search(path, item["path"])
+    )
 
 
 @pytest.fixture
 def resuming(lab: Lab, tmp_path: pathlib.Path, reference: Json) -> Resuming:
-    return Resuming(Sites(lab, tmp_path), reference=reference)
+    return Resuming(Sites(lab, tmp_path), reference=reference["estate"])
 
 
 def another_gateway(lab: Lab) -> None:
@@ -71,9 +80,9 @@ def another_address(lab: Lab) -> None:
 ORPHANS = (another_gateway, another_customer_gateway, another_address)
 
 
-def test_killed_at_every_kind_of_request(resuming: Resuming) -> None:
+def test_killed_at_every_kind_of_request(resuming: Resuming, reference: Json) -> None:
     resuming.begin()
-    for point in POINTS:
+    for point in sorted(POINTS, key=lambda item: when(item, reference["requests"])):
         request = resuming.killed(**point)
         assert request is not None, f"the run ended before {point}"
     assert resuming.finished() == []
@@ -101,13 +110,14 @@ def test_a_duplicate_would_be_seen(resuming: Resuming) -> None:
 
 def test_what_the_estates_hold(reference: Json) -> None:
     """The comparison is worth what it looks at."""
-    google = {place.split("/")[-2] for place in reference["Google"]}
+    made = reference["estate"]
+    google = {place.split("/")[-2] for place in made["Google"]}
     assert google >= {"networks", "subnetworks", "routers", "firewalls", "vpnGateways", "externalVpnGateways"}
     assert google >= {"vpnTunnels", "clusters", "forwardingRules", "backendServices"}
-    amazon: dict[str, t.Any] = {kind: len(items) for kind, items in reference["AWS"].items()}
+    amazon: dict[str, t.Any] = {kind: len(items) for kind, items in made["AWS"].items()}
     assert (amazon["VpnGateways"], amazon["CustomerGateways"], amazon["VpnConnections"]) == (1, 2, 2)
-    [router] = [item for place, item in reference["Google"].items() if place.endswith("aws-vpn-router")]
+    [router] = [item for place, item in made["Google"].items() if place.endswith("aws-vpn-router")]
     assert (len(router["interfaces"]), len(router["bgpPeers"])) == (4, 4)
-    [cluster] = reference["Kubernetes"].values()
+    [cluster] = made["Kubernetes"].values()
     assert "plot" in [item["name"] for item in cluster["services"]]
     assert not [item for item in cluster["pods"] if item["namespace"] == "default"]

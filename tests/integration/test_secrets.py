@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 import pathlib
 import re
 import typing as t
@@ -49,9 +48,6 @@ KEYS = tuple(f"Key.of_the_user.number_{number}" for number in range(4))
 VPN = "aws-vpn"
 #: What of the topology a short case does without.
 ELSEWHERE = ("clusters", "aws", "services", "flows")
-#: Variables that hold keys while role vpn runs: what AWS told, registered by a task with no_log, and a task that failed
-#: with its arguments, which Ansible keeps for a rescue.
-KNOWN = ("__vpn_aws_keys", "ansible_failed_task")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +137,6 @@ class Watched:
         return run
 
     def leaks(self) -> list[str]:
-        for file in self.sites.directory.glob("site-*/variables.json"):
-            file.write_text(json.dumps(without_known(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
         texts = written(self.sites.directory)
         hidden = secrets(self.sites.lab, (*KEYS, PASSWORD))
         passed = {place: text for place, text in texts.items() if ARGUMENTS.search(place)}
@@ -155,12 +149,6 @@ class Watched:
         never = {secret: what for secret, what in hidden.items() if secret not in arguments}
         others = {place: text for place, text in texts.items() if place not in passed}
         return leaks(others, hidden) + leaks(passed, never)
-
-
-def without_known(variables: Json) -> Json:
-    hosts = variables["made"].items()
-    made = {host: {name: value for name, value in known.items() if name not in KNOWN} for host, known in hosts}
-    return variables | {"made": made}
 
 
 @pytest.fixture
