@@ -15,7 +15,7 @@ LAB := tests/lab/lab
 ANSIBLE := ANSIBLE_CONFIG='$(CURDIR)/ansible.cfg'
 
 .DEFAULT_GOAL := help
-.PHONY: help site test lab lab-down bench lint unit sanity molecule integration lab-truth package importer changelog clean \
+.PHONY: help site test test-resume lab lab-down bench lint unit sanity molecule integration lab-truth package importer changelog clean \
 	system-packages run-venv venv community yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
 	antsibull-docs action-groups action-groups-write
 
@@ -78,6 +78,10 @@ test: system-packages venv ## all that CI runs
 		'yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups package importer \
 			antsibull-docs unit molecule sanity' \
 		'integration'
+
+# CI does so after a request of each kind (tests/integration/test_resume.py).
+test-resume: system-packages venv ## kill `make site` after every request that changes something, run it again, compare
+	PYTHONPATH=.collections python -m ansible_collections.podreach.gke.tests.integration.resuming -i '$(TOPOLOGY)' $(ARGS)
 
 lint: yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs ## every gate that only reads
 

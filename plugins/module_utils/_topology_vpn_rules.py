@@ -185,7 +185,7 @@ def _check_gateway(aws: Item, gateway: Item, path: str, report: Report) -> None:
     if kind is UNKNOWN:
         return
     if kind != TRANSIT:
-        for key in ("route_table_id", "subnet_ids"):
+        for key in ("route_table_id", "subnets"):
             if given(gateway, key):
                 report.error(
                     f"{at}.{key}", f"'{key}' is for a transit gateway: remove it, or add 'type: {TRANSIT}' beside it"
@@ -193,10 +193,10 @@ def _check_gateway(aws: Item, gateway: Item, path: str, report: Report) -> None:
         return
     if "id" not in gateway and given(gateway, "route_table_id"):
         report.error(f"{at}.route_table_id", "'route_table_id' is of a transit gateway that exists: add its 'id'")
-    if "id" not in gateway and vpc and "subnet_ids" not in gateway:
+    if "id" not in gateway and vpc and "subnets" not in gateway:
         report.error(
-            f"{at}.subnet_ids",
-            "'subnet_ids' is missing: name a subnet of each zone whose instances shall be reached, for the attachment",
+            f"{at}.subnets",
+            "'subnets' is missing: name one of each zone whose instances shall be reached, or all",
         )
     if aws.get("route_tables") and "google_ranges" not in aws:
         report.error(

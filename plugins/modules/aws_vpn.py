@@ -66,10 +66,11 @@ options:
           - A transit gateway's route table, that the connections and the VPC are associated with and propagated to.
           - Not needed where the transit gateway does so by default, as those made here do.
         type: str
-      subnet_ids:
+      subnets:
         description:
-          - Subnets for the attachment of the VPC to a transit gateway, one of each zone whose instances shall be
-            reached. Needed where there is no attachment yet; missing ones are added to one that exists.
+          - Subnets for the attachment of the VPC to a transit gateway, by id or C(Name) tag, one of each zone whose
+            instances shall be reached. V(all) stands for one of each zone that the VPC has a subnet in.
+            Needed where there is no attachment yet; missing ones are added to one that exists.
         type: list
         elements: str
   customer_asn:
@@ -264,7 +265,7 @@ EXAMPLES = r"""
     gateway:
       type: transit_gateway
       asn: 64600
-      subnet_ids: ["{{ subnet_id }}"]
+      subnets: ["{{ subnet_id }}"]
     customer_asn: 65010
     customer_addresses: [192.0.2.3, 192.0.2.4]
     route_tables: [aws-routes]

@@ -14,7 +14,7 @@ description:
     pods show as they are.
   - By default the pod is one of its own that is made for the check and removed after it, also where the check fails. It
     runs as nobody, without privileges, and meets the restricted Pod Security Standard. What a killed run leaves behind
-    stops by itself, and the next check in the namespace removes it.
+    stops by itself. The next check in the namespace removes it, at once if it is made where the killed one was.
   - With O(pod), the check is made in a pod that is there, by the programs that its image has.
   - Never reports a change.
 author:

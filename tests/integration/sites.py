@@ -44,11 +44,20 @@ PASSING = frozenset(
         "instanceGroupUrls",
     }
 )
+#: The random parts of names: of what GKE makes for a cluster, and for a LoadBalancer Service.
+RANDOM = re.compile(r"(?<=-)(?:[0-9a-f]{16}|[0-9a-f]{8})\b|\ba[0-9a-f]{31}\b")
 LISTS = {
     "networks": "/compute/v1/projects/{}/global/networks",
     "subnetworks": "/compute/v1/projects/{}/aggregated/subnetworks",
     "routers": "/compute/v1/projects/{}/aggregated/routers",
     "firewalls": "/compute/v1/projects/{}/global/firewalls",
+    "addresses": "/compute/v1/projects/{}/aggregated/addresses",
+    "vpnGateways": "/compute/v1/projects/{}/aggregated/vpnGateways",
+    "externalVpnGateways": "/compute/v1/projects/{}/global/externalVpnGateways",
+    "vpnTunnels": "/compute/v1/projects/{}/aggregated/vpnTunnels",
+    "forwardingRules": "/compute/v1/projects/{}/aggregated/forwardingRules",
+    "backendServices": "/compute/v1/projects/{}/aggregated/backendServices",
+    "healthChecks": "/compute/v1/projects/{}/aggregated/healthChecks",
     "clusters": "/v1/projects/{}/locations/-/clusters",
 }
 
@@ -81,6 +90,7 @@ class Sites:
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_REMOTE_TEMP": str(where / "remote"),
             "ANSIBLE_NOCOLOR": "1",
             **(env or {}),
         }
@@ -128,7 +138,10 @@ def estate(lab: Lab) -> dict[str, Json]:
             reply = http.get(lab.url + path.format(project), timeout=30)
             assert reply.ok, reply.text
             for item in items(reply.json(), kind):
-                found[lasting(item["selfLink"].split("/projects/", 1)[1])] = lasting(item)
+                place = lasting(item["selfLink"].split("/projects/", 1)[1])
+                while place in found:  # only its random part was another
+                    place += ", another"
+                found[place] = lasting(item)
     return found
 
 
@@ -140,14 +153,19 @@ def items(answer: Json, kind: str) -> list[Json]:
 
 
 def lasting(value: t.Any) -> t.Any:
-    """A value without passing fields and random parts of names, at every depth; lists in one order."""
+    """A value without passing fields and random parts of names, at every depth; lists in one order. A resource's id is
+    text, an interface's, which lasts, a number."""
     if isinstance(value, str):
-        return re.sub(r"(gke-[-a-z]+)-[0-9a-f]{8}\b", r"\1-RANDOM", value)
+        return RANDOM.sub("RANDOM", value)
     if isinstance(value, dict):
-        return {key: lasting(item) for key, item in value.items() if key not in PASSING}
+        return {key: lasting(item) for key, item in value.items() if not passing(key, item)}
     if isinstance(value, list):
         return sorted((lasting(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     return value
+
+
+def passing(key: str, item: t.Any) -> bool:
+    return key in PASSING and not (key == "id" and isinstance(item, int))
 
 
 def differences(one: t.Any, other: t.Any, where: str = "") -> list[str]:
@@ -158,4 +176,7 @@ def differences(one: t.Any, other: t.Any, where: str = "") -> list[str]:
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
         return [line for number, (a, b) in pairs for line in differences(a, b, f"{where}[{number}]")]
+    if isinstance(one, list) and isinstance(other, list):
+        alone = [item for item in one if item not in other], [item for item in other if item not in one]
+        return [f"{where}: {len(one)} and {len(other)} items; these alone: {alone[0]!r}, {alone[1]!r}"]
     return [] if one == other else [f"{where}: {one!r}, {other!r}"]

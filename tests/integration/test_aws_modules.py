@@ -124,7 +124,7 @@ ROWS = [
         "transit",
         "aws_vpn",
         vpn(
-            gateway={"type": "transit_gateway", "asn": 64600, "subnet_ids": ["{subnet}"]},
+            gateway={"type": "transit_gateway", "asn": 64600, "subnets": ["aws-subnet-1"]},
             route_tables=["aws-routes"],
             google_ranges=["10.1.0.0/24"],
         ),
@@ -413,7 +413,7 @@ def test_a_transit_gateway_without_default_tables(lab: Lab, playbooks: Playbooks
     made = api.create_transit_gateway_route_table(TransitGatewayId=gateway)["TransitGatewayRouteTable"]
     table = made["TransitGatewayRouteTableId"]
     usual = api.create_transit_gateway()["TransitGateway"]["TransitGatewayId"]
-    where = {"id": gateway, "route_table_id": table, "subnet_ids": [ids["subnet"]]}
+    where = {"id": gateway, "route_table_id": table, "subnets": [ids["subnet"]]}
     asked = vpn(gateway=where, route_tables=["aws-routes"], google_ranges=["10.1.0.0/24"])
     tasks = [
         task("check", "aws_vpn", asked, check_mode=True),
@@ -458,7 +458,7 @@ def test_a_killed_run_is_taken_up(lab: Lab, playbooks: Playbooks, kind: str) -> 
     ids = account(lab)
     asked = vpn(gateway={"type": kind}, route_tables=["aws-routes"], google_ranges=["10.1.0.0/24"])
     if kind == "transit_gateway":
-        asked["gateway"]["subnet_ids"] = [ids["subnet"]]
+        asked["gateway"]["subnets"] = [ids["subnet"]]
     tasks = []
     for number in range(8):
         tasks.append(task(f"run {number}", "aws_vpn", asked))
@@ -600,7 +600,7 @@ BAD: dict[str, tuple[str, Json, Json, list[str]]] = {
     "overlap": ("aws_vpn", vpn(google_ranges=["10.0.128.0/20"]), {}, ["10.0.128.0/20", "10.0.0.0/16"]),
     "no-such-table": ("aws_vpn", vpn(route_tables=["none"]), {}, ["route_tables: none", "aws-routes"]),
     "no-such-gateway": ("aws_vpn", vpn(gateway={"id": "vgw-0123"}), {}, ["gateway.id: vgw-0123"]),
-    "no-subnets": ("aws_vpn", vpn(gateway={"type": "transit_gateway"}), {}, ["gateway.subnet_ids"]),
+    "no-subnets": ("aws_vpn", vpn(gateway={"type": "transit_gateway"}), {}, ["gateway.subnets"]),
     "no-ports": (
         "aws_pod_access",
         {"environment": "lab", "name": "p", "group_name": "aws-ec2", "ranges": ["10.0.0.0/8"], "protocol": "tcp"},

@@ -421,7 +421,7 @@ def test_through_a_transit_gateway(account: Playbooks, tmp_path: pathlib.Path) -
     [subnet] = ec2(lab).describe_subnets()["Subnets"]
     cluster = Api(lab).get(f"{CLUSTERS}/c1") or {}
     ranges = ["10.1.0.0/20", cluster["clusterIpv4Cidr"]]
-    half = {"gateway": {"type": "transit_gateway", "asn": 64600, "subnet_ids": [subnet["SubnetId"]]}}
+    half = {"gateway": {"type": "transit_gateway", "asn": 64600, "subnets": [subnet["SubnetId"]]}}
     wanted = vpn({**half, "google_ranges": ranges})
     tasks = [
         task("check", "ha_vpn", wanted, check_mode=True),
@@ -435,7 +435,7 @@ def test_through_a_transit_gateway(account: Playbooks, tmp_path: pathlib.Path) -
     done = lab.exec(source, "ping", "-c", "3", "-W", "1", EC2)
     assert done.returncode == 0, done.stdout
     other = ec2(lab).create_transit_gateway(Options={"AmazonSideAsn": 64700})["TransitGateway"]["TransitGatewayId"]
-    moved = vpn({"gateway": {"id": other, "subnet_ids": [subnet["SubnetId"]]}, "route_tables": None})
+    moved = vpn({"gateway": {"id": other, "subnets": [subnet["SubnetId"]]}, "route_tables": None})
     tasks = [
         task("refused", "ha_vpn", moved),
         task("move", "ha_vpn", {**moved, "confirm_replace": "aws-vpn"}),

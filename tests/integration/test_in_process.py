@@ -21,9 +21,6 @@ import typing as t
 
 import pytest
 import requests
-import yaml
-from ansible.constants import DEFAULT_VAULT_ID_MATCH
-from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.podreach.gke.tests.integration.api import NETWORK, Api, Json
 from ansible_collections.podreach.gke.tests.integration.playbooks import (
@@ -35,28 +32,15 @@ from ansible_collections.podreach.gke.tests.integration.playbooks import (
     play,
     task,
 )
+from ansible_collections.podreach.gke.tests.integration.vaulted import PASSWORD, Vaulted
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 PROBE = "podreach_test.probe.probe"
 SECRET = "hush-hush-4711"
 LEARNED = "denrael-yek"
 CENSORED = "********"
-PASSWORD = "of the vault"
 #: core 2.16 and 2.19 say it differently
 TIMED_OUT = re.compile(r"timed out after 1 second|failed to execute in the expected time frame \(1\)", re.IGNORECASE)
-
-
-class Vaulted(str):
-    """Text that goes into a play's file as an !vault scalar."""
-
-
-def _vault_scalar(dumper: yaml.SafeDumper, value: Vaulted) -> yaml.Node:
-    secret = VaultSecret(PASSWORD.encode())
-    text = VaultLib([(DEFAULT_VAULT_ID_MATCH, secret)]).encrypt(value.encode(), secret=secret).decode()
-    return dumper.represent_scalar("!vault", text, style="|")
-
-
-yaml.SafeDumper.add_representer(Vaulted, _vault_scalar)
 
 
 def probe(name: str, args: t.Mapping[str, t.Any] | None = None, **keywords: t.Any) -> Json:

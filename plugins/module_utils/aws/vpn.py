@@ -52,7 +52,7 @@ SPEC = ArgumentSpec(
                 "id": {"type": "str"},
                 "asn": {"type": "int"},
                 "route_table_id": {"type": "str"},
-                "subnet_ids": {"type": "list", "elements": "str"},
+                "subnets": {"type": "list", "elements": "str"},
             },
         },
         "customer_asn": {"type": "int"},
@@ -151,7 +151,7 @@ class AwsVpn:
         if asn is not None and not (64512 <= asn <= 65534 or 4200000000 <= asn <= 4294967294):
             self.invalid("gateway.asn", asn, "a private ASN is 64512-65534 or 4200000000-4294967294")
         transit = TRANSIT in (kind, kind_of(identity or ""))
-        for option in ("route_table_id", "subnet_ids"):
+        for option in ("route_table_id", "subnets"):
             if self.asked.get(option) and not transit:
                 self.invalid(f"gateway.{option}", self.asked[option], f"only a {TRANSIT} has it: say gateway.type too")
 

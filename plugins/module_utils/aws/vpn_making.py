@@ -11,7 +11,7 @@ from .. import addressing
 from ..engine import Grade
 from ..errors import InvalidInput
 from . import tags, tunnel_options
-from .vpn_reading import ALIVE, VIRTUAL, Json, choose_tables
+from .vpn_reading import ALIVE, VIRTUAL, Json, choose_subnets, choose_tables
 from .vpn_steps import Planner, Request, shown_table
 
 DEFAULT_ASN = 64512
@@ -160,7 +160,7 @@ class Making:
             return
         if self.kind == VIRTUAL:
             self._attach_virtual(vpc)
-        elif self.vpn.asked.get("subnet_ids") or self.vpn.params.get("vpc_id") or self.vpn.params.get("vpc_name"):
+        elif self.vpn.asked.get("subnets") or self.vpn.params.get("vpc_id") or self.vpn.params.get("vpc_name"):
             self._attach_transit(vpc)
 
     def _attach_virtual(self, vpc: Json) -> None:
@@ -194,12 +194,13 @@ class Making:
 
     def _attach_transit(self, vpc: Json) -> None:
         found = self.vpn._vpc_attachment(self.estate)
-        wanted = self.vpn.asked.get("subnet_ids")
+        attached = found["subnet_ids"] if found else []
+        wanted = choose_subnets(self.estate.subnets, self.vpn.asked.get("subnets") or [], attached, self.vpn.label)
         ready = self.gateway and self.gateway["state"] == "available"
         if not found:
             if not wanted:
                 raise self.vpn.refused(
-                    f"{vpc['id']} has no attachment to the transit gateway, and to make one gateway.subnet_ids is "
+                    f"{vpc['id']} has no attachment to the transit gateway, and to make one gateway.subnets is "
                     "missing: one subnet of each zone whose instances shall be reached",
                     code="missing-subnets",
                 )
@@ -208,7 +209,7 @@ class Making:
                 {
                     "TransitGatewayId": self.gateway["id"] if self.gateway else None,
                     "VpcId": vpc["id"],
-                    "SubnetIds": list(wanted),
+                    "SubnetIds": wanted,
                     **self._tagged("transit-gateway-attachment"),
                 },
                 "" if ready else "the gateway",
@@ -218,7 +219,7 @@ class Making:
             self.planner.add("create", f"create the attachment of {vpc['id']}", request)
             self.after["vpc_id"] = vpc["id"]
             return
-        missing = [item for item in wanted or [] if item not in found["subnet_ids"]]
+        missing = [item for item in wanted if item not in attached]
         if missing:
             request = Request(
                 "modify_transit_gateway_vpc_attachment",
@@ -226,7 +227,7 @@ class Making:
                 "" if found["state"] == "available" else "the attachment",
             )
             self.planner.add(
-                "update", f"add {', '.join(missing)} to the attachment of {vpc['id']}", request, fields=("subnet_ids",)
+                "update", f"add {', '.join(missing)} to the attachment of {vpc['id']}", request, fields=("subnets",)
             )
 
     # -- connections

@@ -31,6 +31,7 @@ class Estate:
     customers: id, address, asn, owned, name, used (by any connection).
     connections: those of the logical name, and all others at the gateway.
     tables: id, name, main, propagating, routes, subnets. attachments: of a transit gateway.
+    subnets: id, name, zone; read where some are asked for.
     """
 
     gateway: Json | None = None
@@ -39,6 +40,7 @@ class Estate:
     connections: list[Json] = dataclasses.field(default_factory=list)
     tables: list[Json] = dataclasses.field(default_factory=list)
     attachments: list[Json] = dataclasses.field(default_factory=list)
+    subnets: list[Json] = dataclasses.field(default_factory=list)
     #: other virtual private gateways, by the VPC that each is attached to
     attached: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -220,6 +222,15 @@ def route_tables(client: Client, vpc_id: str) -> list[Json]:
     return sorted(found, key=lambda table: (not table["main"], table["name"] or "", table["id"]))
 
 
+def subnets(client: Client, vpc_id: str) -> list[Json]:
+    filters = [{"Name": "vpc-id", "Values": [vpc_id]}]
+    found = [
+        {"id": item["SubnetId"], "name": tags.name_of(item), "zone": item.get("AvailabilityZone")}
+        for item in client.describe("describe_subnets", "Subnets", Filters=filters)
+    ]
+    return sorted(found, key=lambda subnet: (subnet["zone"] or "", subnet["name"] or "", subnet["id"]))
+
+
 def attachments(client: Client, gateway_id: str, *, propagations: bool) -> list[Json]:
     """Of a transit gateway, with the route table of each and, if asked for, those that it is propagated to (which
     only the gateway's own account may read)."""
@@ -316,35 +327,51 @@ def read(client: Client, params: t.Mapping[str, t.Any], secrets: set[str]) -> Es
         estate.vpc = one_vpc(client, theirs, None)
     if estate.vpc:
         estate.tables = route_tables(client, estate.vpc["id"])
+    if estate.vpc and asked.get("subnets"):
+        estate.subnets = subnets(client, estate.vpc["id"])
     return estate
 
 
 def choose_tables(tables: t.Sequence[Json], asked: t.Sequence[str], label: str) -> list[Json]:
     """The tables of ids, of Name tags, or ``all``. Raises everything that is wrong with the list."""
-    if "all" in asked:
-        return list(tables)
+    return list(tables) if "all" in asked else _chosen(tables, asked, "route_tables", "route table", label)
+
+
+def choose_subnets(
+    subnets: t.Sequence[Json], asked: t.Sequence[str], attached: t.Collection[str], label: str
+) -> list[str]:
+    """The ids of subnets of ids, of Name tags, or ``all``: one of each zone, where one is attached that one."""
+    if "all" not in asked:
+        return [item["id"] for item in _chosen(subnets, asked, "gateway.subnets", "subnet", label)]
+    by_zone: dict[str, str] = {}
+    for item in sorted(subnets, key=lambda subnet: subnet["id"] not in attached):
+        by_zone.setdefault(item["zone"], item["id"])
+    return list(by_zone.values())
+
+
+def _chosen(items: t.Sequence[Json], asked: t.Sequence[str], option: str, what: str, label: str) -> list[Json]:
+    """Those of ids or Name tags. Raises everything that is wrong with the list."""
     chosen: list[Json] = []
     problems: list[PodreachError] = []
+    code = f"{what.replace(' ', '-')}-not-found"
     for word in asked:
-        found = [table for table in tables if word in (table["id"], table["name"])]
+        found = [item for item in items if word in (item["id"], item["name"])]
         if len(found) != 1:
-            known = ", ".join(f"{table['name'] or 'no name'} ({table['id']})" for table in tables) or "none"
+            known = ", ".join(f"{item['name'] or 'no name'} ({item['id']})" for item in items) or "none"
             problems.append(
                 Refused(
-                    f"{label}: route_tables: {word}: this names {len(found)} route tables of the VPC, and must name "
-                    f"one. There are: {known}.",
-                    code="route-table-not-found",
+                    f"{label}: {option}: {word}: this names {len(found)} {what}s of the VPC, and must name one. There "
+                    f"are: {known}.",
+                    code=code,
                     resource=label,
                 )
             )
         elif found[0] not in chosen:
             chosen.append(found[0])
+    if len(problems) > 1:
+        raise Refused("\n".join(str(problem) for problem in problems), code=code, resource=label)
     if problems:
-        raise (
-            problems[0]
-            if len(problems) == 1
-            else Refused("\n".join(str(problem) for problem in problems), code="route-table-not-found", resource=label)
-        )
+        raise problems[0]
     return chosen
 
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from ..arguments import ArgumentSpec, Call, Definition, failure
 from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
 from ..gcp.task import rehearse
-from . import probe_commands, streams
+from . import makers, probe_commands, streams
 from .access import ACCESS_SPEC
 from .client import FIELD_MANAGER, MANAGED_BY, OWNER, Json, Kube
 from .pods import trouble
@@ -32,6 +32,8 @@ from .service_changes import NAMESPACE_NAME
 IMAGE = "mirror.gcr.io/library/busybox:1.37"
 COMPONENT = "app.kubernetes.io/component"
 PROBE = "pod-probe"
+#: an annotation of own pods, see makers.py
+MAKER = "podreach.gke/maker"
 CONTAINER = "probe"
 #: Seconds that an own pod lives longer than its check may take; then the kubelet stops it, whatever became of us.
 AFTERLIFE = 60
@@ -156,6 +158,7 @@ def own_pod(params: Json, name: str) -> Json:
             "name": name,
             "namespace": params["namespace"],
             "labels": {**labels, MANAGED_BY: OWNER, COMPONENT: PROBE},
+            "annotations": {MAKER: makers.this_process()},
         },
         "spec": spec,
     }
@@ -164,6 +167,8 @@ def own_pod(params: Json, name: str) -> Json:
 def is_leftover(pod: Json, now: datetime.datetime) -> bool:
     """Whether a probe's pod has outlived its check: nobody waits for it any more."""
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    if makers.has_ended((pod["metadata"].get("annotations") or {}).get(MAKER, "")):
         return True
     made = datetime.datetime.fromisoformat(pod["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
     life = (pod.get("spec") or {}).get("activeDeadlineSeconds") or 0

@@ -7,6 +7,7 @@ GET  /_lab/status                  what runs and what exists
 POST /_lab/reset                   empty every project and the AWS account
 GET  /_lab/requests?since=N        the request log after sequence number N; &mutating=1 for mutating ones only
 POST /_lab/faults                  InjectedFault's fields; DELETE removes all
+POST /_lab/halt                    Halt's count, method, path: stand still there; GET says whether; DELETE: go on
 POST /_lab/disturbances            {"kind": "tunnel|session|node|prefixes", its names, "end": false}; GET lists them
 POST /_lab/routerStatus            {"router": "projects/p/regions/r/routers/n", "result": {...}}; null result: computed
 POST /_lab/token                   {"account": "lab"} -> a token of that account
@@ -39,6 +40,7 @@ from .dataplane.capability import Unavailable
 from .dataplane.questions import Questions
 from .dataplane.reconcile import DataPlane
 from .faults import ApiFault
+from .halt import Halt
 from .kubernetes.controllers import Controllers
 from .wan import summary
 
@@ -130,17 +132,39 @@ def add_fault(lab: Lab, query: Json, body: Json, around: Around) -> Json:
         raise BadAdminRequest(f"status must be an HTTP error, not {fault.status!r}")
     if fault.count < 1:
         raise BadAdminRequest(f"count must be at least 1, not {fault.count!r}")
-    try:
-        re.compile(fault.path)
-    except re.error as error:
-        raise BadAdminRequest(f"path must be a regular expression; {fault.path!r} is none: {error}") from None
+    check_pattern(fault.path)
     lab.faults.append(fault)
     return {"faults": len(lab.faults)}
+
+
+def check_pattern(path: str) -> None:
+    try:
+        re.compile(path)
+    except re.error as error:
+        raise BadAdminRequest(f"path must be a regular expression; {path!r} is none: {error}") from None
 
 
 def clear_faults(lab: Lab, query: Json, body: Json, around: Around) -> Json:
     lab.faults.clear()
     return {"faults": 0}
+
+
+def set_halt(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    halt = Halt(**body)
+    if halt.count < 1:
+        raise BadAdminRequest(f"count must be at least 1, not {halt.count!r}")
+    check_pattern(halt.path)
+    lab.halt = halt
+    return show_halt(lab, query, body, around)
+
+
+def show_halt(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    return {"halt": lab.halt and dataclasses.asdict(lab.halt)}
+
+
+def lift_halt(lab: Lab, query: Json, body: Json, around: Around) -> Json:
+    lab.halt = None
+    return {"halt": None}
 
 
 def list_disturbances(lab: Lab, query: Json, body: Json, around: Around) -> Json:
@@ -246,6 +270,9 @@ ROUTES: dict[tuple[str, str], t.Callable[[Lab, Json, Json, Around], Json | t.Awa
     ("GET", "/_lab/requests"): requests,
     ("POST", "/_lab/faults"): add_fault,
     ("DELETE", "/_lab/faults"): clear_faults,
+    ("POST", "/_lab/halt"): set_halt,
+    ("GET", "/_lab/halt"): show_halt,
+    ("DELETE", "/_lab/halt"): lift_halt,
     ("GET", "/_lab/disturbances"): list_disturbances,
     ("POST", "/_lab/disturbances"): disturb,
     ("POST", "/_lab/routerStatus"): router_status,

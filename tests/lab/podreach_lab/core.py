@@ -25,6 +25,7 @@ from .authority import Authority
 from .aws.service import Aws
 from .discovery import Discovery, Method
 from .faults import ApiFault, not_found
+from .halt import Halt
 from .links import project_id
 from .operations import Operation, Operations
 from .state import State
@@ -166,6 +167,7 @@ class Lab:
         self.authority = Authority(state.clock.now())
         self.aws = Aws(state)
         self.faults: list[InjectedFault] = []
+        self.halt: Halt | None = None
         self.log: collections.deque[Json] = collections.deque(maxlen=self.LOG_LIMIT)
         self.recording = False
         self.sequence = 0
@@ -173,11 +175,12 @@ class Lab:
         self.started = state.clock.monotonic()
 
     def reset(self) -> None:
-        """Back to empty projects and an empty AWS account: resources, operations, injected faults and the request log.
-        Tokens stay valid."""
+        """Back to empty projects and an empty AWS account: resources, operations, injected faults, a halt and the log
+        of requests. Tokens stay valid."""
         self.operations.clear()
         self.state.clear()
         self.faults.clear()
+        self.halt = None
         self.log.clear()
         self.mutations = 0
         self.aws.reset()
@@ -224,6 +227,8 @@ class Lab:
             "ms": round((time.perf_counter() - began) * 1000, 3),
         }
         self.log.append(entry)
+        if self.halt is not None:
+            self.halt.see(entry)
 
     async def _answer(
         self, http_method: str, path: str, query: str, headers: t.Mapping[str, str], raw: bytes, entry: Json

@@ -23,6 +23,7 @@ from .core import Lab, Reply, encode
 from .dataplane.execution import ExecServer
 from .dataplane.pod_exec import PodExec
 from .dataplane.reconcile import DataPlane
+from .halt import withheld
 from .kubernetes.controllers import Controllers
 from .kubernetes.service import Kubernetes
 from .kubernetes.store import Store
@@ -48,7 +49,12 @@ class Server:
             # A page in some browser could otherwise reach the lab under a name of its own.
             return web.Response(status=403, text="The lab answers to loopback names only.\n")
         raw = await request.read()
+        api = not request.path.startswith("/_lab/")
+        if api and await withheld(self.lab, request):
+            return web.Response(status=500)
         reply = await self.answer(request.method, request.raw_path, request.headers, raw)
+        if api and await withheld(self.lab, request):
+            return web.Response(status=500)
         if reply.delay:
             await asyncio.sleep(min(reply.delay, 300))
         if reply.dropped:

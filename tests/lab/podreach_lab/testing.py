@@ -88,6 +88,20 @@ class Lab:
         operation fail (a patch has taken effect by then)."""
         self.admin("POST", "faults", fields)
 
+    def halt(self, **fields: t.Any) -> None:
+        """Stand still after the count-th mutating request of a method and path (a regular expression): it is carried
+        out, nothing else is, and nobody gets an answer until `go_on` or a reset."""
+        self.admin("POST", "halt", fields)
+
+    def halted(self) -> Json | None:
+        """The request after which the lab stands still, as in the log; None if that has not come."""
+        found: Json | None = (self.admin("GET", "halt")["halt"] or {}).get("request")
+        return found
+
+    def go_on(self) -> None:
+        """End a halt: connections whose clients are still there are closed without an answer."""
+        self.admin("DELETE", "halt")
+
     def cut_tunnel(self, name: str, *, end: bool = False) -> None:
         """Lose what is sent into a VPN tunnel, named as at Google or as AWS's end (vpn-0a1b/0); end: no more."""
         self.disturb("tunnel", name=name, end=end)

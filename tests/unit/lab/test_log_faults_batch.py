@@ -11,10 +11,12 @@ import pathlib
 import typing as t
 
 import pytest
+from aiohttp import web
 
 from ansible_collections.podreach.gke.tests.lab.podreach_lab import admin, batch
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.core import InjectedFault, Reply
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.dataplane.reconcile import DataPlane
+from ansible_collections.podreach.gke.tests.lab.podreach_lab.halt import Halt, withheld
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.state import Change
 from ansible_collections.podreach.gke.tests.unit.lab.cloud import REGION, ZONE, Cloud, Refused
 
@@ -116,6 +118,68 @@ def test_operations_that_fail(cloud: Cloud) -> None:
     assert "error" not in cloud.container("DELETE", f"{ZONE}/clusters/c1")
 
 
+def test_a_halt_counts_what_changes_something(cloud: Cloud) -> None:
+    """From when it is asked for, and only requests that it is about; it says which one it was."""
+    cloud.network("n0")
+    halt = {"count": 2, "method": "POST", "path": "/networks$"}
+    assert ask(cloud, "POST", "halt", halt).json()["halt"] == {**halt, "met": 0, "request": None}
+    cloud.network("n1")
+    cloud.subnetwork("s1", "10.1.0.0/24")
+    cloud.compute("GET", "global/networks/n1")
+    assert ask(cloud, "GET", "halt").json()["halt"]["request"] is None
+    cloud.network("n2")
+    reached = ask(cloud, "GET", "halt").json()["halt"]
+    assert (reached["met"], reached["request"]["seq"]) == (2, 5)
+    cloud.network("n3")
+    assert ask(cloud, "GET", "halt").json()["halt"] == reached
+    assert ask(cloud, "DELETE", "halt").json() == {"halt": None}
+
+
+def test_a_reset_ends_a_halt(cloud: Cloud) -> None:
+    ask(cloud, "POST", "halt", {})
+    ask(cloud, "POST", "reset")
+    assert ask(cloud, "GET", "halt").json() == {"halt": None}
+
+
+class Connection:
+    """As much of a request's connection as a lab that stands still looks at."""
+
+    def __init__(self) -> None:
+        self.transport: t.Any = self
+        self.aborted = False
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_nobody_gets_an_answer_while_it_stands_still(cloud: Cloud) -> None:
+    """Until the client has gone, or the halt is lifted: then the connection is closed."""
+    lab = cloud.lab
+
+    async def tell() -> None:
+        connection = Connection()
+        request = t.cast(web.BaseRequest, connection)
+        assert not await withheld(lab, request)
+        lab.halt = Halt()
+        assert not await withheld(lab, request)
+        cloud.network()
+        gone, lifted = Connection(), Connection()
+        waiting = [asyncio.create_task(withheld(lab, t.cast(web.BaseRequest, item))) for item in (gone, lifted)]
+        await asyncio.sleep(0.05)
+        assert not any(item.done() for item in waiting)
+        gone.transport = None
+        assert await waiting[0]
+        assert not waiting[1].done()
+        lab.halt = None
+        assert await waiting[1]
+        assert (gone.aborted, lifted.aborted) == (False, True)
+
+    asyncio.run(tell())
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body"),
     [
@@ -123,6 +187,9 @@ def test_operations_that_fail(cloud: Cloud) -> None:
         ("POST", "faults", {"status": 200}),
         ("POST", "faults", {"count": 0}),
         ("POST", "faults", {"colour": "red"}),
+        ("POST", "halt", {"count": 0}),
+        ("POST", "halt", {"path": "("}),
+        ("POST", "halt", {"met": 1}),
         ("POST", "routerStatus", {"router": "none"}),
         ("POST", "latency", {"profile": "warp"}),
         ("POST", "token", {"account": "root"}),

@@ -26,6 +26,7 @@ from aiohttp import web
 
 from ..core import MISTAKES, Lab, Reply
 from ..faults import ApiFault
+from ..halt import withheld
 from ..state import Change, Phase, Resource
 from . import bootstrap, errors, streams
 from .api import Api, Request, Target, choose_container, verb_of
@@ -177,6 +178,8 @@ class Kubernetes:
         path, _separator, query = request.raw_path.partition("?")
         entry: Json = {"method": request.method, "path": path, "query": query, "caller": "", "method_id": ""}
         raw = await request.read()
+        if await withheld(self.lab, request):
+            return web.Response(status=500)
         entry |= {"cluster": cluster.path, "mutating": False}
         entry |= describe(cluster, Request.of(request.method, request.raw_path, request.headers, raw))
         fault = self.lab.injected(request.method, path)
@@ -194,6 +197,8 @@ class Kubernetes:
             answer.headers |= fault.headers
             answer.delay, answer.dropped = fault.delay, fault.drop
         self.lab.record(entry, answer.status, began)
+        if await withheld(self.lab, request):
+            return web.Response(status=500)
         if answer.delay:
             await asyncio.sleep(min(answer.delay, 300))
         if answer.dropped:

@@ -70,7 +70,7 @@ vpns:
     pre_shared_keys: [good.key_1, good.key_2, good.key_3, good.key_4]
     aws:
       vpc_id: vpc-0a1b
-      gateway: {type: transit_gateway, asn: 64513, subnet_ids: [subnet-0a1b]}
+      gateway: {type: transit_gateway, asn: 64513, subnets: [subnet-0a1b]}
       connections:
         - tunnels: [{inside_cidr: 169.254.10.0/30}, {inside_cidr: 169.254.10.4/30}]
         - tunnels: [{inside_cidr: 169.254.10.8/30}, {inside_cidr: 169.254.10.12/30}]
@@ -252,7 +252,7 @@ def values(name: str, options: t.Mapping[str, t.Any], spec: t.Any) -> dict[str, 
         *({**AWS_VPN, "gateway": gateway} for gateway in (
             {"id": "vgw-0a1b"}, {"id": "tgw-0a1b"}, {"id": "gw"}, {"id": "tgw-0a1b", "type": "virtual_private_gateway"},
             {"asn": 64511}, {"asn": 65535}, {"asn": 4200000000}, {"asn": 4294967295}, {"asn": 65011},
-            {"subnet_ids": ["subnet-0a1b"]}, {"id": "vgw-0a1b", "route_table_id": "tgw-rtb-0a1b"},
+            {"subnets": ["subnet-0a1b"]}, {"id": "vgw-0a1b", "route_table_id": "tgw-rtb-0a1b"},
         )),
         *({**AWS_VPN, "google_ranges": [text]} for text in ("10.0.0.0/8", "10.0.0.1/8", "10.0.0.0", "fd20::/64", "x")),
         *({**AWS_VPN, "tunnel_options": options} for options in TUNNEL_OPTIONS),

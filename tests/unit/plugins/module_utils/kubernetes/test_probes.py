@@ -214,6 +214,16 @@ def test_leftovers(phase: str, age: int, left: bool) -> None:
     assert probes.is_leftover(pod, now) is left
 
 
+def test_a_pod_is_left_over_when_its_maker_has_ended() -> None:
+    now = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
+    pod = probes.own_pod(tcp(), "p")
+    pod["metadata"]["creationTimestamp"] = "2026-11-23T12:00:00Z"
+    assert not probes.is_leftover(pod, now)
+    maker = pod["metadata"]["annotations"][probes.MAKER]
+    pod["metadata"]["annotations"][probes.MAKER] = f"{maker}1"
+    assert probes.is_leftover(pod, now)
+
+
 @pytest.mark.parametrize(
     ("status", "words", "hopeless"),
     [
