@@ -54,16 +54,22 @@ EC2, TARGET = "aws-ec2-01", "10.0.1.7"
 NODES, PODS, SERVICES = "10.1.1.0/24", "10.1.128.0/19", "10.1.160.0/22"
 ROUTES_PODS = "10.32.0.0/14"
 ASKED = "10.1.1.77"
-ENDS = ("1-{}-1", "1-{}-2", "2-{}-1", "2-{}-2")
-TUNNELS = [f"{VPN}-{end.format('tunnel')}" for end in ENDS]
-SESSIONS = [f"{VPN}-{end.format('bgp')}" for end in ENDS]
+TRANSIT_VPN = "aws-tgw"
 VPN_TUNNELS = f"{COMPUTE}/regions/{REGION}/vpnTunnels"
 POD, PLOT = "my-pod", "plot-pod"
+BY_GKE = ("forwardingRules", "backendServices", "healthChecks")
 LASTING = ("vpc", "subnet", "route-table", "security-group", "instance", "network-interface", "network-acl")
 """Of what the preset makes; the lab goes on to describe the tags of what is deleted."""
 LIMIT = 100
 """Prefixes that a virtual private gateway takes: https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html"""
 
+
+def ends(vpn: str, kind: str) -> list[str]:
+    """What a VPN's four tunnels are called, or with bgp its sessions."""
+    return [f"{vpn}-{connection}-{kind}-{number}" for connection in (1, 2) for number in (1, 2)]
+
+
+TUNNELS, SESSIONS = ends(VPN, "tunnel"), ends(VPN, "bgp")
 FLOW = r'"flow +(pod-to-ec2|icmp 10\.0\.1\.7) +{}\b'
 """What is shown of the example's flow."""
 
@@ -160,16 +166,17 @@ class World:
         items: list[Json] = (self.api.get(VPN_TUNNELS) or {}).get("items", [])
         return {item["name"]: item for item in items}
 
-    def sessions(self) -> dict[str, Json]:
-        answer = self.api.get(f"{ROUTERS}/{ROUTER}/getRouterStatus") or {}
+    def sessions(self, vpn: str = VPN) -> dict[str, Json]:
+        answer = self.api.get(f"{ROUTERS}/{vpn}-router/getRouterStatus")
+        assert answer is not None, f"{vpn} has no router"
         return {item["name"]: item for item in answer["result"].get("bgpPeerStatus", [])}
 
-    def established(self) -> bool:
+    def established(self, vpn: str = VPN) -> bool:
         """Whether all four tunnels are up with their sessions, as Google says."""
         self.lab.settle()
         tunnels = {name: item["status"] for name, item in self.tunnels().items()}
-        sessions = {name: item["state"] for name, item in self.sessions().items()}
-        wanted = dict.fromkeys(TUNNELS, "ESTABLISHED"), dict.fromkeys(SESSIONS, "Established")
+        sessions = {name: item["state"] for name, item in self.sessions(vpn).items()}
+        wanted = dict.fromkeys(ends(vpn, "tunnel"), "ESTABLISHED"), dict.fromkeys(ends(vpn, "bgp"), "Established")
         return (tunnels, sessions) == wanted
 
     # -- AWS
@@ -353,7 +360,8 @@ def test_the_check_had_named_everything(world: World) -> None:
     unsaid = {action for action in called if not any(re.search(ACTIONS[action], line, re.I) for line in said)}
 
     router = world.api.get(f"{ROUTERS}/{ROUTER}") or {}
-    names = {path.rpartition("/")[2] for path in estate(world.lab) if "gke-" not in path and "k8s-" not in path}
+    made = [path.split("/") for path in estate(world.lab)]
+    names = {path[-1] for path in made if path[-2] not in BY_GKE and not path[-1].startswith(("gke-", "k8s-"))}
     names |= {item["name"] for key in ("interfaces", "bgpPeers") for item in router[key]}
     names |= set(world.tunnels()) | {"plot"}
     for path in ("global/externalVpnGateways", f"regions/{REGION}/vpnGateways"):
@@ -747,8 +755,8 @@ def test_a_transit_gateway_does_it_too(world: World) -> None:
     first = world.sites.site(TRANSIT)
     assert_good(first)
     assert re.search(FLOW.format("reachable"), first.output)
-    assert world.established()
-    for session in world.sessions().values():
+    assert world.established(TRANSIT_VPN)
+    for session in world.sessions(TRANSIT_VPN).values():
         assert {PODS, SERVICES} <= {item["destRange"] for item in session["advertisedRoutes"]}
     connections = world.connections()
     assert len(connections) == 2
@@ -758,12 +766,12 @@ def test_a_transit_gateway_does_it_too(world: World) -> None:
     world.pod(POD)
     done = world.ping("-c", "1")
     assert done.returncode == 0 and "1 received" in done.stdout
-    for name in TUNNELS:
+    for name in ends(TRANSIT_VPN, "tunnel"):
         world.lab.cut_tunnel(name)
     world.lab.settle()
     said = reason(world.sites.run(VERIFY, "-i", str(TRANSIT)))
     assert "tunnel-down" in said and "bgp-session-down" in said
-    for name in TUNNELS:
+    for name in ends(TRANSIT_VPN, "tunnel"):
         world.lab.cut_tunnel(name, end=True)
 
     assert_good(world.sites.teardown(TRANSIT))
