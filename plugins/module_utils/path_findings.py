@@ -634,7 +634,8 @@ class Amazon:
         here, session = self.tunnels.get(address), self.sessions.get(address)
         fails = self.sheet.asked.redundancy or not carries
         if self.tunnels and here is None:
-            self.sheet.warnings.append(f"{name} at AWS has no tunnel at Google")
+            told = f"{name} at AWS has no tunnel at Google"
+            self.sheet.find(TUNNEL_DOWN, name, told, "make it, as podreach.gke.site does", fails=fails)
         elif session and session.up and status != "UP":
             self.sheet.warnings.append(
                 f"AWS still reports {name} {status} ({said}), while {session.where} is {session.state}: "

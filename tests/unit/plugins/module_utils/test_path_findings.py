@@ -475,8 +475,10 @@ def test_a_tunnel_of_aws_that_google_does_not_use() -> None:
     path.ends[2] |= {"status": "DOWN", "status_message": "IPSEC IS DOWN", "accepted_route_count": 0}
     path.vpn["warnings"] = ["tunnel 2 of vpn-1 (203.0.113.3) is DOWN: IPSEC IS DOWN", "propagation is off"]
     found = path.report()
-    assert found["causes"] == []
-    assert found["warnings"] == ["vpn-1/203.0.113.3 at AWS has no tunnel at Google", "propagation is off"]
+    [finding] = found["findings"]
+    assert (finding["code"], finding["fails"], finding["where"]) == ("tunnel-down", False, "vpn-1/203.0.113.3")
+    assert "no tunnel at Google" in finding["message"]
+    assert found["warnings"] == ["propagation is off"]
 
 
 def test_a_report_of_aws_that_lags() -> None:

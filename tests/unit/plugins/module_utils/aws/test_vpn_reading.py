@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.podreach.gke.plugins.module_utils.aws.vpn_reading import choose_subnets, choose_tables
 from ansible_collections.podreach.gke.plugins.module_utils.errors import Refused
 
-SUBNETS = [
+SUBNETS: list[dict[str, t.Any]] = [
     {"id": "subnet-1", "name": "web", "zone": "a"},
     {"id": "subnet-2", "name": "db", "zone": "a"},
     {"id": "subnet-3", "name": "db", "zone": "c"},
@@ -42,7 +44,7 @@ def test_what_names_none_or_several_is_told_at_once() -> None:
 
 
 def test_tables() -> None:
-    tables = [{"id": "rtb-1", "name": "main"}, {"id": "rtb-2", "name": None}]
+    tables: list[dict[str, t.Any]] = [{"id": "rtb-1", "name": "main"}, {"id": "rtb-2", "name": None}]
     assert choose_tables(tables, ["all"], "vpn") == tables
     assert choose_tables(tables, ["rtb-2", "main"], "vpn") == tables[::-1]
     with pytest.raises(Refused) as caught:
