@@ -15,7 +15,7 @@ LAB := tests/lab/lab
 ANSIBLE := ANSIBLE_CONFIG='$(CURDIR)/ansible.cfg'
 
 .DEFAULT_GOAL := help
-.PHONY: help site test test-resume lab lab-down bench lint unit sanity molecule integration lab-truth package importer changelog clean \
+.PHONY: help site test test-resume lab lab-down bench lint unit sanity molecule integration playbooks lab-truth package importer changelog clean \
 	system-packages run-venv venv community yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
 	antsibull-docs action-groups action-groups-write
 
@@ -71,19 +71,22 @@ LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws bgp fabric fabr
 	golden_packets kubectl_conformance kubernetes_core lab_life random_topologies story_aws_vpn story_peered_project \
 	transit_gateway)
 
+# What runs whole playbooks.
+PLAYBOOKS := $(patsubst %,tests/integration/test_%.py,installed pods_to_aws resume secrets site slices)
+READING := yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs
+
 # Three lanes on two cores: the tests on a lab wait for it half of their time.
 test: system-packages venv ## all that CI runs
 	@python tests/tools/gates.py \
-		'ansible-lint lab-truth' \
-		'yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups package importer \
-			antsibull-docs unit molecule sanity' \
+		'lab-truth' \
+		'$(READING) package importer unit molecule sanity playbooks' \
 		'integration'
 
 # CI does so after a request of each kind (tests/integration/test_resume.py).
 test-resume: system-packages venv ## kill `make site` after every request that changes something, run it again, compare
 	PYTHONPATH=.collections python -m ansible_collections.podreach.gke.tests.integration.resuming -i '$(TOPOLOGY)' $(ARGS)
 
-lint: yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs ## every gate that only reads
+lint: $(READING) ## every gate that only reads
 
 yamllint: venv
 	yamllint --strict .
@@ -125,8 +128,11 @@ molecule: system-packages venv ## every scenario, against a lab of its own
 	@molecule reset >/dev/null 2>&1 # what a killed run left would make it skip the start of the lab
 	molecule test --all
 
-integration: system-packages venv ## tests/integration besides lab-truth, against a lab of its own
-	$(ANSIBLE) tests/tools/with-lab pytest tests/integration $(LAB_TRUTH:%=--ignore=%) $(ARGS)
+integration: system-packages venv ## tests/integration besides lab-truth and playbooks, against a lab of its own
+	$(ANSIBLE) tests/tools/with-lab pytest tests/integration $(LAB_TRUTH:%=--ignore=%) $(PLAYBOOKS:%=--ignore=%) $(ARGS)
+
+playbooks: system-packages venv ## whole playbooks, killed ones too, against a lab of its own
+	$(ANSIBLE) tests/tools/with-lab pytest $(PLAYBOOKS) $(ARGS)
 
 lab-truth: system-packages venv community ## the lab against oracles, golden vectors, gcloud, kubectl, the stories
 	$(ANSIBLE) pytest $(LAB_TRUTH) $(ARGS)
