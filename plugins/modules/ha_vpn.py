@@ -300,6 +300,7 @@ options:
     description:
       - Seconds to wait until all tunnels and sessions of this VPN are up; if they are not by then, the task fails and
         names them, with what to look at. V(0) does not wait, for a peer that is not there yet.
+      - Where nothing has to be changed and at least one session is up, what is down is a warning, and is not waited for.
       - It is also the time that a tunnel that is made anew has to come up again, or 600 seconds where it is V(0).
     type: int
     default: 300

@@ -580,37 +580,53 @@ def test_a_lost_answer_makes_nothing_twice(path: str, account: Playbooks) -> Non
     assert everything(lab) == WHOLE
 
 
-def test_what_does_not_come_up_is_named(account: Playbooks) -> None:
-    """By tunnel and session, with the words of both clouds; and the only way that is left is not touched."""
-    lab = account.lab
-    good(account.run(play([task("make", "ha_vpn", vpn())])), "make")
-    for name in NAMES[1:]:
-        lab.cut_tunnel(name)
+def await_up(lab: Lab, count: int) -> None:
+    """Until so many sessions are up, as the router says it."""
     lab.settle()
     until = time.monotonic() + 20
     while time.monotonic() < until:
         status = Api(lab).get(f"{ROUTERS}/aws-vpn-router/getRouterStatus") or {}
-        if sum(peer["status"] == "UP" for peer in status["result"]["bgpPeerStatus"]) == 1:
-            break
+        if sum(peer["status"] == "UP" for peer in status["result"]["bgpPeerStatus"]) == count:
+            return
         time.sleep(0.2)
-    tasks = [
-        task("down", "ha_vpn", vpn(wait_established=1)),
-        task("the last one", "ha_vpn", vpn(confirm_replace=NAMES[0])),
-    ]
-    before = len(lab.mutating())
-    run = account.run(play(tasks))
-    message = run["down"].result["msg"]
-    assert run["down"].result["error"]["code"] == "bgp-session-down"
+
+
+def test_what_is_down_is_named(account: Playbooks) -> None:
+    """By tunnel and session, with the words of both clouds. Where nothing is to be done it is a warning as long as one
+    session is up, and else a failure; the only way that is left is not touched."""
+    lab = account.lab
+    good(account.run(play([task("make", "ha_vpn", vpn())])), "make")
     for name in NAMES[1:]:
-        assert f"tunnel {name} is NO_INCOMING_PACKETS" in message
-        assert f"session {name.replace('tunnel', 'bgp')} is " in message
-    assert "AWS says DOWN" in message
-    assert "UDP 500" in message
-    assert NAMES[0] not in message
+        lab.cut_tunnel(name)
+    await_up(lab, 1)
+    changed = vpn(advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"], wait_established=1)
+    tasks = [
+        task("nothing to do", "ha_vpn", vpn(wait_established=600)),
+        task("the last one", "ha_vpn", vpn(confirm_replace=NAMES[0])),
+        task("something to do", "ha_vpn", changed),
+    ]
+    before, began = len(lab.mutating()), time.monotonic()
+    run = account.run(play(tasks))
+    assert time.monotonic() - began < 60
+    [warning] = good(run, "nothing to do").result["warnings"]
+    assert not run["nothing to do"].result["changed"]
+    assert (run["something to do"].failed, run["something to do"].result["changed"]) == (True, True)
+    for message in (warning, run["something to do"].result["msg"]):
+        for name in NAMES[1:]:
+            assert f"tunnel {name} is NO_INCOMING_PACKETS" in message
+            assert f"session {name.replace('tunnel', 'bgp')} is " in message
+        assert "AWS says DOWN" in message
+        assert "UDP 500" in message
+        assert NAMES[0] not in message
     result = run["the last one"].result
     assert (result["error"]["code"], result["changed"]) == ("disruption-not-allowed", False)
     assert "it is the only one whose session is up" in result["msg"]
     assert run["the last one"].mutations == before
+    lab.cut_tunnel(NAMES[0])
+    await_up(lab, 0)
+    down = account.run(play([task("all down", "ha_vpn", vpn(wait_established=1))]))["all down"].result
+    assert (down["error"]["code"], down["changed"]) == ("bgp-session-down", False)
+    assert "-e vpn_wait_established=0 " in down["msg"]
 
 
 def test_the_examples(account: Playbooks) -> None:

@@ -121,7 +121,7 @@ def execute(call: Call) -> dict[str, t.Any]:
             made.report.changed and made.acting
         )
         raise
-    for warning in dict.fromkeys(hidden(made.report.warnings, made.report.unknown)):
+    for warning in dict.fromkeys(hidden([*made.notes, *made.report.warnings], made.report.unknown)):
         call.warn(warning)
     return {
         "changed": made.report.changed,

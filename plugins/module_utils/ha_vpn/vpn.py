@@ -84,6 +84,8 @@ class HaVpn:
         self.name: str = call.params["name"]
         self.confirmed: str | None = call.params["confirm_replace"]
         self.report = Report()
+        #: warnings beside those of the report, which is made anew when what was planned is done
+        self.notes: list[str] = []
         #: whether the report is of what was done, not of what is planned
         self.acting = False
         self.client = Client.for_call(call)
@@ -508,6 +510,11 @@ class HaVpn:
         if self.amazon:
             self.amazon.client.renew()
         self.report.done(converge(resources, consent, check_mode=False), summary)
+
+
+def word(option: str, value: str) -> str:
+    """How the caller gives an option, as messages say it."""
+    return f"{option}: {value} (-e vpn_{option}={value} with role or playbook)"
 
 
 def switch_off(slot: Slot) -> str:
