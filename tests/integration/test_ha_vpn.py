@@ -303,6 +303,10 @@ def test_one_tunnel_alone(account: Playbooks) -> None:
     assert run["refused"].result["error"]["code"] == "replace-not-confirmed"
     assert f"create vpn_tunnel {NAMES[2]}" in summaries(good(run, "mend"))
     assert not good(run, "again").result["changed"]
+    assert not run["mend"].result.get("warnings")
+    [warning] = run["again"].result["warnings"]
+    assert "confirm_replace: aws-vpn: nothing of it has to be made anew" in warning
+    assert "give four in pre_shared_keys" in warning
 
 
 def test_a_session_is_switched_on_again_where_its_tunnel_may_not_go(account: Playbooks) -> None:
@@ -546,6 +550,15 @@ BAD: dict[str, tuple[Json, list[str]]] = {
     "no such VPC": ({"aws": {"vpc_name": "nothing"}}, ["nothing", "names 0 VPCs"]),
     "no such table": ({"aws": {"vpc_name": "aws-vpc", "route_tables": ["x"]}}, ["route_tables: x", "aws-routes"]),
     "two ways to name it": ({"aws": {"vpc_name": "a", "vpc_id": "b"}}, ["mutually exclusive"]),
+    "a confirmation of nothing": (
+        {"confirm_replace": "aws-vpn-1-tunnel-9"},
+        ["confirm_replace: aws-vpn-1-tunnel-9", "the VPN (aws-vpn)", *NAMES, "external gateway (aws-vpn-peer;"],
+    ),
+    "a tunnel that a smaller VPN has not": (
+        {"aws": None, "peer_asn": 65020, "peer_interfaces": [{"ip_address": "203.0.113.1"}]}
+        | {"pre_shared_keys": KEYS[:1], "confirm_replace": NAMES[1]},
+        [f"confirm_replace: {NAMES[1]}", f"its tunnels ({NAMES[0]})"],
+    ),
     "waits backwards": ({"wait_established": -1}, ["wait_established: -1"]),
     "no such network": ({"network": "other"}, ["networks/other does not exist"]),
     "another account": ({"aws_account": "999999999999"}, ["account: 999999999999"]),

@@ -98,6 +98,12 @@ def hidden(value: t.Any, unknown: t.Mapping[str, str]) -> t.Any:
     return value
 
 
+def replaceable(vpn: str, external: str, count: int) -> list[str]:
+    """What of a VPN with so many tunnels may be confirmed to be made anew, by name."""
+    tunnels = [slot.tunnel for slot in slots(vpn, [End("") for _number in range(count)])]
+    return [vpn, *tunnels, *candidates(external)]
+
+
 # -- external gateways
 
 

@@ -348,6 +348,24 @@ class HaVpn:
             self._judge_pieces(found, siblings, errors)
             self._judge_leftovers(found)
         raise_all(errors)
+        if not any(piece.anew for piece in found) and not any(
+            step.action == "replace" for _label, step in self.report.rows
+        ):
+            self._note_confirmation()
+
+    def _note_confirmation(self) -> None:
+        """Say that the word to make something anew was given in vain."""
+        if not self.confirmed:
+            return
+        keys = ""
+        if self.confirmed == self.name and self.amazon:
+            keys = " To give its tunnels new keys, also where AWS made those of now, give four in pre_shared_keys too."
+        elif self.confirmed == self.name:
+            keys = (
+                " To give its tunnels new keys, give them in pre_shared_keys, and name one tunnel after the other in "
+                "confirm_replace, as the peer gets them."
+            )
+        self.notes.append(f"{self.label}: confirm_replace: {self.confirmed}: nothing of it has to be made anew.{keys}")
 
     def _consider(
         self,
