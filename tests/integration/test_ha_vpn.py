@@ -475,6 +475,33 @@ def test_the_limit_of_prefixes(account: Playbooks) -> None:
     good(run, "transit")
 
 
+def test_what_the_vpc_hides_is_said(account: Playbooks) -> None:
+    """In the plan, when it is made, and when nothing is left to do: a subnetwork's ranges and custom ones."""
+    api = Api(account.lab)
+    quiet = account.run(play([task("quiet", "ha_vpn", vpn(), check_mode=True)]))
+    assert "shadowed" not in str(good(quiet, "quiet").result)
+    api.subnetwork("hidden", "10.1.16.0/20", ranges={"pods": "10.0.64.0/18"})
+    change: Json = {"advertise_mode": "CUSTOM", "advertised_groups": ["ALL_SUBNETS"]}
+    change["advertised_ip_ranges"] = [{"range": "10.0.8.0/24"}]
+    tasks = [
+        task("check", "ha_vpn", vpn(), check_mode=True),
+        task("make", "ha_vpn", vpn()),
+        task("again", "ha_vpn", vpn()),
+        task("check again", "ha_vpn", vpn(), check_mode=True),
+        task("custom", "ha_vpn", vpn(**change)),
+        task("refused", "ha_vpn", vpn({"google_ranges": ["10.0.64.0/18"]})),
+    ]
+    run = account.run(play(tasks))
+    for name in ("check", "make", "again", "check again", "custom"):
+        [warning] = [text for text in good(run, name).result["warnings"] if "aws-route-shadowed" in text]
+        words = f"10.0.64.0/18, the secondary range pods of subnetwork hidden in {REGION}, overlaps 10.0.0.0/16 of vpc-"
+        assert words in warning, warning
+        assert "10.1." not in warning
+        assert ("10.0.8.0/24, a custom range of the router, " in warning) == (name == "custom")
+    assert not run["again"].result["changed"]
+    assert run["refused"].result["error"]["code"] == "range-overlap"
+
+
 PEER: Json = {
     "environment": "lab",
     "name": "aws-vpn",

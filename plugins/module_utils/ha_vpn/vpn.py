@@ -21,11 +21,13 @@ from ..aws.vpn_reading import TRANSIT
 from ..bgp import PREFIX_LIMIT
 from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
 from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
+from ..gcp.advertisement import advertised
 from ..gcp.client import Client
 from ..gcp.fields import Link, dig
 from ..gcp.resource import MARKER, GcpResource
 from ..gcp.routers import RouterSessions
 from ..gcp.subnetworks import network_path
+from . import shadows
 from .amazon import DEFAULT_ASN, Amazon
 from .google import Google, Tunnel
 from .report import Report
@@ -347,6 +349,7 @@ class HaVpn:
                     siblings.append(piece.tunnel)
             self._judge_pieces(found, siblings, errors)
             self._judge_leftovers(found)
+            self._judge_ranges(router, found)
         raise_all(errors)
         if not any(piece.anew for piece in found) and not any(
             step.action == "replace" for _label, step in self.report.rows
@@ -465,6 +468,35 @@ class HaVpn:
             external = self.google.external(name)
             step = Step("delete", f"delete {external.kind} {name}", None, Grade.DESTRUCTIVE)
             self.report.planned(external, Plan(external.projection(self.externals[name]), None), [step])
+
+    def _judge_ranges(self, router: GcpResource, found: t.Sequence[Piece]) -> None:
+        """Warn of what Google will advertise and the VPC's own routes hide. Where something is to be changed, the count
+        of prefixes has read what there is to advertise; else the sessions' status says what is advertised now."""
+        vpc = self.aws.estate.vpc if self.aws else None
+        if not vpc:
+            return
+        read = [getattr(resource, "surroundings", None) for resource in (router, *(item.sessions for item in found))]
+        known = next((item for item in read if item), None)
+        ranges = {cidr for state in self.before.values() for cidr in state.sent}
+        if known:
+            then = {**(self.router_now or {}), **((router.planned and router.planned.after) or {})}
+            then["region"] = self.google.where
+            ranges = set()
+            for piece in found:
+                peers = (piece.session_plan.after or self.router_now or {}).get("bgpPeers") or []
+                mine: Json = next((peer for peer in peers if peer["name"] == piece.slot.session), {})
+                ranges |= advertised(known.network, known.subnetworks, then, {**mine, "enable": "TRUE"})
+        pairs = shadows.overlaps(ranges, vpc["ranges"])
+        if not pairs:
+            return
+        subnetworks = known.subnetworks if known else self._subnetworks()
+        self.notes.append(f"{self.label}: {shadows.message(pairs, subnetworks, vpc['id'])}")
+
+    def _subnetworks(self) -> list[Json]:
+        """Those of the router's network, as they are."""
+        name = Link().canonical((self.router_now or {}).get("network"))
+        listed = self.client.list_all("compute", f"projects/{self.google.project}/aggregated/subnetworks")
+        return [item for item in listed if Link().canonical(item.get("network")) == name]
 
     def leftovers(self, leaving: t.Collection[str] = ()) -> list[str]:
         """External gateways of this VPN that no tunnel needs any more, once these tunnels have left them."""
