@@ -552,9 +552,11 @@ def test_a_network_is_waited_for(account: Playbooks) -> None:
         task("waited", "ha_vpn", {**late, "prerequisite_timeout": 1}),
     ]
     run = account.run(play(tasks))
-    assert any("late does not exist yet" in text for text in good(run, "check").result["warnings"])
+    [warning] = good(run, "check").result["warnings"]
+    assert "late does not exist yet" in warning
     for name in ("refused", "waited"):
-        assert "network projects/podreach-lab/global/networks/late does not exist" in run[name].result["msg"]
+        message = run[name].result["msg"]
+        assert "network projects/podreach-lab/global/networks/late does not exist" in message
     started = account.start(play([task("make", "ha_vpn", {**late, "prerequisite_timeout": 30})]))
     time.sleep(2)
     Api(account.lab).network("late")
@@ -604,6 +606,7 @@ def test_bad_calls_send_nothing(account: Playbooks) -> None:
         assert record.failed, name
         for text in said:
             assert text in record.result["msg"], f"{name}: {record.result['msg']}"
+        assert record.result["msg"].count("does not exist") == ("network" in name), record.result["msg"]
         assert "Unexpected" not in record.result["msg"], record.result["msg"]
         assert (record.mutations, record.result.get("changed", False)) == (before, False), name
 

@@ -324,12 +324,15 @@ class HaVpn:
             self._read_aws(self.amazon, errors)
         router, gateway = self.google.router(), self.google.gateway()
         siblings: list[GcpResource] = [router, gateway]
-        self._consider(router, self.router_now, self.consent(), siblings, errors)
-        self._consider(gateway, self.gateway_now, self.consent(), siblings, errors)
+        standing: list[PodreachError] = []
+        self._consider(router, self.router_now, self.consent(), siblings, standing)
+        self._consider(gateway, self.gateway_now, self.consent(), siblings, standing)
+        errors += self._network_once(standing)
         self._judge_aws(errors)
         found: list[Piece] = []
         of = self.slots()
-        if of:
+        # what stands on these two says nothing new where they cannot be made
+        if of and (self.router_now or router.planned) and (self.gateway_now or gateway.planned):
             known = self.aws.estate.connections if self.aws else None
             self.before = self.states(of, known) if self.router_now else {}
             try:
@@ -355,6 +358,26 @@ class HaVpn:
             step.action == "replace" for _label, step in self.report.rows
         ):
             self._note_confirmation()
+
+    def _network_once(self, errors: t.Sequence[PodreachError]) -> list[PodreachError]:
+        """What is wrong with router and gateway, with a network that is missing said once instead of by each."""
+        network = network_path(self.params["network"] or "", self.google.project)
+        planned = f": network {network} does not exist yet; counted as planned."
+        warned = [text for text in self.report.warnings if text.endswith(planned)]
+        if warned:
+            self.report.warnings = [text for text in self.report.warnings if text not in warned]
+            self.notes.append(self.label + planned)
+        others = [error for error in errors if error.code != "missing-prerequisite"]
+        if len(others) == len(errors):
+            return others
+        return [
+            Refused(
+                f"{self.label}: network {network} does not exist: create it first, or correct network.",
+                code="missing-prerequisite",
+                resource=self.label,
+            ),
+            *others,
+        ]
 
     def _note_confirmation(self) -> None:
         """Say that the word to make something anew was given in vain."""
