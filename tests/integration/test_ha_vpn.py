@@ -191,13 +191,26 @@ def test_made_anew_one_by_one_without_loss(account: Playbooks, tmp_path: pathlib
         task("anew", "ha_vpn", vpn(changed, pre_shared_keys=KEYS, confirm_replace="aws-vpn")),
         task("again", "ha_vpn", vpn(changed, pre_shared_keys=KEYS, confirm_replace="aws-vpn")),
     ]
-    run = account.run(play(tasks))
+    run = account.run(play(tasks, diff=True))
     missing, answered = ping.lost()
     anew = good(run, "anew")
     print("\n".join(summaries(anew)), f"lost {missing} of {answered}")
     assert (missing, answered > 20) == ([], True)
-    assert "confirm_replace: aws-vpn " in run["refused"].result["msg"]
+    said = run["refused"].result["msg"]
+    # once for all, by Google's names, with the reason and one word
+    assert f"to be made anew: {', '.join(NAMES)} (phase2_dh_group_numbers at AWS; another key). Say confirm_rep" in said
+    assert "Say confirm_replace: aws-vpn (-e vpn_confirm_replace=aws-vpn " in said
+    assert (said.count("\n"), said.count("Say "), "update_secret" in said, "allow_disruption" in said) == (
+        0,
+        1,
+        False,
+        False,
+    )
     assert not run["refused"].result["changed"]
+    shown = str(good(run, "check").result["diff"])
+    assert "https://" not in shown
+    assert "'pre_shared_key': '(not shown)'" in shown and "'pre_shared_key': '(another one, not shown)'" in shown
+    assert "update_secret" not in str(anew.result)
     assert sorted(summaries(good(run, "check"))) == sorted(summaries(anew))
     order = [name for line in summaries(anew) for name in NAMES if line.startswith(f"create vpn_tunnel {name}")]
     assert order == NAMES
@@ -263,7 +276,10 @@ def test_google_follows_awss_addresses(account: Playbooks, tmp_path: pathlib.Pat
         assert missing == []
         error = run["refused"].result["error"]
         assert error["code"] == "replace-not-confirmed"
-        assert "confirm_replace: aws-vpn for all that need it" in error["message"]
+        changed, moved = (NAMES[:2], NAMES[2:]) if number == 0 else (NAMES[2:], NAMES[:2])
+        assert f"{', '.join(changed)} (the peer has another address)" in error["message"]
+        assert f"{', '.join(moved)} (moves to external gateway {new})" in error["message"]
+        assert error["message"].count("-e vpn_confirm_replace=aws-vpn ") == 1
         assert summaries(good(run, "check")) == summaries(followed)
         assert summaries(followed)[0] == f"create external_vpn_gateway {new}"
         assert summaries(followed)[-1] == f"delete external_vpn_gateway {old}"
@@ -299,7 +315,7 @@ def test_one_tunnel_alone(account: Playbooks) -> None:
         task("again", "ha_vpn", vpn(confirm_replace="aws-vpn")),
     ]
     run = account.run(play(tasks))
-    assert NAMES[2] in run["refused"].result["msg"]
+    assert f"to be made anew: {NAMES[2]} (its key is not the peer's). Say " in run["refused"].result["msg"]
     assert run["refused"].result["error"]["code"] == "replace-not-confirmed"
     assert f"create vpn_tunnel {NAMES[2]}" in summaries(good(run, "mend"))
     assert not good(run, "again").result["changed"]

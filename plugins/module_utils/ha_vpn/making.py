@@ -18,9 +18,10 @@ from ..bgp import SESSION_DOWN
 from ..engine import Consent, Grade
 from ..errors import ApiError, PodreachError, Refused, Timeout, raise_all
 from .amazon import Amazon
+from .anew import word
 from .slots import GOOGLE_ADDRESSES, PEER_ADDRESSES, Slot
 from .states import State
-from .vpn import MAX_ROUNDS, HaVpn, Piece, switch_off, switch_on, word
+from .vpn import MAX_ROUNDS, HaVpn, Piece, switch_off, switch_on
 
 #: Seconds in which a tunnel that was made anew has to come up, where wait_established does not say it.
 SETTLING = 600
@@ -206,9 +207,9 @@ class Making:
         number = numbers.get(slot.end.ip_address)
         if number is None or key is None:
             return slot, piece.tunnel
-        new_key = bool(piece.change and "pre_shared_key" in piece.change.fields)
-        anew = new_key or any(step.action == "replace" for step in piece.plan.steps)
-        return slot, self.google.tunnel(slot, vpn.external_name, number, key, anew=anew)
+        replaced = any(step.action == "replace" for step in piece.plan.steps)
+        because = piece.tunnel.because if replaced else ""
+        return slot, self.google.tunnel(slot, vpn.external_name, number, key, because)
 
     @contextlib.contextmanager
     def _switched_off(self, slots: t.Sequence[Slot]) -> t.Iterator[None]:

@@ -104,6 +104,18 @@ def replaceable(vpn: str, external: str, count: int) -> list[str]:
     return [vpn, *tunnels, *candidates(external)]
 
 
+def plain(value: t.Any) -> t.Any:
+    """A result in which every link is a path, at every depth: a project has many URLs, and the API answers with others
+    than it was given."""
+    if isinstance(value, str):
+        return re.sub(r"https?://[^/\s\"]+/compute/\w+/(?=projects/)", "", value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
 # -- external gateways
 
 
