@@ -121,7 +121,7 @@ def _check_asn(vpn: Entry, report: Report) -> None:
     if asn == theirs:
         report.error(
             where,
-            f"{asn} is AWS's too{'' if 'asn' in (gateway or {}) else ' where aws.gateway.asn says nothing'}: BGP "
+            f"{asn} is AWS's too{'' if 'asn' in (gateway or {}) else ' (its default)'}: BGP "
             "between two clouds needs two ASNs, so choose another one here or there",
         )
 

@@ -25,6 +25,13 @@ REDUNDANCY_LOST = "redundancy-lost"
 PROPAGATION_OFF = "aws-propagation-off"
 NOT_PROPAGATED = "aws-range-not-propagated"
 NO_ROUTE_ACCEPTED = "aws-no-route-accepted"
+SHADOWED = "aws-route-shadowed"
+
+#: What decides about a flow where nothing else was found.
+UNREACHABLE_MEND = (
+    "with the path whole, look at the target's security group, network ACL and host, and at firewall rules and network "
+    "policies"
+)
 
 #: Characters that a line of the table may have: with what Ansible prints around it, it fits into 120 columns.
 WIDTH = 109
@@ -144,6 +151,8 @@ def _report(sheet: Sheet, *, proven: bool) -> dict[str, t.Any]:
     noted = [item for item in findings if not item.fails]
     proven = proven and not failing and not sheet.planned and not sheet.unproven
     state = "failed" if failing else "planned" if sheet.planned else "proven" if proven else "ok"
+    if state == "ok" and sheet.unproven:
+        state = "unproven"
     said = [f"{len(failing)} failing"] if failing else []
     said += [f"{len(noted)} to note"] if noted else []
     said += [f"{sheet.planned} not there yet"] if sheet.planned else []
@@ -662,12 +671,32 @@ class Amazon:
         by_transit = gateway.get("type") == "transit_gateway"
         learned = _ipv4(vpn.get("propagated_ranges") or [])
         routed = _ipv4([cidr for table in tables for cidr in table.get("ranges") or []])
+        blocks = _ipv4(vpn.get("vpc_ranges") or [])
         for wanted in self.google.ranges():
+            inside = [block for block in blocks if addressing.parse(block).overlaps(addressing.parse(wanted.cidr))]
+            if inside:
+                self.sheet.row("AWS route", wanted.label, "shadowed", f"{wanted.cidr}, the VPC has {inside[0]}")
+                self.sheet.find(
+                    SHADOWED,
+                    where,
+                    f"{wanted.label} ({wanted.cidr}) overlaps {inside[0]} of the VPC, whose local route always "
+                    "wins, so no answer leaves AWS",
+                    "give one of the two another range",
+                )
+                continue
             shown = wanted.cidr if wanted.label == wanted.cidr else f"{wanted.label} ({wanted.cidr})"
             unknown = bgp.coverage(wanted.cidr, learned if by_transit else {*learned, *routed}).missing
             unrouted = by_transit and bgp.coverage(wanted.cidr, routed).missing
             if not unknown and not unrouted:
-                self.sheet.row("AWS route", wanted.label, "present", wanted.cidr)
+                lacking = [
+                    table for table in tables if bgp.coverage(wanted.cidr, _ipv4(table.get("ranges") or [])).missing
+                ]
+                some = f" in {len(tables) - len(lacking)} of {len(tables)} route tables" if lacking else ""
+                self.sheet.row("AWS route", wanted.label, "present", f"{wanted.cidr}{some}")
+                if by_transit:
+                    self.sheet.warnings += [
+                        f"route table {table.get('name') or table['id']} has no route to {shown}" for table in lacking
+                    ]
                 continue
             if self.sheet.asked.planned:
                 self.sheet.later("AWS route", wanted.label, wanted.cidr)
@@ -738,5 +767,10 @@ def _judge_flow(sheet: Sheet, result: Json) -> bool:
     sheet.row("flow", name, seen, f"{here}expected {expected}{reason}")
     if expected not in ("any", seen):
         told = str(result.get("msg") or f"it is {seen}, and {expected} was expected")
-        sheet.find("flow-not-blocked" if reachable else "flow-unreachable", name, f"{name}: {told}")
+        output = str(result.get("output") or "").strip()
+        told = told.removesuffix(output).rstrip(". ") if output else told
+        if reachable:
+            sheet.find("flow-not-blocked", name, f"{name}: {told}")
+        else:
+            sheet.find("flow-unreachable", name, f"{name}: {told}", UNREACHABLE_MEND)
     return True

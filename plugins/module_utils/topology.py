@@ -32,7 +32,8 @@ class Kind:
 
     ``name_length`` is how long a name may be, with the pattern of Google's names; None where it is a mere label.
     ``from_top`` says where an input that an entry lacks comes from, if not from the same name at the top. An entry of a
-    kind with ``item`` is one item of that input of the role, together with what stands at the top.
+    kind with ``item`` is one item of that input of the role, together with what stands at the top. ``also`` is a role
+    that runs on its hosts too, and signs in as the first one does.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Kind:
     name_length: int | None
     from_top: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     item: str = ""
+    also: str = ""
 
     def source(self, name: str) -> str:
         """The key at the top that counts where an entry does not have ``name``."""
@@ -56,7 +58,7 @@ KINDS = (
     Kind("networks", "network", "network", "podreach_networks", 63),
     Kind("clusters", "cluster", "cluster", "podreach_clusters", 40, {"location": "region"}),
     # its tunnels are called NAME-1-tunnel-1 and so on
-    Kind("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1")),
+    Kind("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1"), also="verify"),
     Kind("aws", "access", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
     # names of Services are DNS labels (RFC 1035)
     Kind("services", "Service", "internal_lb", "podreach_services", 63),
@@ -223,7 +225,7 @@ def read(
     check_connections(entries, report)
 
     values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
-    hosts = [Host(e.key, e.kind, _variables(e.kind, e.key, v)) for e, v in zip(entries, values, strict=True)]
+    hosts = [Host(e.key, e.kind, _variables(e.kind, e.key, v, specs)) for e, v in zip(entries, values, strict=True)]
     return Topology(hosts, _declared(top_raw, entries, values, specs), report.errors, report.warnings)
 
 
@@ -391,10 +393,12 @@ def _values(entry: Entry, spec: Options, resolved: t.Mapping[str, t.Any]) -> dic
     return values
 
 
-def _variables(kind: Kind, key: str, values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _variables(kind: Kind, key: str, values: t.Mapping[str, t.Any], specs: t.Mapping[str, Options]) -> dict[str, t.Any]:
     """The host's variables."""
     if not kind.item:
-        return {f"{kind.role}_{name}": value for name, value in values.items()}
+        also = {f"{kind.also}_{name}": value for name, value in values.items() if name in SHARED}
+        own = {f"{kind.role}_{name}": value for name, value in values.items()}
+        return {**own, **{name: value for name, value in also.items() if name in specs.get(kind.also, {})}}
     item = {"name": key, **{name: value for name, value in values.items() if name not in SHARED}}
     shared = {f"{kind.role}_{name}": value for name, value in values.items() if name in SHARED}
     return {**shared, f"{kind.role}_{kind.item}": [item]}

@@ -201,6 +201,10 @@ vpns:
           description: What it sends to the gateway.
           type: list
           elements: str
+    vpc_ranges:
+      description: The blocks of the VPCs. Nothing in them reaches Google, whatever is propagated.
+      type: list
+      elements: str
     propagated_ranges:
       description: What was learned from the other side and is in force.
       type: list
@@ -218,6 +222,7 @@ vpns:
       name: null
       propagated_ranges: [10.1.0.0/24]
       vpc_id: vpc-0c1d8f2f64a3b7e19
+      vpc_ranges: [10.0.0.0/16]
       warnings: []
 error:
   description: What went wrong, for programs.

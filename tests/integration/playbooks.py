@@ -28,7 +28,7 @@ PATHS = ("in-process", "module")
 #: The running interpreter spelled otherwise: the same, but not the same string, so that modules get a process.
 OTHER_SPELLING = str(BIN / ".." / BIN.name / pathlib.Path(sys.executable).name)
 #: Variables of the machine that must not reach a test.
-SETTINGS = ("GCP_", "GOOGLE_", "ANSIBLE_", "PODREACH_")
+SETTINGS = ("GCP_", "GOOGLE_", "ANSIBLE_", "PODREACH_", "AWS_")
 SECONDS = 180
 
 

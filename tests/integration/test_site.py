@@ -71,7 +71,8 @@ def test_check_then_build_then_nothing(topology: pathlib.Path, sites: Sites) -> 
         assert changed(again) == []
         assert "+++" not in again.output
         tasks = collections.Counter(record.host for record in again.records)
-        assert max(tasks.values()) <= 3, tasks
+        # a check has one play for everything, with a task for each kind
+        assert arguments or max(tasks.values()) <= 3, tasks
     assert sites.lab.mutating(since) == []
 
 

@@ -76,15 +76,20 @@ def find_group(client: Client, params: t.Mapping[str, t.Any]) -> Json:
     filters = [{"Name": "group-id", "Values": [identity]}] if identity else []
     if vpc:
         filters.append({"Name": "vpc-id", "Values": [vpc["id"]]})
-    found = client.describe("describe_security_groups", "SecurityGroups", **({"Filters": filters} if filters else {}))
+    found = known = client.describe(
+        "describe_security_groups", "SecurityGroups", **({"Filters": filters} if filters else {})
+    )
     if name:
         found = [item for item in found if name in (item["GroupName"], tags.name_of(item))]
     option, value = ("group_id", identity) if identity else ("group_name", name)
     if len(found) != 1:
         listed = ", ".join(f"{item['GroupId']} of {item['VpcId']}" for item in found) or "none"
+        if not found and name:
+            listed = "there are " + (", ".join(sorted({item["GroupName"] for item in known})) or "none")
         raise Refused(
             f"{option}: {value}: this names {len(found)} security groups of region {client.session.region}"
-            f"{' in ' + vpc['id'] if vpc else ''} ({listed}), and must name one. Give group_id, or the VPC too.",
+            f"{' in ' + vpc['id'] if vpc else ''} ({listed}), and must name one. Give "
+            f"its id{'' if vpc else ', or the VPC too'}.",
             code="group-not-found" if not found else "ambiguous",
         )
     return found[0]

@@ -56,6 +56,7 @@ def gather(client: Client, call: Call) -> Json:
 def one(
     client: Client, gateway: Json, ends: t.Sequence[Json], held: t.Sequence[Json], vpcs: t.Sequence[str], *, keys: bool
 ) -> Json:
+    blocks = [block for vpc in vpcs for block in (vpn_reading.one_vpc(client, vpc, None) or {}).get("ranges", [])]
     tables = [table for vpc in vpcs for table in vpn_reading.route_tables(client, vpc)]
     ranges = {route["to"] for table in tables for route in table["routes"] if leads(route, gateway)}
     if gateway["kind"] == TRANSIT:
@@ -65,6 +66,7 @@ def one(
         "name": name,
         "gateway": vpn_reading.shown_gateway(gateway),
         "vpc_id": vpcs[0] if vpcs else None,
+        "vpc_ranges": blocks,
         "connections": [vpn_reading.shown_connection(item, keys=keys) for item in ends],
         "route_tables": [shown_table(table, gateway) for table in tables],
         "propagated_ranges": sorted(ranges),

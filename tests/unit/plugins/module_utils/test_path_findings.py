@@ -606,3 +606,26 @@ def test_the_codes_are_those_of_bgp() -> None:
         "bgp-prefix-limit",
         "tunnel-down",
     )
+
+
+def test_a_range_inside_the_vpc_gets_no_answer() -> None:
+    """Whatever is propagated: the VPC's local route wins."""
+    path = Path()
+    path.vpn["vpc_ranges"] = ["10.1.128.0/17"]
+    found = path.report(addressing.Range("10.1.128.0/19", "pods"))
+    [finding] = [item for item in found["findings"] if item["code"] == "aws-route-shadowed"]
+    assert finding["fails"] and "10.1.128.0/17" in finding["message"]
+    assert [row["state"] for row in found["rows"] if row["what"] == "AWS route" and row["name"] == "pods"] == [
+        "shadowed"
+    ]
+
+
+def test_a_route_that_some_tables_lack() -> None:
+    path = Path()
+    wanted = "10.1.0.0/24"
+    for number, ranges in enumerate(([wanted], [])):
+        table = {"id": f"rtb-{number}", "name": f"t{number}", "main": not number, "subnets": [], "propagating": True}
+        path.vpn.setdefault("more", []).append({**table, "ranges": ranges})
+    path.vpn["route_tables"] = path.vpn.pop("more")
+    rows = path.report(addressing.Range(wanted, wanted))["rows"]
+    assert [row["detail"] for row in rows if row["what"] == "AWS route"] == [f"{wanted} in 1 of 2 route tables"]
