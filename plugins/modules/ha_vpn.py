@@ -292,7 +292,9 @@ options:
   pre_shared_keys:
     description:
       - The tunnels' keys, in the order of the tunnels; four with AWS. Needed with O(peer_interfaces).
-      - AWS makes them where none are given, and with O(aws.make_keys) this module does.
+      - AWS makes them where none are given, and with O(aws.make_keys) this module does. Both are for new tunnels. Those
+        that are there get other keys by four new ones here and O(confirm_replace), whoever made their keys of now; the
+        four may be left out again in the next run.
     type: list
     elements: str
     default: []
@@ -300,6 +302,8 @@ options:
     description:
       - Seconds to wait until all tunnels and sessions of this VPN are up; if they are not by then, the task fails and
         names them, with what to look at. V(0) does not wait, for a peer that is not there yet.
+      - Where nothing has to be changed and at least one session is up, what is down is a warning, and is not waited
+        for.
       - It is also the time that a tunnel that is made anew has to come up again, or 600 seconds where it is V(0).
     type: int
     default: 300
@@ -318,6 +322,8 @@ options:
       - Or a tunnel's name, for this one alone. It is made anew in any case, with the key of now, since nobody can read
         which one it has.
       - Or the name of O(external_gateway), where no tunnel uses it.
+      - Any other name is an error. Where nothing has to be made anew, O(name) is a warning; new keys are what
+        O(pre_shared_keys) gives.
     type: str
   unmarked:
     description:

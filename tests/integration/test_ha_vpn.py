@@ -191,13 +191,26 @@ def test_made_anew_one_by_one_without_loss(account: Playbooks, tmp_path: pathlib
         task("anew", "ha_vpn", vpn(changed, pre_shared_keys=KEYS, confirm_replace="aws-vpn")),
         task("again", "ha_vpn", vpn(changed, pre_shared_keys=KEYS, confirm_replace="aws-vpn")),
     ]
-    run = account.run(play(tasks))
+    run = account.run(play(tasks, diff=True))
     missing, answered = ping.lost()
     anew = good(run, "anew")
     print("\n".join(summaries(anew)), f"lost {missing} of {answered}")
     assert (missing, answered > 20) == ([], True)
-    assert "confirm_replace: aws-vpn " in run["refused"].result["msg"]
+    said = run["refused"].result["msg"]
+    # once for all, by Google's names, with the reason and one word
+    assert f"to be made anew: {', '.join(NAMES)} (phase2_dh_group_numbers at AWS; another key). Say confirm_rep" in said
+    assert "Say confirm_replace: aws-vpn (-e vpn_confirm_replace=aws-vpn " in said
+    assert (said.count("\n"), said.count("Say "), "update_secret" in said, "allow_disruption" in said) == (
+        0,
+        1,
+        False,
+        False,
+    )
     assert not run["refused"].result["changed"]
+    shown = str(good(run, "check").result["diff"])
+    assert "https://" not in shown
+    assert "'pre_shared_key': '(not shown)'" in shown and "'pre_shared_key': '(another one, not shown)'" in shown
+    assert "update_secret" not in str(anew.result)
     assert sorted(summaries(good(run, "check"))) == sorted(summaries(anew))
     order = [name for line in summaries(anew) for name in NAMES if line.startswith(f"create vpn_tunnel {name}")]
     assert order == NAMES
@@ -263,7 +276,10 @@ def test_google_follows_awss_addresses(account: Playbooks, tmp_path: pathlib.Pat
         assert missing == []
         error = run["refused"].result["error"]
         assert error["code"] == "replace-not-confirmed"
-        assert "confirm_replace: aws-vpn for all that need it" in error["message"]
+        changed, moved = (NAMES[:2], NAMES[2:]) if number == 0 else (NAMES[2:], NAMES[:2])
+        assert f"{', '.join(changed)} (the peer has another address)" in error["message"]
+        assert f"{', '.join(moved)} (moves to external gateway {new})" in error["message"]
+        assert error["message"].count("-e vpn_confirm_replace=aws-vpn ") == 1
         assert summaries(good(run, "check")) == summaries(followed)
         assert summaries(followed)[0] == f"create external_vpn_gateway {new}"
         assert summaries(followed)[-1] == f"delete external_vpn_gateway {old}"
@@ -299,10 +315,14 @@ def test_one_tunnel_alone(account: Playbooks) -> None:
         task("again", "ha_vpn", vpn(confirm_replace="aws-vpn")),
     ]
     run = account.run(play(tasks))
-    assert NAMES[2] in run["refused"].result["msg"]
+    assert f"to be made anew: {NAMES[2]} (its key is not the peer's). Say " in run["refused"].result["msg"]
     assert run["refused"].result["error"]["code"] == "replace-not-confirmed"
     assert f"create vpn_tunnel {NAMES[2]}" in summaries(good(run, "mend"))
     assert not good(run, "again").result["changed"]
+    assert not run["mend"].result.get("warnings")
+    [warning] = run["again"].result["warnings"]
+    assert "confirm_replace: aws-vpn: nothing of it has to be made anew" in warning
+    assert "give four in pre_shared_keys" in warning
 
 
 def test_a_session_is_switched_on_again_where_its_tunnel_may_not_go(account: Playbooks) -> None:
@@ -471,6 +491,33 @@ def test_the_limit_of_prefixes(account: Playbooks) -> None:
     good(run, "transit")
 
 
+def test_what_the_vpc_hides_is_said(account: Playbooks) -> None:
+    """In the plan, when it is made, and when nothing is left to do: a subnetwork's ranges and custom ones."""
+    api = Api(account.lab)
+    quiet = account.run(play([task("quiet", "ha_vpn", vpn(), check_mode=True)]))
+    assert "shadowed" not in str(good(quiet, "quiet").result)
+    api.subnetwork("hidden", "10.1.16.0/20", ranges={"pods": "10.0.64.0/18"})
+    change: Json = {"advertise_mode": "CUSTOM", "advertised_groups": ["ALL_SUBNETS"]}
+    change["advertised_ip_ranges"] = [{"range": "10.0.8.0/24"}]
+    tasks = [
+        task("check", "ha_vpn", vpn(), check_mode=True),
+        task("make", "ha_vpn", vpn()),
+        task("again", "ha_vpn", vpn()),
+        task("check again", "ha_vpn", vpn(), check_mode=True),
+        task("custom", "ha_vpn", vpn(**change)),
+        task("refused", "ha_vpn", vpn({"google_ranges": ["10.0.64.0/18"]})),
+    ]
+    run = account.run(play(tasks))
+    for name in ("check", "make", "again", "check again", "custom"):
+        [warning] = [text for text in good(run, name).result["warnings"] if "aws-route-shadowed" in text]
+        words = f"10.0.64.0/18, the secondary range pods of subnetwork hidden in {REGION}, overlaps 10.0.0.0/16 of vpc-"
+        assert words in warning, warning
+        assert "10.1." not in warning
+        assert ("10.0.8.0/24, a custom range of the router, " in warning) == (name == "custom")
+    assert not run["again"].result["changed"]
+    assert run["refused"].result["error"]["code"] == "range-overlap"
+
+
 PEER: Json = {
     "environment": "lab",
     "name": "aws-vpn",
@@ -521,9 +568,11 @@ def test_a_network_is_waited_for(account: Playbooks) -> None:
         task("waited", "ha_vpn", {**late, "prerequisite_timeout": 1}),
     ]
     run = account.run(play(tasks))
-    assert any("late does not exist yet" in text for text in good(run, "check").result["warnings"])
+    [warning] = good(run, "check").result["warnings"]
+    assert "late does not exist yet" in warning
     for name in ("refused", "waited"):
-        assert "network projects/podreach-lab/global/networks/late does not exist" in run[name].result["msg"]
+        message = run[name].result["msg"]
+        assert "network projects/podreach-lab/global/networks/late does not exist" in message
     started = account.start(play([task("make", "ha_vpn", {**late, "prerequisite_timeout": 30})]))
     time.sleep(2)
     Api(account.lab).network("late")
@@ -546,6 +595,15 @@ BAD: dict[str, tuple[Json, list[str]]] = {
     "no such VPC": ({"aws": {"vpc_name": "nothing"}}, ["nothing", "names 0 VPCs"]),
     "no such table": ({"aws": {"vpc_name": "aws-vpc", "route_tables": ["x"]}}, ["route_tables: x", "aws-routes"]),
     "two ways to name it": ({"aws": {"vpc_name": "a", "vpc_id": "b"}}, ["mutually exclusive"]),
+    "a confirmation of nothing": (
+        {"confirm_replace": "aws-vpn-1-tunnel-9"},
+        ["confirm_replace: aws-vpn-1-tunnel-9", "the VPN (aws-vpn)", *NAMES, "external gateway (aws-vpn-peer;"],
+    ),
+    "a tunnel that a smaller VPN has not": (
+        {"aws": None, "peer_asn": 65020, "peer_interfaces": [{"ip_address": "203.0.113.1"}]}
+        | {"pre_shared_keys": KEYS[:1], "confirm_replace": NAMES[1]},
+        [f"confirm_replace: {NAMES[1]}", f"its tunnels ({NAMES[0]})"],
+    ),
     "waits backwards": ({"wait_established": -1}, ["wait_established: -1"]),
     "no such network": ({"network": "other"}, ["networks/other does not exist"]),
     "another account": ({"aws_account": "999999999999"}, ["account: 999999999999"]),
@@ -564,6 +622,7 @@ def test_bad_calls_send_nothing(account: Playbooks) -> None:
         assert record.failed, name
         for text in said:
             assert text in record.result["msg"], f"{name}: {record.result['msg']}"
+        assert record.result["msg"].count("does not exist") == ("network" in name), record.result["msg"]
         assert "Unexpected" not in record.result["msg"], record.result["msg"]
         assert (record.mutations, record.result.get("changed", False)) == (before, False), name
 
@@ -580,37 +639,53 @@ def test_a_lost_answer_makes_nothing_twice(path: str, account: Playbooks) -> Non
     assert everything(lab) == WHOLE
 
 
-def test_what_does_not_come_up_is_named(account: Playbooks) -> None:
-    """By tunnel and session, with the words of both clouds; and the only way that is left is not touched."""
-    lab = account.lab
-    good(account.run(play([task("make", "ha_vpn", vpn())])), "make")
-    for name in NAMES[1:]:
-        lab.cut_tunnel(name)
+def await_up(lab: Lab, count: int) -> None:
+    """Until so many sessions are up, as the router says it."""
     lab.settle()
     until = time.monotonic() + 20
     while time.monotonic() < until:
         status = Api(lab).get(f"{ROUTERS}/aws-vpn-router/getRouterStatus") or {}
-        if sum(peer["status"] == "UP" for peer in status["result"]["bgpPeerStatus"]) == 1:
-            break
+        if sum(peer["status"] == "UP" for peer in status["result"]["bgpPeerStatus"]) == count:
+            return
         time.sleep(0.2)
-    tasks = [
-        task("down", "ha_vpn", vpn(wait_established=1)),
-        task("the last one", "ha_vpn", vpn(confirm_replace=NAMES[0])),
-    ]
-    before = len(lab.mutating())
-    run = account.run(play(tasks))
-    message = run["down"].result["msg"]
-    assert run["down"].result["error"]["code"] == "bgp-session-down"
+
+
+def test_what_is_down_is_named(account: Playbooks) -> None:
+    """By tunnel and session, with the words of both clouds. Where nothing is to be done it is a warning as long as one
+    session is up, and else a failure; the only way that is left is not touched."""
+    lab = account.lab
+    good(account.run(play([task("make", "ha_vpn", vpn())])), "make")
     for name in NAMES[1:]:
-        assert f"tunnel {name} is NO_INCOMING_PACKETS" in message
-        assert f"session {name.replace('tunnel', 'bgp')} is " in message
-    assert "AWS says DOWN" in message
-    assert "UDP 500" in message
-    assert NAMES[0] not in message
+        lab.cut_tunnel(name)
+    await_up(lab, 1)
+    changed = vpn(advertise_mode="CUSTOM", advertised_groups=["ALL_SUBNETS"], wait_established=1)
+    tasks = [
+        task("nothing to do", "ha_vpn", vpn(wait_established=600)),
+        task("the last one", "ha_vpn", vpn(confirm_replace=NAMES[0])),
+        task("something to do", "ha_vpn", changed),
+    ]
+    before, began = len(lab.mutating()), time.monotonic()
+    run = account.run(play(tasks))
+    assert time.monotonic() - began < 60
+    [warning] = good(run, "nothing to do").result["warnings"]
+    assert not run["nothing to do"].result["changed"]
+    assert (run["something to do"].failed, run["something to do"].result["changed"]) == (True, True)
+    for message in (warning, run["something to do"].result["msg"]):
+        for name in NAMES[1:]:
+            assert f"tunnel {name} is NO_INCOMING_PACKETS" in message
+            assert f"session {name.replace('tunnel', 'bgp')} is " in message
+        assert "AWS says DOWN" in message
+        assert "UDP 500" in message
+        assert NAMES[0] not in message
     result = run["the last one"].result
     assert (result["error"]["code"], result["changed"]) == ("disruption-not-allowed", False)
     assert "it is the only one whose session is up" in result["msg"]
     assert run["the last one"].mutations == before
+    lab.cut_tunnel(NAMES[0])
+    await_up(lab, 0)
+    down = account.run(play([task("all down", "ha_vpn", vpn(wait_established=1))]))["all down"].result
+    assert (down["error"]["code"], down["changed"]) == ("bgp-session-down", False)
+    assert "-e vpn_wait_established=0 " in down["msg"]
 
 
 def test_the_examples(account: Playbooks) -> None:

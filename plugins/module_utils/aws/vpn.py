@@ -107,6 +107,8 @@ class AwsVpn:
         self.foresees = False
         #: the tunnels whose options may be changed, by customer address and number; None: all
         self.only: frozenset[tuple[str, int]] | None = None
+        #: what messages call a tunnel instead, by customer address and number
+        self.words: dict[tuple[str, int], str] = {}
         #: connections whose turn to be replaced has not come, by the last plan
         self.postponed: list[str] = []
         self.errors: list[PodreachError] = []
@@ -235,7 +237,7 @@ class AwsVpn:
         planner = self._planned()
         self.postponed = planner.postponed
         after = planner.after if planner.steps else current
-        return Plan(current, after, tuple(planner.steps), tuple(dict.fromkeys(planner.warnings)))
+        return Plan(planner.before(current), after, tuple(planner.steps), tuple(dict.fromkeys(planner.warnings)))
 
     def send(self, step: Step) -> str | None:
         request: Request = step.request
@@ -303,6 +305,10 @@ class AwsVpn:
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
         return None
+
+    def tunnel_word(self, address: str, number: int) -> str:
+        """A tunnel as messages and summaries name it."""
+        return self.words.get((address, number), f"tunnel {number} of the connection to {address}")
 
     def word(self, option: str, value: str) -> str:
         return f"{option}: {value}"

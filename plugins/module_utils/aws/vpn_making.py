@@ -12,7 +12,7 @@ from ..engine import Grade
 from ..errors import InvalidInput
 from . import tags, tunnel_options
 from .vpn_reading import ALIVE, VIRTUAL, Json, choose_subnets, choose_tables
-from .vpn_steps import Planner, Request, shown_table
+from .vpn_steps import NEW_KEY, Planner, Request, shown_table
 
 DEFAULT_ASN = 64512
 
@@ -399,7 +399,7 @@ class Making:
                 )
                 self.planner.add(
                     "update",
-                    f"change {', '.join(fields)} of tunnel {index} of the connection to {address}",
+                    f"change {', '.join(fields)} of {self.vpn.tunnel_word(address, index)}",
                     request,
                     # replacing the tunnel's endpoint takes it down for some minutes
                     Grade.DISRUPTIVE if tunnel["status"] == "UP" else Grade.SAFE,
@@ -411,6 +411,9 @@ class Making:
                         new = {**seen["tunnels"][index], **options, **own}
                         new.pop("pre_shared_key", None)
                         seen["tunnels"][index] = new
+                        if "pre_shared_key" in fields:
+                            new["pre_shared_key"] = NEW_KEY
+                            self.planner.keys.append((address, index))
 
     def _orphans(self) -> None:
         """Customer gateways of replaced connections."""

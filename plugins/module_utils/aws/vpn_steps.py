@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing as t
 
@@ -13,6 +14,10 @@ from .vpn_reading import Estate, Json
 
 if t.TYPE_CHECKING:
     from .vpn import AwsVpn
+
+
+#: how diffs show a key that changes
+OLD_KEY, NEW_KEY = "(not shown)", "(another one, not shown)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +41,20 @@ class Planner:
         self.warnings: list[str] = []
         #: connections whose turn to be replaced has not come
         self.postponed: list[str] = []
+        #: the tunnels that get another key, by customer address and number
+        self.keys: list[tuple[str, int]] = []
         self.after: Json | None = vpn.projection(estate)
+
+    def before(self, current: Json | None) -> Json | None:
+        """What there is, with the keys that change marked as what they are."""
+        if not current or not self.keys:
+            return current
+        marked = copy.deepcopy(current)
+        for item in marked["connections"]:
+            for index, tunnel in enumerate(item["tunnels"]):
+                if (item["customer_address"], index) in self.keys:
+                    tunnel["pre_shared_key"] = OLD_KEY
+        return marked
 
     def add(
         self, action: str, summary: str, request: Request, grade: Grade = Grade.SAFE, fields: t.Sequence[str] = ()

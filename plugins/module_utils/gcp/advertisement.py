@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ..errors import Refused
@@ -19,6 +20,14 @@ from .client import Client, relative
 if t.TYPE_CHECKING:
     from .fields import Json
 from .resource import GcpResource
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """The network and its subnetworks as they will be, as far as what is planned tells."""
+
+    network: Json
+    subnetworks: list[Json]
 
 
 def subnetwork_ranges(subnetwork: Json) -> list[str]:
@@ -50,11 +59,12 @@ def check(
     network: Json | None = None,
     subnetwork: Json | None = None,
     router: Json | None = None,
-) -> None:
+) -> Surroundings | None:
     """Refuse a change after which a session of the network would send more prefixes than its peer takes.
 
     What changes is given as it will be: the ``network``, one ``subnetwork`` (with name and region) or one ``router``
-    (with name and region); the rest is read. Raises :class:`Refused` naming every session with its count.
+    (with name and region); the rest is read. Raises :class:`Refused` naming every session with its count. Returns what
+    was looked at, ``None`` where no router has a session.
     """
     client, limit = resource.client, resource.params["advertised_prefix_limit"]
     project, network_name = network_path.split("/")[1], network_path.rsplit("/", 1)[-1]
@@ -65,7 +75,7 @@ def check(
     routers_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/routers"))
     routers_then = [item for item in _replaced(routers_now, router) if item.get("bgpPeers")]
     if not routers_then:
-        return
+        return None
     network_now = client.get("compute", network_path) or {}
     subnetworks_now = of_network(client.list_all("compute", f"projects/{project}/aggregated/subnetworks"))
     network_then = {**network_now, **(network or {})}
@@ -103,6 +113,7 @@ def check(
             code="bgp-prefix-limit",
             resource=resource.label,
         )
+    return Surroundings(network_then, subnetworks_then)
 
 
 def _sent(client: Client, project: str, router: Json) -> dict[str, int]:

@@ -98,6 +98,9 @@ class Router(GcpResource):
         Field("bgpPeers", Patch(bgp_peers.grade_peers), bgp_peers.Peers(), "purge_bgp_peers", bgp_peers.encode_peers),
     )
 
+    #: what the last plan that changes something has looked at
+    surroundings: advertisement.Surroundings | None = None
+
     @property
     def collection(self) -> str:
         return f"projects/{self.project}/regions/{self.params['region']}/routers"
@@ -165,7 +168,7 @@ class Router(GcpResource):
             network = network_path((current or after)["network"], self.project)
             then: Json = {"name": self.name, "region": region, "network": network}
             then |= {"bgp": after.get("bgp") or {}, "bgpPeers": after.get("bgpPeers") or []}
-            advertisement.check(self, network, router=then)
+            self.surroundings = advertisement.check(self, network, router=then)
         return warnings
 
     def _check_withdrawal(self, current: Json, after: Json) -> None:

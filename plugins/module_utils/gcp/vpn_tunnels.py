@@ -11,6 +11,7 @@ it is to be put in anew.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ..arguments import ArgumentSpec
@@ -57,6 +58,9 @@ SPEC = ArgumentSpec(
     mutually_exclusive=(("peer_external_gateway", "peer_gcp_gateway"),),
 )
 
+#: how diffs show a secret
+OLD, NEW = "(not shown)", "(put in anew, not shown)"
+
 #: status -> what to do about it; the others only need time, or say enough themselves
 REMEDIES = {
     "AUTHORIZATION_ERROR": "The secrets of the two sides differ: give the peer's, with update_secret: always.",
@@ -87,6 +91,8 @@ class VpnTunnel(GcpResource):
 
     #: the tunnel that was there at first, by the API's id
     first: str | None = None
+    #: why its secret is put in anew, where it is
+    because = "its secret is to be put in anew: update_secret is always"
 
     @property
     def collection(self) -> str:
@@ -176,9 +182,12 @@ class VpnTunnel(GcpResource):
         self.first = self.first or identity
         if identity != self.first:
             return plan  # it was made with that secret just now
-        return self._replace(
-            current, ["its secret is to be put in anew: update_secret is always"], check_mode=check_mode
+        plan = self._replace(current, [self.because], check_mode=check_mode)
+        # what differs, or is taken to, is nothing that may be shown
+        before, after = (
+            {**(side or {}), "shared_secret": text} for side, text in ((plan.before, OLD), (plan.after, NEW))
         )
+        return dataclasses.replace(plan, before=before, after=after)
 
     def _plan_creation(self, *, check_mode: bool) -> Plan:
         # whatever is there later was made with the secret that was given

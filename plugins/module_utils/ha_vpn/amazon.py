@@ -15,7 +15,7 @@ from ..aws.session import AUTH_SPEC
 from ..aws.vpn import SPEC, AwsVpn
 from ..aws.vpn_reading import TRANSIT, kind_of
 from ..engine import Step
-from .slots import PEER_ADDRESSES, End, Json
+from .slots import PEER_ADDRESSES, End, Json, slots
 
 #: options of the AWS module that the VPN gives itself
 GIVEN = ("name", "customer_asn", "customer_addresses", "include_pre_shared_keys")
@@ -62,6 +62,8 @@ class Amazon:
         made.serial = True
         # whoever changes a tunnel here waits for it with Google's end in view
         made.awaits = False
+        of = slots(self.params["name"], [End(address) for address in addresses for _number in range(2)])
+        made.words = {(slot.end.ip_address, slot.number): f"{slot.tunnel} at AWS" for slot in of}
         return made
 
     def transit(self) -> bool:

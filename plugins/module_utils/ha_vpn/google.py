@@ -100,11 +100,12 @@ class Google:
         )
 
     def tunnel(
-        self, slot: Slot, external: str = "", number: int = 0, key: str | None = None, *, anew: bool = False
+        self, slot: Slot, external: str = "", number: int = 0, key: str | None = None, because: str = ""
     ) -> Tunnel:
+        """The tunnel of a slot. ``because`` says why it gets its key anew, where it does."""
         if self.params["state"] == "absent":
             return self.made(Tunnel, vpn_tunnels.SPEC, name=slot.tunnel, region=self.params["region"])
-        return self.made(
+        made = self.made(
             Tunnel,
             vpn_tunnels.SPEC,
             name=slot.tunnel,
@@ -115,8 +116,10 @@ class Google:
             peer_external_gateway_interface=number,
             router=self.router_name,
             shared_secret=key,
-            update_secret="always" if anew else "on_create",
+            update_secret="always" if because else "on_create",
         )
+        made.because = because or made.because
+        return made
 
     def sessions(self, slots: t.Sequence[Slot], peer_asn: int | None = None) -> routers.RouterSessions:
         """The interfaces and sessions of these slots, switched on."""

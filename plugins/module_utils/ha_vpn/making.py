@@ -18,6 +18,7 @@ from ..bgp import SESSION_DOWN
 from ..engine import Consent, Grade
 from ..errors import ApiError, PodreachError, Refused, Timeout, raise_all
 from .amazon import Amazon
+from .anew import word
 from .slots import GOOGLE_ADDRESSES, PEER_ADDRESSES, Slot
 from .states import State
 from .vpn import MAX_ROUNDS, HaVpn, Piece, switch_off, switch_on
@@ -206,9 +207,9 @@ class Making:
         number = numbers.get(slot.end.ip_address)
         if number is None or key is None:
             return slot, piece.tunnel
-        new_key = bool(piece.change and "pre_shared_key" in piece.change.fields)
-        anew = new_key or any(step.action == "replace" for step in piece.plan.steps)
-        return slot, self.google.tunnel(slot, vpn.external_name, number, key, anew=anew)
+        replaced = any(step.action == "replace" for step in piece.plan.steps)
+        because = piece.tunnel.because if replaced else ""
+        return slot, self.google.tunnel(slot, vpn.external_name, number, key, because)
 
     @contextlib.contextmanager
     def _switched_off(self, slots: t.Sequence[Slot]) -> t.Iterator[None]:
@@ -258,7 +259,8 @@ class Making:
     # -- the end
 
     def await_all(self) -> None:
-        """Wait for all sessions, if that is asked for."""
+        """Wait for all sessions, if that is asked for. Where nothing was changed and one of them is up, others that
+        are down are said, and not waited for: a tunnel under maintenance must not stop whatever comes after the VPN."""
         vpn = self.vpn
         seconds, of = vpn.params["wait_established"], vpn.slots()
 
@@ -266,13 +268,26 @@ class Making:
             now = vpn.states(of)
             return [problem for slot in of for problem in now[slot.tunnel].problems(slot)]
 
-        known = [vpn.before.get(slot.tunnel, State()) for slot in of]
-        if not seconds or (not vpn.report.changed and all(state.established for state in known)):
+        known = [(slot, vpn.before.get(slot.tunnel, State())) for slot in of]
+        down = [problem for slot, state in known for problem in state.problems(slot)]
+        if not seconds or (not vpn.report.changed and not down):
+            return
+        if not vpn.report.changed and any(state.established for _slot, state in known):
+            vpn.notes.append(
+                f"{vpn.label}: not every session is up, and the others carry the traffic: {sentence(down)} Nothing had "
+                "to be changed, so this run did not wait for them."
+            )
             return
         left = vpn.client.wait_until(missing, seconds, f"{vpn.label}: waits for its sessions")
         if left:
             raise Timeout(
-                f"{vpn.label}: not every session is up after {seconds} s (wait_established): {'; '.join(left)}",
+                f"{vpn.label}: not every session is up after {seconds} s (wait_established): {sentence(left)} "
+                f"{word('wait_established', '0')} goes on without waiting.",
                 code=SESSION_DOWN,
                 resource=vpn.label,
             )
+
+
+def sentence(problems: t.Sequence[str]) -> str:
+    """Several problems as one sentence."""
+    return "; ".join(problem.rstrip(".") for problem in problems) + "."

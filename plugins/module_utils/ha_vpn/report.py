@@ -10,7 +10,7 @@ import typing as t
 
 from ..engine import Outcome, Plan, Resource, Step
 from ..gcp.task import diff
-from .slots import Json, hidden
+from .slots import Json, hidden, plain
 
 
 @dataclasses.dataclass
@@ -51,11 +51,11 @@ class Report:
         return bool(self.rows)
 
     def plan(self) -> list[Json]:
-        return [{"resource": label, **hidden(step.as_result(), self.words)} for label, step in self.rows]
+        return [{"resource": label, **hidden(plain(step.as_result()), self.words)} for label, step in self.rows]
 
     def shown_diffs(self) -> list[Json]:
         headers = ("before_header", "after_header")
         return [
-            {key: hidden(value, self.words if key in headers else self.unknown) for key, value in item.items()}
+            {key: hidden(plain(value), self.words if key in headers else self.unknown) for key, value in item.items()}
             for item in self.diffs
         ]

@@ -98,6 +98,24 @@ def hidden(value: t.Any, unknown: t.Mapping[str, str]) -> t.Any:
     return value
 
 
+def replaceable(vpn: str, external: str, count: int) -> list[str]:
+    """What of a VPN with so many tunnels may be confirmed to be made anew, by name."""
+    tunnels = [slot.tunnel for slot in slots(vpn, [End("") for _number in range(count)])]
+    return [vpn, *tunnels, *candidates(external)]
+
+
+def plain(value: t.Any) -> t.Any:
+    """A result in which every link is a path, at every depth: a project has many URLs, and the API answers with others
+    than it was given."""
+    if isinstance(value, str):
+        return re.sub(r"https?://[^/\s\"]+/compute/\w+/(?=projects/)", "", value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
 # -- external gateways
 
 

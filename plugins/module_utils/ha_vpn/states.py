@@ -29,6 +29,8 @@ class State:
     advertised: int = 0
     aws: str | None = None
     aws_words: str = ""
+    #: the prefixes that the session advertises
+    sent: tuple[str, ...] = ()
 
     @property
     def established(self) -> bool:
@@ -79,5 +81,6 @@ def states(
             advertised=len(peer.sent) if peer else 0,
             aws=None if connections is None else str(report.get("status") or "unknown"),
             aws_words=str(report.get("status_message") or ""),
+            sent=peer.sent if peer else (),
         )
     return found

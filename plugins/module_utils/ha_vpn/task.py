@@ -21,7 +21,7 @@ from ..gcp.vpn_tunnels import SPEC as TUNNEL_SPEC
 from . import amazon
 from .making import Making
 from .report import Report
-from .slots import GOOGLE_ADDRESSES, Json, addresses, hidden
+from .slots import GOOGLE_ADDRESSES, Json, addresses, hidden, replaceable
 from .states import State
 from .vpn import HaVpn
 
@@ -105,6 +105,16 @@ def check(params: t.Mapping[str, t.Any]) -> None:
         asn = params["asn"]
         if asn is not None and asn in (params["peer_asn"], ((params["aws"] or {}).get("gateway") or {}).get("asn")):
             invalid("asn", asn, "the peer has it too: BGP between two sides needs two AS numbers")
+        name, external = params["name"], params["external_gateway"] or f"{params['name']}-peer"
+        names = replaceable(name, external, count)
+        if params["confirm_replace"] is not None and params["confirm_replace"] not in names:
+            invalid(
+                "confirm_replace",
+                params["confirm_replace"],
+                f"nothing of this VPN has that name. It may name the VPN ({name}), one of its tunnels "
+                f"({', '.join(names[1 : 1 + count])}) or its external gateway ({external}; once its addresses have "
+                f"changed, {', '.join(names[2 + count :])})",
+            )
     raise_all(errors)
 
 
@@ -121,7 +131,7 @@ def execute(call: Call) -> dict[str, t.Any]:
             made.report.changed and made.acting
         )
         raise
-    for warning in dict.fromkeys(hidden(made.report.warnings, made.report.unknown)):
+    for warning in dict.fromkeys(hidden([*made.notes, *made.report.warnings], made.report.unknown)):
         call.warn(warning)
     return {
         "changed": made.report.changed,
@@ -145,6 +155,8 @@ def _make(made: HaVpn) -> Json:
     made.report, made.acting = _fresh(made), True
     maker = Making(made)
     if not call.params["wait"]:
+        # whoever finishes it says them
+        made.notes.clear()
         if planned:
             maker.begin()
         return shown(made)

@@ -21,12 +21,15 @@ from ..aws.vpn_reading import TRANSIT
 from ..bgp import PREFIX_LIMIT
 from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
 from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
+from ..gcp.advertisement import advertised
 from ..gcp.client import Client
 from ..gcp.fields import Link, dig
 from ..gcp.resource import MARKER, GcpResource
 from ..gcp.routers import RouterSessions
 from ..gcp.subnetworks import network_path
+from . import shadows
 from .amazon import DEFAULT_ASN, Amazon
+from .anew import KEY, Unallowed, word
 from .google import Google, Tunnel
 from .report import Report
 from .slots import (
@@ -65,6 +68,8 @@ class Piece:
     change: Step | None = None
     #: whether only the external gateway is another one, with the same address
     moves: bool = False
+    #: why the tunnel is made anew, where it is
+    why: tuple[str, ...] = ()
 
     @property
     def anew(self) -> bool:
@@ -84,6 +89,10 @@ class HaVpn:
         self.name: str = call.params["name"]
         self.confirmed: str | None = call.params["confirm_replace"]
         self.report = Report()
+        #: warnings beside those of the report, which is made anew when what was planned is done
+        self.notes: list[str] = []
+        #: what would be made anew and may not
+        self.unallowed = Unallowed()
         #: whether the report is of what was done, not of what is planned
         self.acting = False
         self.client = Client.for_call(call)
@@ -253,15 +262,21 @@ class HaVpn:
         for slot in of:
             current, change = now[slot.tunnel], changes.get((slot.place, slot.number))
             new_key = bool(change and "pre_shared_key" in change.fields)
-            anew = self.confirmed == slot.tunnel or new_key or dig(current, "status") == "AUTHORIZATION_ERROR"
+            because = ""
+            if new_key:
+                because = KEY
+            elif dig(current, "status") == "AUTHORIZATION_ERROR":
+                because = "its key is not the peer's"
+            elif self.confirmed == slot.tunnel:
+                because = "confirm_replace names it"
             key = self.key(slot)
             if key is None and self.amazon and slot.end.ip_address in PEER_ADDRESSES:
                 key = "not-known-before-it-is-made"
             try:
-                if key is None and (anew or current is None):
+                if key is None and (because or current is None):
                     raise self.no_key(slot)
                 tunnel = self.google.tunnel(
-                    slot, self.external_name, numbers[slot.end.ip_address], key, anew=bool(anew and current)
+                    slot, self.external_name, numbers[slot.end.ip_address], key, because if current else ""
                 )
                 tunnel.siblings = siblings
                 plan = tunnel.plan(current, check_mode=check)
@@ -271,7 +286,9 @@ class HaVpn:
             except (Refused, InvalidInput) as error:
                 yield error
                 continue
-            yield Piece(slot, tunnel, plan, sessions, session_plan, change, self._moves(slot, current, plan, anew=anew))
+            moves = self._moves(slot, current, plan, anew=bool(because))
+            why = self._why(slot, tunnel, current, plan) or ((because,) if because else ())
+            yield Piece(slot, tunnel, plan, sessions, session_plan, change, moves, why)
 
     def _moves(self, slot: Slot, current: Json | None, plan: Plan, *, anew: bool) -> bool:
         if anew or not current or not plan.steps:
@@ -285,10 +302,28 @@ class HaVpn:
             and self.google.outside(current, self.externals) == slot.end.ip_address
         )
 
+    def _why(self, slot: Slot, tunnel: Tunnel, current: Json | None, plan: Plan) -> tuple[str, ...]:
+        """What of a tunnel that is replaced is to be another one, in few words."""
+        if not current or not any(step.action == "replace" for step in plan.steps):
+            return ()
+        fields = [
+            item.option
+            for item in tunnel.fields
+            if item.path != "description"
+            and not item.kind.same(dig(plan.before, item.path), dig(plan.after, item.path))
+        ]
+        others = [field for field in fields if not field.startswith("peer_external_gateway")]
+        peer = []
+        if self.google.outside(current, self.externals) != slot.end.ip_address:
+            peer = ["the peer has another address"]
+        elif len(others) < len(fields):
+            peer = [f"moves to external gateway {self.external_name}"]
+        return (*peer, *(f"another {field}" for field in others))
+
     def only_one(self, slot: Slot) -> Refused:
         return Refused(
             f"{self.label}: tunnel {slot.tunnel} is to be made anew, and it is the only one whose session is up. "
-            "Mend the others first, or say allow_disruption: true.",
+            f"Mend the others first, or say {word('allow_disruption', 'true')}.",
             code="disruption-not-allowed",
             resource=self.label,
         )
@@ -320,12 +355,15 @@ class HaVpn:
             self._read_aws(self.amazon, errors)
         router, gateway = self.google.router(), self.google.gateway()
         siblings: list[GcpResource] = [router, gateway]
-        self._consider(router, self.router_now, self.consent(), siblings, errors)
-        self._consider(gateway, self.gateway_now, self.consent(), siblings, errors)
+        standing: list[PodreachError] = []
+        self._consider(router, self.router_now, self.consent(), siblings, standing)
+        self._consider(gateway, self.gateway_now, self.consent(), siblings, standing)
+        errors += self._network_once(standing)
         self._judge_aws(errors)
         found: list[Piece] = []
         of = self.slots()
-        if of:
+        # what stands on these two says nothing new where they cannot be made
+        if of and (self.router_now or router.planned) and (self.gateway_now or gateway.planned):
             known = self.aws.estate.connections if self.aws else None
             self.before = self.states(of, known) if self.router_now else {}
             try:
@@ -336,7 +374,7 @@ class HaVpn:
             external = self.google.external(self.external_name, numbers)
             siblings.append(external)
             now = self.externals.get(self.external_name)
-            self._consider(external, now, self.external_consent(), siblings, errors)
+            self._consider(external, now, self.external_consent(), siblings, errors, "its addresses")
             for piece in self.pieces(of, numbers, siblings):
                 if isinstance(piece, PodreachError):
                     errors.append(piece)
@@ -345,7 +383,48 @@ class HaVpn:
                     siblings.append(piece.tunnel)
             self._judge_pieces(found, siblings, errors)
             self._judge_leftovers(found)
+            self._judge_ranges(router, found)
+        refusal = self.unallowed.refusal(self.label, self.name)
+        self._allow([refusal] if refusal else [], errors)
         raise_all(errors)
+        if not any(piece.anew for piece in found) and not any(
+            step.action == "replace" for _label, step in self.report.rows
+        ):
+            self._note_confirmation()
+
+    def _network_once(self, errors: t.Sequence[PodreachError]) -> list[PodreachError]:
+        """What is wrong with router and gateway, with a network that is missing said once instead of by each."""
+        network = network_path(self.params["network"] or "", self.google.project)
+        planned = f": network {network} does not exist yet; counted as planned."
+        warned = [text for text in self.report.warnings if text.endswith(planned)]
+        if warned:
+            self.report.warnings = [text for text in self.report.warnings if text not in warned]
+            self.notes.append(self.label + planned)
+        others = [error for error in errors if error.code != "missing-prerequisite"]
+        if len(others) == len(errors):
+            return others
+        return [
+            Refused(
+                f"{self.label}: network {network} does not exist: create it first, or correct network.",
+                code="missing-prerequisite",
+                resource=self.label,
+            ),
+            *others,
+        ]
+
+    def _note_confirmation(self) -> None:
+        """Say that the word to make something anew was given in vain."""
+        if not self.confirmed:
+            return
+        keys = ""
+        if self.confirmed == self.name and self.amazon:
+            keys = " To give its tunnels new keys, also where AWS made those of now, give four in pre_shared_keys too."
+        elif self.confirmed == self.name:
+            keys = (
+                " To give its tunnels new keys, give them in pre_shared_keys, and name one tunnel after the other in "
+                "confirm_replace, as the peer gets them."
+            )
+        self.notes.append(f"{self.label}: confirm_replace: {self.confirmed}: nothing of it has to be made anew.{keys}")
 
     def _consider(
         self,
@@ -354,14 +433,20 @@ class HaVpn:
         consent: Consent,
         siblings: t.Sequence[GcpResource],
         errors: list[PodreachError],
+        anew: str = "",
     ) -> None:
+        """Plan one resource. ``anew`` says what is another one where it is replaced."""
         resource.siblings = siblings
         try:
             plan = resource.plan(current, check_mode=self.call.check_mode)
         except (Refused, InvalidInput) as error:
             errors.append(error)
             return
-        self._allow(missing_consent(resource, plan, consent), errors)
+        missing = missing_consent(resource, plan, consent)
+        if missing and anew:
+            self.unallowed.add([resource.name], [anew], replaced=True)
+        else:
+            self._allow(missing, errors)
         self.report.planned(resource, plan)
 
     def _allow(self, missing: t.Sequence[Refused], errors: list[PodreachError]) -> None:
@@ -399,28 +484,43 @@ class HaVpn:
         for step in plan.steps:
             consent = self.consent(by_place[changes[id(step)]] if id(step) in changes else None)
             refusals = missing_consent(vpn, Plan(None, None, (step,)), consent)
-            if refusals and id(step) in changes:
-                refusals = [self._one_by_one(str(refusal), by_place[changes[id(step)]]) for refusal in refusals]
-            self._allow(refusals, errors)
+            if not refusals:
+                continue
+            if id(step) in changes:
+                fields = [field for field in step.fields if field != "pre_shared_key"]
+                why = [f"{', '.join(fields)} at AWS"] if fields else []
+                why += [KEY] if "pre_shared_key" in step.fields else []
+                self.unallowed.add([by_place[changes[id(step)]].tunnel], why, replaced=False)
+            elif step.action == "replace":
+                self._add_connection(vpn, step)
+            else:
+                self._allow(refusals, errors)
         self.report.planned(vpn, plan)
 
-    def _one_by_one(self, text: str, slot: Slot) -> Refused:
-        return Refused(
-            f"{text} Or confirm_replace: {self.name} to do it tunnel by tunnel while the others carry the traffic "
-            f"(confirm_replace: {slot.tunnel} for this one alone).",
-            code="disruption-not-allowed",
-            resource=self.label,
-        )
+    def _add_connection(self, vpn: AwsVpn, step: Step) -> None:
+        """Note a connection of AWS's that may not be replaced, by the tunnels that lead to it."""
+        identity = step.request.arguments["VpnConnectionId"]
+        ends = [item["tunnels"] for item in vpn.estate.connections if item["id"] == identity]
+        outside = [tunnel["outside_ip_address"] for tunnels in ends for tunnel in tunnels]
+        names = [
+            slot.tunnel
+            for slot in all_slots(self.name)
+            if self.google.outside(self.tunnels_now.get(slot.tunnel, {}), self.externals) in outside
+        ]
+        reason = step.summary.rpartition(" (")[2].rstrip(")")
+        self.unallowed.add(names or [identity], [f"{identity} is replaced at AWS: {reason}"], replaced=True)
 
     def _judge_pieces(
         self, found: t.Sequence[Piece], siblings: t.Sequence[GcpResource], errors: list[PodreachError]
     ) -> None:
         for piece in found:
             consent = self.consent(piece.slot)
-            self._allow(missing_consent(piece.tunnel, piece.plan, consent), errors)
+            if missing_consent(piece.tunnel, piece.plan, consent):
+                self.unallowed.add([piece.slot.tunnel], piece.why, replaced=True)
             if not self.carries(piece.slot) or any(step.action == "replace" for step in piece.plan.steps):
                 consent = dataclasses.replace(consent, allow_disruption=True)
-            self._allow(missing_consent(piece.sessions, piece.session_plan, consent), errors)
+            if missing_consent(piece.sessions, piece.session_plan, consent):
+                self.unallowed.add([piece.slot.tunnel], ["its session"], replaced=False)
             others = [state for name, state in self.before.items() if name != piece.slot.tunnel and state.established]
             if piece.anew and self.carries(piece.slot) and not others and not self.params["allow_disruption"]:
                 self._allow([self.only_one(piece.slot)], errors)
@@ -445,6 +545,35 @@ class HaVpn:
             external = self.google.external(name)
             step = Step("delete", f"delete {external.kind} {name}", None, Grade.DESTRUCTIVE)
             self.report.planned(external, Plan(external.projection(self.externals[name]), None), [step])
+
+    def _judge_ranges(self, router: GcpResource, found: t.Sequence[Piece]) -> None:
+        """Warn of what Google will advertise and the VPC's own routes hide. Where something is to be changed, the count
+        of prefixes has read what there is to advertise; else the sessions' status says what is advertised now."""
+        vpc = self.aws.estate.vpc if self.aws else None
+        if not vpc:
+            return
+        read = [getattr(resource, "surroundings", None) for resource in (router, *(item.sessions for item in found))]
+        known = next((item for item in read if item), None)
+        ranges = {cidr for state in self.before.values() for cidr in state.sent}
+        if known:
+            then = {**(self.router_now or {}), **((router.planned and router.planned.after) or {})}
+            then["region"] = self.google.where
+            ranges = set()
+            for piece in found:
+                peers = (piece.session_plan.after or self.router_now or {}).get("bgpPeers") or []
+                mine: Json = next((peer for peer in peers if peer["name"] == piece.slot.session), {})
+                ranges |= advertised(known.network, known.subnetworks, then, {**mine, "enable": "TRUE"})
+        pairs = shadows.overlaps(ranges, vpc["ranges"])
+        if not pairs:
+            return
+        subnetworks = known.subnetworks if known else self._subnetworks()
+        self.notes.append(f"{self.label}: {shadows.message(pairs, subnetworks, vpc['id'])}")
+
+    def _subnetworks(self) -> list[Json]:
+        """Those of the router's network, as they are."""
+        name = Link().canonical((self.router_now or {}).get("network"))
+        listed = self.client.list_all("compute", f"projects/{self.google.project}/aggregated/subnetworks")
+        return [item for item in listed if Link().canonical(item.get("network")) == name]
 
     def leftovers(self, leaving: t.Collection[str] = ()) -> list[str]:
         """External gateways of this VPN that no tunnel needs any more, once these tunnels have left them."""
