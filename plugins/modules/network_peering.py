@@ -15,6 +15,7 @@ description:
     be with other credentials for the other side.
   - Waits until the peering is C(ACTIVE) where both sides are there. Where one is missing, it stays C(INACTIVE), and a
     warning says why.
+  - With O(wait=false), a task begins one operation, and the next run takes up the rest.
   - Google runs one peering operation at a time on a network. Tasks on this machine take turns, and operations of others
     are waited for.
   - Before a peering is made, the ranges of both networks and of the networks that they are peered with are compared,

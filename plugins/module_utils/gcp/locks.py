@@ -49,7 +49,8 @@ def _one(client: Client, path: str, label: str, seconds: float) -> t.Iterator[No
                 return ["another task on this machine is changing it"]
             return []
 
-        if client.wait_until(taken, seconds, label):
+        # it costs no request, and whoever waits in a long row should not sleep while nobody holds it
+        if client.wait_until(taken, seconds, label, longest=1):
             raise Timeout(
                 f"{label}: another task on this machine has been changing it for {seconds} s. Try again later.",
                 resource=label,

@@ -340,7 +340,15 @@ class Peering:
         return []
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return locked(self.client, (side.network for side in self.sides), self.label, self.params["timeout"])
+        return self._in_turn()
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> t.Iterator[None]:
+        """Both networks' locks. What was waited for them is not taken from the time for operations."""
+        with locked(self.client, (side.network for side in self.sides), self.label, self.params["timeout"]):
+            for side in self.sides:
+                side.client.renew()
+            yield
 
     def word(self, option: str, value: str) -> str:
         return f"{option}: {value} (from a role or playbook of this collection: -e peering_{option}={value})"
