@@ -125,12 +125,13 @@ class Surroundings:
             if item.get("state") == "ACTIVE" and path_of(item["network"], self.path) != but
         ]
 
-    def peers_ranges(self, but: str) -> list[addressing.Range]:
-        """The subnet ranges of its other peers."""
+    def peers_ranges(self, but: Surroundings) -> list[addressing.Range]:
+        """The subnet ranges of its other peers than that one. They are the same in every region."""
+        somewhere = (self.regions or but.regions)[:1]
         return [
             addressing.Range(item["destRange"], f"a subnetwork of {path_of(peering['network'], self.path)}")
-            for peering in self.peers(but)
-            for item in self.incoming(peering["name"], self.regions[:1])
+            for peering in self.peers(but.path)
+            for item in self.incoming(peering["name"], somewhere)
             if item["type"] == SUBNET and item.get("imported") and is_ipv4(item["destRange"])
         ]
 
@@ -257,7 +258,7 @@ def overlaps(one: Surroundings, other: Surroundings, crosses: t.Callable[[bool, 
     ]
     for near, hub, ranges in ((one, other, mine), (other, one, theirs)):
         private = [item for item in ranges if addressing.space(item.cidr) != "public"]
-        beyond = hub.peers_ranges(near.path)
+        beyond = hub.peers_ranges(near)
         found += [f"{_both(*pair)} (both would be peers of {hub.path})" for pair in _pairs(private, beyond)]
     for near, ranges, first in ((one, theirs, False), (other, mine, True)):
         inside = [item for item in ranges if crosses(first, item.cidr)]

@@ -385,7 +385,7 @@ class Peering:
         ]
         warnings = []
         mine, theirs = around
-        if any(step.action == "create" for step in steps):
+        if any(step.action == "create" or _lets_public(step) for step in steps):
             try:
                 if mine is None or theirs is None:
                     raise Unread(self.unread or "one of the networks does not exist yet")
@@ -535,6 +535,12 @@ def inactive(entry: Json | None) -> list[str]:
         return []
     details = str(entry.get("stateDetails") or "no details").rstrip(".")
     return [f"it is {entry.get('state') or 'INACTIVE'}: {details}"]
+
+
+def _lets_public(step: Step) -> bool:
+    """Whether more subnetworks cross after a step."""
+    entry = (step.request.request.body or {}).get("networkPeering") or {}
+    return bool(entry.get("exportSubnetRoutesWithPublicIp") or entry.get("importSubnetRoutesWithPublicIp"))
 
 
 def _peerings(shown: list[Json]) -> Json | None:
