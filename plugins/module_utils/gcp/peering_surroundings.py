@@ -113,7 +113,13 @@ class Surroundings:
         """What a peer exports to this network, each route once, however many regions it is told for."""
         found: dict[tuple[t.Any, ...], Json] = {}
         for region in regions:
-            for item in listed(self.client, self.path, peering, "INCOMING", region):
+            try:
+                routes = listed(self.client, self.path, peering, "INCOMING", region)
+            except ApiError as error:
+                if error.status != 403:
+                    raise
+                raise Unread(f"the routes of peering {peering} of {self.path} could not be listed (403)") from None
+            for item in routes:
                 found.setdefault((item["destRange"], item["type"], item.get("nextHopRegion")), item)
         return list(found.values())
 

@@ -132,6 +132,25 @@ def test_what_the_exporter_learned_counts_where_it_lists_nothing_yet() -> None:
     assert "0.0.0.0/0 learned by router r: it is a default route" in str(error)
 
 
+def test_routes_that_may_not_be_listed_are_told_as_unknown() -> None:
+    """A role may read networks and subnetworks, and not list what peerings exchange."""
+    subnetwork = {
+        "name": "s",
+        "network": PREFIX + HERE,
+        "selfLink": f"{PREFIX}projects/p/regions/r1/subnetworks/s",
+        "region": f"{PREFIX}projects/p/regions/r1",
+        "ipCidrRange": "10.1.0.0/24",
+    }
+    mine, theirs = CONNECTED, entry("b", HERE, exportCustomRoutes=True)
+    refusing = Expected("GET", f"{HERE}/listPeeringRoutes", google_error(403, "forbidden"), status=403)
+    listing = Expected("GET", "projects/p/aggregated/subnetworks", {"items": {"r": {"subnetworks": [subnetwork]}}})
+    warnings: list[str] = []
+    wire = Wire(network(HERE, mine), network(THERE, theirs), listing, refusing)
+    result = wire.run(DEFINITION, {**ASKED, "import_custom_routes": True}, check_mode=True, warnings=warnings)
+    assert result["changed"]
+    assert any("peering a of projects/p/global/networks/n1 could not be listed (403)" in text for text in warnings)
+
+
 # ---- routes
 
 
