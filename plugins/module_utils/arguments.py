@@ -81,8 +81,12 @@ class ArgumentSpec:
         for name, value in args.items():
             if name in self.empty_is_unset and value == "":
                 continue
-            if self.options.get(name, {}).get("type") == "jsonarg" and isinstance(value, (dict, list)):
+            spec = self.options.get(name, {})
+            if spec.get("type") == "jsonarg" and isinstance(value, (dict, list)):
                 value = json.dumps(value)
+            elif spec.get("type") == "dict" and spec.get("options") and isinstance(value, dict):
+                # the same for options inside of options, where an empty string is a value like any other
+                value = ArgumentSpec(spec["options"]).tidy(value)
             tidied[name] = value
         return tidied
 

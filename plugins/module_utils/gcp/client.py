@@ -260,8 +260,13 @@ class Client:
         raise_failure(operation, resource)
         return None
 
-    def wait_until(self, missing: t.Callable[[], list[str]], seconds: float, what: str) -> list[str]:
-        """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left."""
+    def wait_until(
+        self, missing: t.Callable[[], list[str]], seconds: float, what: str, *, longest: float = 10
+    ) -> list[str]:
+        """Ask again, with growing pauses, until ``missing`` returns nothing or the time is up; returns what is left.
+
+        ``longest`` is the longest pause in seconds.
+        """
         began, interval = self._clock.now(), float(FIRST_LINE)
         next_line, attempt = float(FIRST_LINE), 0
         while True:
@@ -277,7 +282,7 @@ class Client:
                 next_line = waited + interval
             attempt += 1
             self._clock.sleep(
-                max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), 10), seconds - waited))
+                max(0.01, min(random.uniform(0.7, 1.0) * min(0.5 * 1.5 ** min(attempt, 20), longest), seconds - waited))
             )
 
     def in_flight(self, service: str, scope: str, target: str) -> dict[str, t.Any] | None:

@@ -12,17 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import os
-import stat
-import tempfile
 import typing as t
 
 from ..arguments import ArgumentSpec
 from ..bgp import PREFIX_LIMIT
 from ..engine import Grade, Plan, Step
-from ..errors import PodreachError, Refused, Timeout, raise_all
+from ..errors import Refused, raise_all
 from . import advertisement, bgp_peers
 from .fields import (
     Default,
@@ -38,6 +33,7 @@ from .fields import (
     disruptive_if_less,
     full_path,
 )
+from .locks import locked
 from .resource import GcpResource
 from .subnetworks import missing_network, network_path
 from .vpn_gateways import held_by_tunnels
@@ -265,7 +261,7 @@ class Router(GcpResource):
         return super().lost(plan, observed) + gone
 
     def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return _locked(self)
+        return locked(self.client, [self.path], self.label, self.params["timeout"])
 
 
 class RouterSessions(Router):
@@ -311,30 +307,3 @@ class RouterSessions(Router):
         if self.params["state"] == "absent":
             return dataclasses.replace(step, grade=Grade.DESTRUCTIVE)
         return step
-
-
-@contextlib.contextmanager
-def _locked(router: Router) -> t.Iterator[None]:
-    """Hold this machine's lock on a router. Writers elsewhere, and other tools, are not stopped by it."""
-    directory = os.path.join(tempfile.gettempdir(), f"podreach-{os.getuid()}")
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    found = os.lstat(directory)
-    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
-        raise PodreachError(f"{directory} is no directory of yours; locks cannot be kept there: remove it", code="lock")
-    name = hashlib.sha256(router.path.encode()).hexdigest()[:32]
-    with os.fdopen(os.open(os.path.join(directory, name), os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-
-        def taken() -> list[str]:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return ["another task on this machine is changing it"]
-            return []
-
-        seconds = router.params["timeout"]
-        if router.client.wait_until(taken, seconds, router.label):
-            raise Timeout(
-                f"{router.label}: another task on this machine has been changing it for {seconds} s. Try again later.",
-                resource=router.label,
-            )
-        yield

@@ -22,11 +22,13 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     firewall_rules,
     networks,
     node_pools,
+    peerings,
     resource_set,
     routers,
     subnetworks,
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import BASE_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn import task as ha_vpn
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, probes, services
 
@@ -60,6 +62,7 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
         {"name", "rules", "vpc", "timeout"},
     ),
     "vpn": (ha_vpn.SPEC.without("wait").options, set()),
+    "peering": (BASE_SPEC.merge(peerings.SPEC).without("wait").options, set()),
     "internal_lb": (services.SPEC.options, {"address", "projects"}),
     "verify": (
         {

@@ -280,7 +280,9 @@ def test_the_lock_is_not_waited_for_beyond_the_timeout() -> None:
         Wire().client(), Call(params={}), {**wanted(), "state": "present", "advertised_prefix_limit": 100, "timeout": 1}
     )
     lines: list[str] = []
-    with routers._locked(holder):
+    lock = holder.exclusive()
+    assert lock
+    with lock:
         wire = Wire(Expected("GET", PATH, custom()), NO_ROUTERS)
         error = wire.fails(MODULE, {**wanted(**ADVERTISED), "timeout": 60}, lines=lines)
     assert error.code == "timeout"
