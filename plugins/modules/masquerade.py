@@ -21,8 +21,8 @@ description:
     the letter.
   - The configuration is held against the agent's own rules before it is written. What the agent would refuse, it would
     ignore as a whole.
-  - Where no agent runs, nothing reads the ConfigMap. This is refused, and so are Autopilot clusters, which have
-    EgressNATPolicy objects instead.
+  - Where no agent runs, nothing reads the ConfigMap. This is refused, unless O(deploy_agent=true). So are Autopilot
+    clusters, which have EgressNATPolicy objects instead.
   - Any destination that will see another source address than before is named. Such a change needs O(allow_disruption).
 author:
   - podreach.gke contributors (@podreach)
@@ -96,6 +96,19 @@ options:
       - Whether packets to V(169.254.0.0/16), the metadata server among that, are masqueraded too. The agent's own
         default is V(false).
     type: bool
+  deploy_agent:
+    description:
+      - Deploy the agent where neither GKE nor anybody else has, and keep it as it is to be. One that is somebody else's
+        is used as it is.
+      - With O(state=absent), delete the agent that this module deployed, after it has taken the list away. The rules
+        that it leaves behind keep what GKE's own do.
+    type: bool
+    default: false
+  agent_image:
+    description:
+      - The agent's image, for O(deploy_agent=true).
+    type: str
+    default: gke.gcr.io/ip-masq-agent:v2.9.3-gke.5
   adopt:
     description:
       - Take entries of others that stand against O(masquerade) out of the list, and put what remains of them there.
@@ -121,9 +134,10 @@ options:
     type: int
     default: 300
 notes:
-  - Needs the right to get, create, patch and delete ConfigMaps and to get DaemonSets in C(kube-system), and for
-    O(wait), where agents tell it, to list pods and get their logs. O(cluster) needs C(container.clusters.get) at
-    Google, and O(keep) and O(masquerade) need C(compute.subnetworks.get).
+  - Needs the right to get, create, patch and delete ConfigMaps and to get DaemonSets in C(kube-system). For
+    O(deploy_agent=true), also to create, patch and delete the latter, and for O(wait), where agents tell it, to list
+    pods and get their logs. O(cluster) needs C(container.clusters.get) at Google, and O(keep) and O(masquerade) need
+    C(compute.subnetworks.get).
   - A flow that runs already keeps its translation; new ones follow the new list.
   - Pods with C(hostNetwork), and pods of Windows nodes, leave with the node's address whatever the list says.
 seealso:

@@ -272,6 +272,50 @@ def test_without_an_agent(lab: Lab, tmp_path: pathlib.Path, path: str) -> None:
     assert config_map(site) is None
 
 
+@needs_packets
+@pytest.mark.parametrize("path", PATHS)
+def test_an_agent_of_ours(lab: Lab, tmp_path: pathlib.Path, path: str) -> None:
+    site = built(lab, tmp_path, "10.96.0.0/16")
+    found = pod(site)
+    own, node = found["status"]["podIP"], found["status"]["hostIP"]
+    asked = {**STEPS[0][1], "deploy_agent": True, "timeout": 40}
+    done = site.run(masq("check", asked, check_mode=True), masq("real", asked), masq("again", asked), path=path)
+    assert [step["summary"] for step in ok(done["real"])["plan"]] == [
+        "create ConfigMap kube-system/ip-masq-agent: masquerade toward 10.2.0.0/16",
+        "create DaemonSet kube-system/ip-masq-agent",
+    ]
+    assert ok(done["check"])["plan"] == done["real"].result["plan"]
+    assert done["real"].result["in_force"]["seen"] is True
+    assert done["real"].result["now_masqueraded"] == [PEER]
+    assert ok(done["again"])["changed"] is False
+    assert source_seen(site, TARGET) == node
+    assert source_seen(site, "10.1.0.9") == own
+    done = site.run(
+        masq("kept", {"state": "absent"}, check_mode=True),
+        masq("gone", {"state": "absent", "deploy_agent": True}),
+        masq("gone again", {"state": "absent", "deploy_agent": True}),
+        path=path,
+    )
+    assert len(ok(done["kept"])["plan"]) == 1
+    assert [step["action"] for step in ok(done["gone"])["plan"]] == ["delete", "delete"]
+    assert ok(done["gone again"])["changed"] is False
+    assert site.kube.get("DaemonSet", "ip-masq-agent", "kube-system") is None
+    assert source_seen(site, TARGET) == own
+
+
+def test_an_agent_of_others_is_left_alone(site: Site) -> None:
+    before = site.kube.get("DaemonSet", "ip-masq-agent", "kube-system")
+    assert before is not None
+    done = site.run(
+        masq("real", {**STEPS[0][1], "deploy_agent": True}), masq("gone", {"state": "absent", "deploy_agent": True})
+    )
+    assert len(ok(done["real"])["plan"]) == len(ok(done["gone"])["plan"]) == 1
+    after = site.kube.get("DaemonSet", "ip-masq-agent", "kube-system")
+    assert after is not None
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["spec"] == before["spec"]
+
+
 def test_default_snat_disabled(lab: Lab, tmp_path: pathlib.Path) -> None:
     native: Json = {"useIpAliases": True, "clusterIpv4CidrBlock": "10.96.0.0/16"}
     nodes: Json = {"enablePrivateNodes": True, "masterIpv4CidrBlock": "172.31.0.0/28"}

@@ -5,7 +5,8 @@
 
 A case is a state of a cluster, a list (of which some are refused by the agent), and a destination; a packet is sent
 from a pod, and the address with which it comes into the network is compared. PODREACH_MASQUERADE_CASES says how many
-are tried, PODREACH_MASQUERADE_SEED with which seed.
+are tried, PODREACH_MASQUERADE_SEED with which seed:
+PODREACH_MASQUERADE_CASES=10000 make integration ARGS="-k the_decision_is_the_kernels" takes some minutes.
 """
 
 from __future__ import annotations

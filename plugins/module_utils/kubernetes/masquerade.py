@@ -10,6 +10,7 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ip-masquerade-agent
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import ipaddress
 import json
@@ -17,25 +18,24 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Step, converge
+from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, converge
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.client import Client
 from ..gcp.task import rehearse
-from . import masquerade_changes, masquerade_config, masquerade_rules, workloads
+from . import masquerade_agent, masquerade_changes, masquerade_config, masquerade_rules, workloads
 from .access import ACCESS_SPEC
 from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, OWNER, Json, Kube
+from .masquerade_agent import IMAGE, KEY, NAME, NAMESPACE
 from .masquerade_changes import ANNOTATION, Asked, Change, Record
 from .masquerade_config import FIELDS, LIST, Config, Flags, Rejected
 
-NAMESPACE, NAME, KEY = "kube-system", "ip-masq-agent", "config"
 COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
-DAEMON_SET = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{NAME}"
 #: Seconds until a changed ConfigMap is in the files of running pods: the kubelet looks once a minute, or a little less
 #: often. https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
 PROPAGATION = 90
 #: the verbosity at which the agent logs which configuration it uses
 TALKATIVE = 2
-USING, REJECTED = "] Using config: ", "] Error syncing configuration: "
+USING, REJECTED, MISSING = "] Using config: ", "] Error syncing configuration: ", "] No config file found at "
 HOW_TO = "https://cloud.google.com/kubernetes-engine/docs/how-to/ip-masquerade-agent"
 
 SPEC = ACCESS_SPEC.merge(
@@ -50,6 +50,8 @@ SPEC = ACCESS_SPEC.merge(
             "cluster_ranges": {"type": "list", "elements": "str"},
             "resync_interval": {"type": "str"},
             "masq_link_local": {"type": "bool"},
+            "deploy_agent": {"type": "bool", "default": False},
+            "agent_image": {"type": "str", "default": IMAGE},
             "adopt": {"type": "bool", "default": False},
             "allow_disruption": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
@@ -75,6 +77,8 @@ class Surroundings:
     """What decides about the ConfigMap: the agent, the cluster's mode, its own ranges (range -> what it is)."""
 
     agent: Json | None = None
+    #: this call brings the agent, so there is none yet
+    deploying: bool = False
     autopilot: bool = False
     snat_disabled: bool = False
     windows: bool = False
@@ -94,6 +98,12 @@ class Surroundings:
         """What nodes do with that configuration of the agent."""
         return masquerade_rules.standard(self.flags, config, snat_disabled=self.snat_disabled)
 
+    def effective_before(self, config: Config) -> masquerade_rules.Effective:
+        """What they did before this call."""
+        if self.deploying:
+            return masquerade_rules.standard(None, None, snat_disabled=self.snat_disabled)
+        return self.effective(config)
+
 
 def surroundings(kube: Kube, call: Call, *, planned: bool) -> Surroundings:
     """Read them. A cluster that is only planned counts as one with GKE's agent."""
@@ -105,7 +115,7 @@ def surroundings(kube: Kube, call: Call, *, planned: bool) -> Surroundings:
         _of_google(found, cluster, t.cast(Client, t.cast(t.Any, kube.access).google))
     if planned:
         return found
-    found.agent = kube.get(DAEMON_SET, f"DaemonSet {NAMESPACE}/{NAME}")
+    found.agent = kube.get(f"{masquerade_agent.COLLECTION}/{NAME}", f"DaemonSet {NAMESPACE}/{NAME}")
     if not cluster and not found.agent:
         policies = "/apis/networking.gke.io/v1/egressnatpolicies/default"
         found.autopilot = kube.get(policies, "EgressNATPolicy default") is not None
@@ -261,8 +271,8 @@ class Masquerade:
 
     def moved(self, change: Change) -> tuple[list[str], list[str]]:
         """Which destinations will see the node's address from now on, and which the pod's."""
-        before, after = (self.around.effective(config).kept for config in (change.before, change.after))
-        return masquerade_rules.moved(before, after)
+        before = self.around.effective_before(change.before).kept
+        return masquerade_rules.moved(before, self.around.effective(change.after).kept)
 
     def _warnings(self, current: Json | None, change: Change) -> t.Iterator[str]:
         for key, text in ((current or {}).get("data") or {}).items():
@@ -316,7 +326,7 @@ class Masquerade:
 
     # -- in force
 
-    def in_force(self, config: Config) -> list[str]:
+    def in_force(self, change: Change) -> list[str]:
         """The agents' pods that do not use this configuration yet, by their logs."""
         query = {"labelSelector": _selector(self.around.agent)}
         pods = self.kube.request("GET", f"/api/v1/namespaces/{NAMESPACE}/pods", "the agents' pods", query=query)
@@ -324,16 +334,16 @@ class Masquerade:
         for pod in pods.get("items") or []:
             name = pod["metadata"]["name"]
             answer = self.kube.exchange("GET", f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/log", f"log of {name}")
-            if not _uses(answer.text, config):
+            if not _uses(answer.text, None if change.text is None else change.after):
                 late.append(name)
         return late
 
-    def await_force(self, config: Config) -> None:
+    def await_force(self, change: Change) -> None:
         """Wait until every agent says that it uses this configuration. Raises :class:`Timeout`."""
         late: list[str] = []
 
         def used() -> bool | None:
-            late[:] = self.in_force(config)
+            late[:] = self.in_force(change)
             return None if late else True
 
         if self.kube.wait(used, f"{self.label}: waits until the agents use it") is None:
@@ -350,11 +360,13 @@ def _selector(daemon_set: Json | None) -> str:
     return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
-def _uses(log: str, config: Config) -> bool:
-    """Whether the latest of what an agent says of its configuration is that it uses this one."""
-    said = [line for line in log.splitlines() if USING in line or REJECTED in line]
+def _uses(log: str, config: Config | None) -> bool:
+    """Whether the latest of what an agent says of its configuration is that it uses this one, or none at all."""
+    said = [line for line in log.splitlines() if any(words in line for words in (USING, REJECTED, MISSING))]
     if not said or REJECTED in said[-1]:
         return False
+    if config is None or MISSING in said[-1]:
+        return config is None and MISSING in said[-1]
     try:
         found = json.loads(said[-1].partition(USING)[2])
         return (
@@ -469,41 +481,67 @@ def refuse_without_agent(around: Surroundings, asked: Asked) -> None:
         )
         raise Refused(
             f"no ip-masq-agent runs in this cluster: there is no DaemonSet {NAMESPACE}/{NAME}, so the ConfigMap would "
-            f"have no effect (masq-no-agent). Until one runs, {now}. Deploy the agent ({HOW_TO}), then run this again.",
+            f"have no effect (masq-no-agent). Until one runs, {now}. Say "
+            f"deploy_agent: true, or deploy it yourself ({HOW_TO}) and run this again.",
             code="masq-no-agent",
         )
 
 
+def agent_of(kube: Kube, call: Call, around: Surroundings, *, planned: bool) -> list[workloads.Applied]:
+    """The agent as something to bring about, or to take away: where that is asked for, and GKE or others did not."""
+    if not call.params["deploy_agent"] or around.autopilot or (around.agent and not is_ours(around.agent)):
+        return []
+    if planned:
+        call.warn("The cluster is still to come: whether GKE will deploy the agent to it is not known yet.")
+        return []
+    item = masquerade_agent.daemon_set(call.params["agent_image"])
+    if call.params["state"] == "present" and not around.agent:
+        around.agent, around.deploying = item, True
+    own = dataclasses.replace(call, params={**call.params, "adopt": False})
+    return [workloads.Applied(kube, own, item, masquerade_agent.COLLECTION, of_options=False, planned=planned)]
+
+
 def execute(call: Call) -> dict[str, t.Any]:
-    """Bring the configuration about; say who sees another address, and from when."""
+    """Bring the configuration about, and the agent if asked; say who sees another address, and from when."""
     params = call.params
     asked = asked_of(params)
     absent = params["state"] == "absent"
     kube, planned = workloads.reach(call)
     around = surroundings(kube, call, planned=planned)
+    agents = agent_of(kube, call, around, planned=planned)
     if not absent and not planned:
         refuse_without_agent(around, asked)
         _warn(call, around)
-    if asked.derives and not absent and not planned:
-        _require_own(around)
+        if asked.derives:
+            _require_own(around)
     resource = Masquerade(kube, call, around, asked)
     consent = Consent(params["allow_disruption"])
-    outcome = converge([resource], consent, check_mode=call.check_mode)[0]
-    for warning in outcome.plan.warnings:
-        call.warn(warning)
+    # the agent comes when its list is there, and goes when it has taken the list away
+    together: list[Resource] = [resource] if absent else [resource, *agents]
+    outcomes = converge(together, consent, check_mode=call.check_mode)
     problem: PodreachError | None = None
     seen: bool | None = None
-    change = t.cast(Change, resource.change)
-    if outcome.changed and not call.check_mode and around.agent and around.flags.verbosity >= TALKATIVE:
+    if params["wait"] and not call.check_mode and not absent:
+        ended = workloads.finish(kube, outcomes[1:])
+        problem = ended[0] if ended else None
+    changed = any(outcome.changed for outcome in outcomes)
+    tells = around.agent is not None and around.flags.verbosity >= TALKATIVE
+    if changed and tells and not call.check_mode and not problem:
+        change = t.cast(Change, resource.change)
         try:
             if params["wait"]:
-                resource.await_force(change.after)
-            seen = not resource.in_force(change.after)
+                resource.await_force(change)
+            seen = not resource.in_force(change)
         except PodreachError as error:
             problem = error
-    result = report(resource, outcome, call, seen)
+    if absent and agents and not problem:
+        outcomes += converge(agents, consent, check_mode=call.check_mode)
+    for outcome in outcomes:
+        for warning in outcome.plan.warnings:
+            call.warn(warning)
+    result = report(resource, outcomes, call, seen)
     if problem:
-        problem.changed = outcome.changed
+        problem.changed = result["changed"]
         return {**failure(problem), **result}
     return result
 
@@ -523,7 +561,7 @@ def _require_own(around: Surroundings) -> None:
 def _warn(call: Call, around: Surroundings) -> None:
     status = (around.agent or {}).get("status") or {}
     ready, wanted = status.get("numberReady") or 0, status.get("desiredNumberScheduled") or 0
-    if ready < wanted or not wanted:
+    if (ready < wanted or not wanted) and not around.deploying:
         call.warn(
             f"DaemonSet {NAMESPACE}/{NAME}: the agent is ready on {ready} of {wanted} nodes: the others keep the rules "
             "that they have (masq-agent-not-on-node)."
@@ -541,18 +579,19 @@ def _warn(call: Call, around: Surroundings) -> None:
         )
 
 
-def report(resource: Masquerade, outcome: Outcome, call: Call, seen: bool | None) -> dict[str, t.Any]:
+def report(resource: Masquerade, outcomes: t.Sequence[Outcome], call: Call, seen: bool | None) -> dict[str, t.Any]:
     """The result of a task."""
     change, first = t.cast(Change, resource.change), t.cast(Change, resource.first)
     to_node, to_pod = resource.moved(first)
     by = max(0.0, first.before.resync) + PROPAGATION
+    changed = any(outcome.changed for outcome in outcomes)
     when = None
-    if outcome.changed and not call.check_mode and not seen:
+    if changed and not call.check_mode and not seen:
         when = (datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=by)).isoformat(timespec="seconds")
     own = change.record.owners.get(resource.asked.owner)
     found: dict[str, t.Any] = {
-        "changed": outcome.changed,
-        "plan": [step.as_result() for step in outcome.steps],
+        "changed": changed,
+        "plan": [step.as_result() for outcome in outcomes for step in outcome.steps],
         "config": change.text,
         "non_masquerade_cidrs": list(change.after.cidrs),
         "owned_cidrs": list(own.cidrs) if own else [],
@@ -562,7 +601,7 @@ def report(resource: Masquerade, outcome: Outcome, call: Call, seen: bool | None
         "in_force": {"seen": seen, "at_latest": when},
     }
     if call.diff:
-        found["diff"] = workloads.diff(outcome)
+        found["diff"] = [workloads.diff(outcome) for outcome in outcomes]
     return found
 
 

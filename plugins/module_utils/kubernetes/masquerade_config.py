@@ -119,20 +119,21 @@ class _Object(list[tuple[str, t.Any]]):
 
 
 def parse(text: str) -> t.Any:
-    """The JSON value that the agent sees: objects as key-value pairs, numbers as ``Decimal``. Raises Rejected."""
+    """The JSON value that the agent sees: objects as key-value pairs, whole numbers as ``Decimal``. Raises Rejected."""
     if text.lstrip().startswith("{"):
         try:
             return json.loads(
                 text,
                 object_pairs_hook=_Object,
                 parse_int=decimal.Decimal,
-                parse_float=decimal.Decimal,
                 parse_constant=_no_constant,
             )
         except ValueError as error:
             raise Rejected(f"it is no JSON: {error}") from None
     if yaml is None:
         raise PodreachError(missing_required_lib("PyYAML"), code="missing-library")
+    if _OTHER_YAML.search(text):
+        raise Rejected("it is no YAML: found incompatible YAML document")
     try:
         loader = _go_loader()(text)
         try:
@@ -149,6 +150,8 @@ def _no_constant(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is no value")
 
 
+#: a directive for another version than the one that Go's library takes
+_OTHER_YAML = re.compile(r"^%YAML (?!1\.1\s)")
 _WORDS: dict[str, t.Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True),
@@ -173,16 +176,20 @@ def _scalar(text: str) -> t.Any:
     return text
 
 
+#: the tag of scalars that are neither quoted nor have a tag
+_PLAIN = "!plain"
+
+
 def _go_loader() -> t.Any:
     """A YAML loader that finds in a text what Go does."""
 
     class Loader(yaml.SafeLoader):
         pass
 
-    Loader.yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("^<<$"))]}
-
-    def scalar(loader: t.Any, node: t.Any) -> t.Any:
-        return node.value if node.style else _scalar(node.value)
+    Loader.yaml_implicit_resolvers = {
+        "<": [("tag:yaml.org,2002:merge", re.compile("^<<$"))],
+        None: [(_PLAIN, re.compile(""))],
+    }
 
     def mapping(loader: t.Any, node: t.Any) -> _Object:
         loader.flatten_mapping(node)
@@ -199,7 +206,9 @@ def _go_loader() -> t.Any:
     def sequence(loader: t.Any, node: t.Any) -> list[t.Any]:
         return [loader.construct_object(item, deep=True) for item in node.value]
 
-    Loader.add_constructor("tag:yaml.org,2002:str", scalar)
+    Loader.add_constructor(_PLAIN, lambda loader, node: _scalar(node.value))
+    Loader.add_constructor("tag:yaml.org,2002:str", lambda loader, node: node.value)
+    Loader.add_constructor("tag:yaml.org,2002:bool", lambda loader, node: _scalar(node.value))
     Loader.add_constructor("tag:yaml.org,2002:map", mapping)
     Loader.add_constructor("tag:yaml.org,2002:seq", sequence)
     return Loader
@@ -234,7 +243,7 @@ def _kind(value: t.Any) -> str:
         return "object"
     if isinstance(value, bool):
         return "bool"
-    if isinstance(value, decimal.Decimal):
+    if isinstance(value, (decimal.Decimal, float)):
         return "number"
     return "array" if isinstance(value, list) else "string"
 
@@ -265,7 +274,8 @@ def _decode(document: t.Any, config: Config) -> Config:
         elif value is None:
             continue
         elif field == "cidrLimit":
-            if not isinstance(value, decimal.Decimal) or value != value.to_integral_value():
+            whole = isinstance(value, decimal.Decimal) and value == value.to_integral_value()
+            if not whole or not -(2**63) <= value < 2**63:
                 raise _mismatch(value, field, "int")
             values["cidr_limit"] = int(value)
         elif not isinstance(value, bool):
