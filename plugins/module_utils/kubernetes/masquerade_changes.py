@@ -28,10 +28,14 @@ SETTINGS = {"masq_link_local": LINK_LOCAL, "resync_interval": RESYNC}
 
 @dataclass
 class Owner:
-    """What one owner holds: entries of the list, and settings with what they were before (key -> [now, before])."""
+    """What one owner holds: entries of the list, and settings with what they were before (key -> [now, before]).
+
+    ``from_default`` says that its entries were derived from the agent's built-in list, which the first list replaces.
+    """
 
     cidrs: list[str] = field(default_factory=list)
     settings: dict[str, list[t.Any]] = field(default_factory=dict)
+    from_default: bool = False
 
 
 @dataclass
@@ -50,7 +54,9 @@ class Record:
         try:
             found = json.loads(text or "{}")
             owners = {
-                str(name): Owner(list(one.get("cidrs") or []), dict(one.get("settings") or {}))
+                str(name): Owner(
+                    list(one.get("cidrs") or []), dict(one.get("settings") or {}), bool(one.get("from_default"))
+                )
                 for name, one in (found.get("owners") or {}).items()
             }
             previous = found.get("previous")
@@ -134,8 +140,11 @@ def present(asked: Asked, text: str | None, record: Record, flags: Flags, own: t
     foreign = [cidr for cidr in current if cidr not in (*elsewhere, *mine.cidrs)]
     others = [cidr for cidr in current if cidr in (*foreign, *elsewhere)]
     replaced = list(record.replaced)
+    # where another owner's list has replaced the built-in one, that is no more what is in force
+    from_default = asked.derives and not asked.masquerade_rest and made_list and (mine.from_default or not elsewhere)
     if asked.derives:
-        base = [] if asked.masquerade_rest else [*others, *replaced, *(flags.default_cidrs if made_list else ())]
+        built_in = flags.default_cidrs if from_default else ()
+        base = [] if asked.masquerade_rest else [*others, *replaced, *built_in]
         wanted = masquerade_rules.derive(
             base, keep=asked.keep, masquerade=asked.masquerade, own=own, fixed=[*others, *replaced]
         )
@@ -151,7 +160,8 @@ def present(asked: Asked, text: str | None, record: Record, flags: Flags, own: t
     after_list = list(dict.fromkeys([*stays, *back, *held]))
     if set(after_list) != set(current) or (asked.cidrs is not None and LIST not in values):
         values[LIST] = after_list
-    fresh = Owner(held, dict(mine.settings))
+    keeps = asked.cidrs is None and not asked.derives and mine.from_default
+    fresh = Owner(held, dict(mine.settings), from_default or keeps)
     for option, key in SETTINGS.items():
         _set(asked, option, key, values, fresh, before, record)
     owners = {**record.owners, asked.owner: fresh}

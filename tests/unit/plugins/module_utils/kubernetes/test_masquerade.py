@@ -184,3 +184,20 @@ def test_nobody_loses_an_entry(turns: list[tuple[str, list[str]]], as_json: bool
 def test_a_record_that_cannot_be_read_counts_as_none() -> None:
     for text in ("", "x", "[]", '{"owners": 1}', '{"owners": {"a": 1}}'):
         assert Record.of(text) == Record()
+
+
+def test_a_second_owner_does_not_bring_the_built_in_list_back() -> None:
+    one = Asked("one", masquerade=("10.2.0.0/16",))
+    two = Asked("two", keep=("8.8.8.0/24",))
+    text, record = after(masquerade_changes.present(one, None, Record(), FLAGS, OWN))
+    first = masquerade_config.read(text, FLAGS).cidrs
+    text, record = after(masquerade_changes.present(two, text, record, FLAGS, OWN))
+    assert set(masquerade_config.read(text, FLAGS).cidrs) == {*first, "8.8.8.0/24"}
+    assert record.owners["two"].cidrs == ["8.8.8.0/24"]
+    # and the first one's are what they were
+    assert masquerade_changes.present(one, text, record, FLAGS, OWN).text == text
+    with pytest.raises(PodreachError, match="held by another owner"):
+        masquerade_changes.present(Asked("two", masquerade=("10.3.0.0/16",)), text, record, FLAGS, OWN)
+    text, record = after(masquerade_changes.absent("two", text, record, FLAGS))
+    assert masquerade_config.read(text, FLAGS).cidrs == first
+    assert masquerade_changes.absent("one", text, record, FLAGS).text is None
