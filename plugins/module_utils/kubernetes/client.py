@@ -53,11 +53,12 @@ T = t.TypeVar("T")
 
 
 class Answer(t.NamedTuple):
-    """Status, headers (lower case) and JSON of one answer."""
+    """Status, headers (lower case) and JSON of one answer; ``text`` is that of one which is no JSON."""
 
     status: int
     headers: t.Mapping[str, str]
     body: Json
+    text: str = ""
 
 
 class Transport(t.Protocol):
@@ -108,14 +109,17 @@ class HttpTransport:
                 text = response.data
         except urllib3.exceptions.HTTPError as error:
             raise OSError(str(error)) from None
+        words = ""
         try:
             content = json.loads(text) if text else {}
         except ValueError:
-            content = {"message": text.decode("utf-8", "replace")[:500].strip()}
+            words = text.decode("utf-8", "replace")
+            content = {"message": words[:500].strip()}
         return Answer(
             response.status,
             {name.lower(): value for name, value in response.headers.items()},
             content if isinstance(content, dict) else {},
+            words,
         )
 
 

@@ -30,7 +30,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import BASE_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn import task as ha_vpn
-from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, probes, services
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, masquerade, probes, services
 
 ROLES = Path(__file__).parents[3] / "roles"
 Options = dict[str, dict[str, t.Any]]
@@ -64,6 +64,7 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
     "vpn": (ha_vpn.SPEC.without("wait").options, set()),
     "peering": (BASE_SPEC.merge(peerings.SPEC).without("wait").options, set()),
     "internal_lb": (services.SPEC.options, {"address", "projects"}),
+    "masquerade": (masquerade.SPEC.options, set()),
     "verify": (
         {
             **AUTH_SPEC.options,

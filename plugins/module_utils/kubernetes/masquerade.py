@@ -1,0 +1,608 @@
+# Copyright: (c) 2026, podreach.gke contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ip-masq-agent's ConfigMap in a cluster, with whoever else writes into it.
+
+Where no agent runs, nothing reads the ConfigMap, and that is refused instead of done:
+https://cloud.google.com/kubernetes-engine/docs/concepts/ip-masquerade-agent
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import ipaddress
+import json
+import typing as t
+from dataclasses import dataclass, field
+
+from ..arguments import ArgumentSpec, Call, Definition, failure
+from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, converge
+from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
+from ..gcp.client import Client
+from ..gcp.task import rehearse
+from . import masquerade_agent, masquerade_changes, masquerade_config, masquerade_rules, workloads
+from .access import ACCESS_SPEC
+from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, OWNER, Json, Kube
+from .masquerade_agent import IMAGE, KEY, NAME, NAMESPACE
+from .masquerade_changes import ANNOTATION, Asked, Change, Record
+from .masquerade_config import FIELDS, LIST, Config, Flags, Rejected
+
+COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+#: Seconds until a changed ConfigMap is in the files of running pods: the kubelet looks once a minute, or a little less
+#: often. https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
+PROPAGATION = 90
+#: the verbosity at which the agent logs which configuration it uses
+TALKATIVE = 2
+USING, REJECTED, MISSING = "] Using config: ", "] Error syncing configuration: ", "] No config file found at "
+HOW_TO = "https://cloud.google.com/kubernetes-engine/docs/how-to/ip-masquerade-agent"
+
+SPEC = ACCESS_SPEC.merge(
+    ArgumentSpec(
+        options={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "owner": {"type": "str", "default": OWNER},
+            "non_masquerade_cidrs": {"type": "list", "elements": "str"},
+            "keep": {"type": "list", "elements": "str"},
+            "masquerade": {"type": "list", "elements": "str"},
+            "unmentioned": {"type": "str", "choices": ["unchanged", "masquerade"], "default": "unchanged"},
+            "cluster_ranges": {"type": "list", "elements": "str"},
+            "resync_interval": {"type": "str"},
+            "masq_link_local": {"type": "bool"},
+            "deploy_agent": {"type": "bool", "default": False},
+            "agent_image": {"type": "str", "default": IMAGE},
+            "adopt": {"type": "bool", "default": False},
+            "allow_disruption": {"type": "bool", "default": False},
+            "wait": {"type": "bool", "default": True},
+            "timeout": {"type": "int", "default": 300},
+        },
+        mutually_exclusive=(("non_masquerade_cidrs", "keep"), ("non_masquerade_cidrs", "masquerade")),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that changes the ConfigMap."""
+
+    method: str
+    path: str
+    body: Json
+    content_type: str = JSON
+
+
+@dataclass
+class Surroundings:
+    """What decides about the ConfigMap: the agent, the cluster's mode, its own ranges (range -> what it is)."""
+
+    agent: Json | None = None
+    #: this call brings the agent, so there is none yet
+    deploying: bool = False
+    autopilot: bool = False
+    snat_disabled: bool = False
+    windows: bool = False
+    own: dict[str, str] = field(default_factory=dict)
+    #: what of the cluster's own ranges could not be read, and why
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def flags(self) -> Flags:
+        """The agent's, as far as there is one."""
+        spec = (((self.agent or {}).get("spec") or {}).get("template") or {}).get("spec") or {}
+        containers = spec.get("containers") or []
+        chosen = [item for item in containers if item.get("name") == NAME] or containers[:1]
+        return masquerade_config.flags_of(chosen[0]) if chosen else Flags()
+
+    def effective(self, config: Config) -> masquerade_rules.Effective:
+        """What nodes do with that configuration of the agent."""
+        return masquerade_rules.standard(self.flags, config, snat_disabled=self.snat_disabled)
+
+    def effective_before(self, config: Config) -> masquerade_rules.Effective:
+        """What they did before this call."""
+        if self.deploying:
+            return masquerade_rules.standard(None, None, snat_disabled=self.snat_disabled)
+        return self.effective(config)
+
+
+def surroundings(kube: Kube, call: Call, *, planned: bool) -> Surroundings:
+    """Read them. A cluster that is only planned counts as one with GKE's agent."""
+    found = Surroundings()
+    for text in call.params.get("cluster_ranges") or []:
+        found.own[text] = "one of cluster_ranges"
+    cluster = (kube.access.cluster if kube.access else None) or {}
+    if cluster:
+        _of_google(found, cluster, t.cast(Client, t.cast(t.Any, kube.access).google))
+    if planned:
+        return found
+    found.agent = kube.get(f"{masquerade_agent.COLLECTION}/{NAME}", f"DaemonSet {NAMESPACE}/{NAME}")
+    if not cluster and not found.agent:
+        policies = "/apis/networking.gke.io/v1/egressnatpolicies/default"
+        found.autopilot = kube.get(policies, "EgressNATPolicy default") is not None
+    return found
+
+
+def _of_google(found: Surroundings, cluster: Json, client: Client) -> None:
+    """What the container API and the subnetwork say."""
+    found.autopilot = bool((cluster.get("autopilot") or {}).get("enabled"))
+    network = cluster.get("networkConfig") or {}
+    found.snat_disabled = bool((network.get("defaultSnatStatus") or {}).get("disabled"))
+    policy = cluster.get("ipAllocationPolicy") or {}
+    pools = cluster.get("nodePools") or []
+    found.windows = any(
+        str((pool.get("config") or {}).get("imageType") or "").upper().startswith("WINDOWS") for pool in pools
+    )
+    for cidr in [
+        cluster.get("clusterIpv4Cidr") or policy.get("clusterIpv4CidrBlock"),
+        *((pool.get("networkConfig") or {}).get("podIpv4CidrBlock") for pool in pools),
+    ]:
+        if cidr:
+            found.own.setdefault(cidr, "the cluster's pod range")
+    services = cluster.get("servicesIpv4Cidr") or policy.get("servicesIpv4CidrBlock")
+    if services:
+        found.own.setdefault(services, "the cluster's Services range")
+    path = network.get("subnetwork")
+    if not path:
+        found.unread.append("the node range (the cluster names no subnetwork)")
+        return
+    try:
+        subnetwork = client.get("compute", path) or {}
+    except PodreachError as error:
+        found.unread.append(f"the node range ({error})")
+        return
+    if subnetwork.get("ipCidrRange"):
+        found.own.setdefault(subnetwork["ipCidrRange"], "the cluster's node range")
+    more = (policy.get("additionalPodRangesConfig") or {}).get("podRangeNames") or []
+    for secondary in subnetwork.get("secondaryIpRanges") or []:
+        if secondary.get("rangeName") in more:
+            found.own.setdefault(secondary["ipCidrRange"], "the cluster's pod range")
+
+
+class Masquerade:
+    """The ConfigMap and what the caller wants of it; a :class:`..engine.Resource`."""
+
+    name = NAME
+    label = f"ConfigMap {NAMESPACE}/{NAME}"
+
+    def __init__(self, kube: Kube, call: Call, around: Surroundings, asked: Asked) -> None:
+        self.kube = kube
+        self.params = call.params
+        self.around = around
+        self.asked = asked
+        #: the latest plan's, and the first one's
+        self.change: Change | None = None
+        self.first: Change | None = None
+
+    def read(self) -> Json | None:
+        return self.kube.get(f"{COLLECTION}/{NAME}", self.label)
+
+    def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
+        return current, None
+
+    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
+        return None
+
+    def word(self, option: str, value: str) -> str:
+        return f"{option}: {value}"
+
+    def pause(self, attempt: int) -> None:
+        self.kube.pause(attempt)
+
+    def lost(self, plan: Plan, observed: Json | None) -> list[str]:
+        """Nothing: a change of exactly the version that was read overwrites nobody."""
+        return []
+
+    def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
+        text = ((current or {}).get("data") or {}).get(KEY)
+        record = Record.of(_annotations(current).get(ANNOTATION))
+        absent = self.params["state"] == "absent"
+        try:
+            if absent:
+                change = masquerade_changes.absent(self.asked.owner, text, record, self.around.flags)
+            else:
+                change = masquerade_changes.present(self.asked, text, record, self.around.flags, self.around.own)
+        except PodreachError as error:
+            kind = InvalidInput if isinstance(error, InvalidInput) else Refused
+            raise kind(f"{self.label}: {error}", code=error.code, resource=self.label) from None
+        self.change = change
+        self.first = self.first or change
+        before, after = projection(current), self._after(current, change)
+        steps = () if before == after else (self._step(current, change, absent=absent),)
+        return Plan(before, after, steps, tuple(self._warnings(current, change)))
+
+    def _after(self, current: Json | None, change: Change) -> Json | None:
+        annotation = change.record.as_text()
+        data = dict((current or {}).get("data") or {})
+        if change.text is None:
+            data.pop(KEY, None)
+        else:
+            data[KEY] = change.text
+        if current is None and change.text is None and annotation is None:
+            return None
+        if current and annotation is None and is_ours(current) and not data and not current.get("binaryData"):
+            return None
+        owners = {ANNOTATION: annotation} if annotation else {}
+        return {"metadata": {"name": NAME, "namespace": NAMESPACE, "annotations": owners}, "data": data}
+
+    def _step(self, current: Json | None, change: Change, *, absent: bool) -> Step:
+        to_node, to_pod = self.moved(change)
+        grade = Grade.DISRUPTIVE if to_node or to_pod else Grade.SAFE
+        if absent:
+            grade = Grade.DESTRUCTIVE
+        words = [f"keep pods' addresses toward {_some(to_pod)}"] if to_pod else []
+        words += [f"masquerade toward {_some(to_node)}"] if to_node else []
+        fields = tuple(
+            key
+            for key, differs in (
+                (LIST, set(change.before.cidrs) != set(change.after.cidrs)),
+                (masquerade_config.LINK_LOCAL, change.before.link_local != change.after.link_local),
+                (masquerade_config.RESYNC, change.before.resync != change.after.resync),
+            )
+            if differs
+        )
+        effect = f": {', '.join(words)}" if words else ""
+        annotation = change.record.as_text()
+        if current is None:
+            body = {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {
+                    "name": NAME,
+                    "namespace": NAMESPACE,
+                    "labels": {MANAGED_BY: OWNER},
+                    "annotations": {ANNOTATION: annotation} if annotation else {},
+                },
+                "data": {KEY: change.text},
+            }
+            return Step("create", f"create {self.label}{effect}", Request("POST", COLLECTION, body), grade, fields)
+        metadata = current["metadata"]
+        path = f"{COLLECTION}/{NAME}"
+        if self._after(current, change) is None:
+            seen = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+            body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": seen}
+            return Step("delete", f"delete {self.label}{effect}", Request("DELETE", path, body), grade, fields)
+        body = {
+            "metadata": {"resourceVersion": metadata["resourceVersion"], "annotations": {ANNOTATION: annotation}},
+            "data": {KEY: change.text},
+        }
+        named = ", ".join(fields) or "the record of owners"
+        request = Request("PATCH", path, body, MERGE_PATCH)
+        return Step("update", f"change {named} of {self.label}{effect}", request, grade, fields)
+
+    def moved(self, change: Change) -> tuple[list[str], list[str]]:
+        """Which destinations will see the node's address from now on, and which the pod's."""
+        before = self.around.effective_before(change.before).kept
+        return masquerade_rules.moved(before, self.around.effective(change.after).kept)
+
+    def _warnings(self, current: Json | None, change: Change) -> t.Iterator[str]:
+        for key, text in ((current or {}).get("data") or {}).items():
+            if key != KEY and _is_config(text):
+                yield (
+                    f"{self.label}: its key {key!r} holds a configuration, but the agent reads only the key {KEY!r}: "
+                    "that is why it has no effect (masq-wrong-key). Delete it."
+                )
+        if self.params["state"] == "absent":
+            return
+        for key in change.before.unknown:
+            near = masquerade_config.meant(key)
+            yield (
+                f"{self.label}: the agent does not know {key!r} and ignores it"
+                + (f"; {near} may be meant" if near else "")
+                + "."
+            )
+        kept = self.around.effective(change.after).kept
+        for cidr, what in self.around.own.items():
+            if "Services" not in what and not masquerade_rules.covers(kept, [cidr]):
+                code = "masq-node-range-missing" if "node" in what else "masq-pod-range-missing"
+                yield (
+                    f"{self.label}: the list does not cover {cidr}, {what}: there, pods of this cluster are seen with "
+                    f"a node's address, and network policies do not know them ({code}). Add it."
+                )
+        if change.text != ((current or {}).get("data") or {}).get(KEY) and "#" in _config_text(current):
+            yield f"{self.label}: the text under {KEY} is written anew, and its comments go."
+
+    def send(self, step: Step) -> str | None:
+        request: Request = step.request
+        query = {} if request.method == "DELETE" else {"fieldManager": FIELD_MANAGER}
+        try:
+            self.kube.request(
+                request.method,
+                request.path,
+                self.label,
+                query=query,
+                body=request.body,
+                content_type=request.content_type,
+            )
+        except ApiError as error:
+            raced = (request.method == "POST" and error.reason == "AlreadyExists") or (
+                request.method != "POST" and error.status == 404
+            )
+            if isinstance(error, Conflict) or not raced:
+                raise
+            raise Conflict(
+                str(error), unsure=error.tries > 1, status=error.status, reason=error.reason, resource=self.label
+            ) from None
+        return None
+
+    # -- in force
+
+    def in_force(self, change: Change) -> list[str]:
+        """The agents' pods that do not use this configuration yet, by their logs."""
+        query = {"labelSelector": _selector(self.around.agent)}
+        pods = self.kube.request("GET", f"/api/v1/namespaces/{NAMESPACE}/pods", "the agents' pods", query=query)
+        late = []
+        for pod in pods.get("items") or []:
+            name = pod["metadata"]["name"]
+            answer = self.kube.exchange("GET", f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/log", f"log of {name}")
+            if not _uses(answer.text, None if change.text is None else change.after):
+                late.append(name)
+        return late
+
+    def await_force(self, change: Change) -> None:
+        """Wait until every agent says that it uses this configuration. Raises :class:`Timeout`."""
+        late: list[str] = []
+
+        def used() -> bool | None:
+            late[:] = self.in_force(change)
+            return None if late else True
+
+        if self.kube.wait(used, f"{self.label}: waits until the agents use it") is None:
+            raise Timeout(
+                f"{self.label}: after {self.kube.timeout:.0f} s (timeout), {', '.join(late)} did not say that the new "
+                "configuration is used. It stays; see the logs of these pods.",
+                code="masq-resync-pending",
+                resource=self.label,
+            )
+
+
+def _selector(daemon_set: Json | None) -> str:
+    labels = (((daemon_set or {}).get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def _uses(log: str, config: Config | None) -> bool:
+    """Whether the latest of what an agent says of its configuration is that it uses this one, or none at all."""
+    said = [line for line in log.splitlines() if any(words in line for words in (USING, REJECTED, MISSING))]
+    if not said or REJECTED in said[-1]:
+        return False
+    if config is None or MISSING in said[-1]:
+        return config is None and MISSING in said[-1]
+    try:
+        found = json.loads(said[-1].partition(USING)[2])
+        return (
+            set(found.get(LIST) or ()) == set(config.cidrs)
+            and bool(found.get(masquerade_config.LINK_LOCAL)) == config.link_local
+            and masquerade_config.seconds(str(found.get(masquerade_config.RESYNC))) == config.resync
+        )
+    except (ValueError, AttributeError, Rejected):
+        return False
+
+
+def _annotations(item: Json | None) -> Json:
+    return t.cast("Json", ((item or {}).get("metadata") or {}).get("annotations") or {})
+
+
+def is_ours(item: Json) -> bool:
+    return bool((item["metadata"].get("labels") or {}).get(MANAGED_BY) == OWNER)
+
+
+def _config_text(item: Json | None) -> str:
+    return str(((item or {}).get("data") or {}).get(KEY) or "")
+
+
+def _is_config(text: str) -> bool:
+    try:
+        return any(key in FIELDS for key in masquerade_config.fields(text))
+    except Rejected:
+        return False
+
+
+def projection(item: Json | None) -> Json | None:
+    """What of the ConfigMap this module looks at."""
+    if item is None:
+        return None
+    owners = {key: value for key, value in _annotations(item).items() if key == ANNOTATION}
+    metadata = {"name": NAME, "namespace": NAMESPACE, "annotations": owners}
+    return {"metadata": metadata, "data": dict(item.get("data") or {})}
+
+
+def _some(cidrs: t.Sequence[str]) -> str:
+    return ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
+
+
+# ---- the call
+
+
+def asked_of(params: Json) -> Asked:
+    """What a call asks for. Raises for what can be known to be wrong without asking anybody."""
+    problems = []
+    for option in ("non_masquerade_cidrs", "keep", "masquerade", "cluster_ranges"):
+        for index, text in enumerate(params.get(option) or []):
+            problem = _range_problem(text, ipv6=option == "non_masquerade_cidrs")
+            if problem:
+                problems.append(f"{option}[{index}]: {text!r} {problem}")
+    if params.get("resync_interval") is not None:
+        try:
+            if masquerade_config.seconds(params["resync_interval"]) <= 0:
+                problems.append(f"resync_interval: {params['resync_interval']!r} is no time: write one like 60s")
+        except Rejected as error:
+            problems.append(f"resync_interval: {error}: write it like 60s or 5m")
+    if not params["owner"].strip():
+        problems.append("owner: it is empty")
+    wants = ("non_masquerade_cidrs", "keep", "masquerade", "resync_interval", "masq_link_local")
+    if params["state"] == "present" and all(params.get(option) is None for option in wants):
+        problems.append(f"nothing is asked for: give one of {', '.join(wants)}")
+    if params["unmentioned"] == "masquerade" and not (params.get("keep") or params.get("masquerade")):
+        problems.append("unmentioned: it needs keep or masquerade")
+    raise_all([InvalidInput(problem) for problem in problems])
+    cidrs = params.get("non_masquerade_cidrs")
+    return Asked(
+        params["owner"],
+        None if cidrs is None else tuple(cidrs),
+        tuple(params.get("keep") or ()),
+        tuple(params.get("masquerade") or ()),
+        params["unmentioned"] == "masquerade",
+        {option: params.get(option) for option in masquerade_changes.SETTINGS},
+        params["adopt"],
+    )
+
+
+def _range_problem(text: str, *, ipv6: bool) -> str | None:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        try:
+            return f"is no range: write {ipaddress.ip_network(text, strict=False)}"
+        except ValueError:
+            return "is no range: write one like 10.0.0.0/8"
+    if "/" not in text:
+        return f"has no mask: write {network}"
+    if network.version == 6 and not ipv6:
+        return "is a range of IPv6, which is for non_masquerade_cidrs alone"
+    return None
+
+
+def refuse_without_agent(around: Surroundings, asked: Asked) -> None:
+    """Raise where nothing would read the ConfigMap."""
+    if around.autopilot:
+        raise Refused(
+            "this is an Autopilot cluster, which does not heed the ip-masq-agent's ConfigMap (masq-wrong-mode). "
+            "Destinations that keep pods' addresses are those of its EgressNATPolicy objects: take what is to be "
+            "masqueraded out of the policy named default "
+            "(https://cloud.google.com/kubernetes-engine/docs/how-to/egress-nat-policy-ip-masq-autopilot)"
+            + (f". To be masqueraded: {', '.join(asked.masquerade)}" if asked.masquerade else "."),
+            code="masq-wrong-mode",
+        )
+    if around.agent is None:
+        now = (
+            "the cluster has default SNAT disabled, so pods keep their own addresses toward everything"
+            if around.snat_disabled
+            else "GKE's own rules keep pods' addresses toward private and reserved ranges, and only toward these"
+        )
+        raise Refused(
+            f"no ip-masq-agent runs in this cluster: there is no DaemonSet {NAMESPACE}/{NAME}, so the ConfigMap would "
+            f"have no effect (masq-no-agent). Until one runs, {now}. Say "
+            f"deploy_agent: true, or deploy it yourself ({HOW_TO}) and run this again.",
+            code="masq-no-agent",
+        )
+
+
+def agent_of(kube: Kube, call: Call, around: Surroundings, *, planned: bool) -> list[workloads.Applied]:
+    """The agent as something to bring about, or to take away: where that is asked for, and GKE or others did not."""
+    if not call.params["deploy_agent"] or around.autopilot or (around.agent and not is_ours(around.agent)):
+        return []
+    if planned:
+        call.warn("The cluster is still to come: whether GKE will deploy the agent to it is not known yet.")
+        return []
+    item = masquerade_agent.daemon_set(call.params["agent_image"])
+    if call.params["state"] == "present" and not around.agent:
+        around.agent, around.deploying = item, True
+    own = dataclasses.replace(call, params={**call.params, "adopt": False})
+    return [workloads.Applied(kube, own, item, masquerade_agent.COLLECTION, of_options=False, planned=planned)]
+
+
+def execute(call: Call) -> dict[str, t.Any]:
+    """Bring the configuration about, and the agent if asked; say who sees another address, and from when."""
+    params = call.params
+    asked = asked_of(params)
+    absent = params["state"] == "absent"
+    kube, planned = workloads.reach(call)
+    around = surroundings(kube, call, planned=planned)
+    agents = agent_of(kube, call, around, planned=planned)
+    if not absent and not planned:
+        refuse_without_agent(around, asked)
+        _warn(call, around)
+        if asked.derives:
+            _require_own(around)
+    resource = Masquerade(kube, call, around, asked)
+    consent = Consent(params["allow_disruption"])
+    # the agent comes when its list is there, and goes when it has taken the list away
+    together: list[Resource] = [resource] if absent else [resource, *agents]
+    outcomes = converge(together, consent, check_mode=call.check_mode)
+    problem: PodreachError | None = None
+    seen: bool | None = None
+    if params["wait"] and not call.check_mode and not absent:
+        ended = workloads.finish(kube, outcomes[1:])
+        problem = ended[0] if ended else None
+    changed = any(outcome.changed for outcome in outcomes)
+    tells = around.agent is not None and around.flags.verbosity >= TALKATIVE
+    if changed and tells and not call.check_mode and not problem:
+        change = t.cast(Change, resource.change)
+        try:
+            if params["wait"]:
+                resource.await_force(change)
+            seen = not resource.in_force(change)
+        except PodreachError as error:
+            problem = error
+    if absent and agents and not problem:
+        outcomes += converge(agents, consent, check_mode=call.check_mode)
+    for outcome in outcomes:
+        for warning in outcome.plan.warnings:
+            call.warn(warning)
+    result = report(resource, outcomes, call, seen)
+    if problem:
+        problem.changed = result["changed"]
+        return {**failure(problem), **result}
+    return result
+
+
+def _require_own(around: Surroundings) -> None:
+    """A list is only derived where it is known what it has to keep in any case."""
+    needed = [what for what in ("pod range", "node range") if not any(what in found for found in around.own.values())]
+    if needed and "one of cluster_ranges" not in around.own.values():
+        why = f": {'; '.join(around.unread)}" if around.unread else ""
+        raise InvalidInput(
+            f"keep, masquerade: the cluster's {' and '.join(needed)} cannot be read{why}. Name the cluster (cluster, "
+            "location), or give its pod, node and Services ranges as cluster_ranges.",
+            code="no-ranges",
+        )
+
+
+def _warn(call: Call, around: Surroundings) -> None:
+    status = (around.agent or {}).get("status") or {}
+    ready, wanted = status.get("numberReady") or 0, status.get("desiredNumberScheduled") or 0
+    if (ready < wanted or not wanted) and not around.deploying:
+        call.warn(
+            f"DaemonSet {NAMESPACE}/{NAME}: the agent is ready on {ready} of {wanted} nodes: the others keep the rules "
+            "that they have (masq-agent-not-on-node)."
+        )
+    if around.windows:
+        call.warn(
+            "The cluster has Windows nodes: their pods leave with the node's address whatever the ConfigMap says "
+            "(masq-windows)."
+        )
+    if around.flags.chain != masquerade_config.GKE_CHAIN and not around.snat_disabled:
+        call.warn(
+            f"DaemonSet {NAMESPACE}/{NAME}: it writes the chain {around.flags.chain} beside GKE's own "
+            f"{masquerade_config.GKE_CHAIN}, and either may masquerade (masq-two-chains): set "
+            f"--masq-chain={masquerade_config.GKE_CHAIN}."
+        )
+
+
+def report(resource: Masquerade, outcomes: t.Sequence[Outcome], call: Call, seen: bool | None) -> dict[str, t.Any]:
+    """The result of a task."""
+    change, first = t.cast(Change, resource.change), t.cast(Change, resource.first)
+    to_node, to_pod = resource.moved(first)
+    by = max(0.0, first.before.resync) + PROPAGATION
+    changed = any(outcome.changed for outcome in outcomes)
+    when = None
+    if changed and not call.check_mode and not seen:
+        when = (datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=by)).isoformat(timespec="seconds")
+    own = change.record.owners.get(resource.asked.owner)
+    found: dict[str, t.Any] = {
+        "changed": changed,
+        "plan": [step.as_result() for outcome in outcomes for step in outcome.steps],
+        "config": change.text,
+        "non_masquerade_cidrs": list(change.after.cidrs),
+        "owned_cidrs": list(own.cidrs) if own else [],
+        "resync_seconds": change.after.resync,
+        "now_masqueraded": to_node,
+        "now_kept": to_pod,
+        "in_force": {"seen": seen, "at_latest": when},
+    }
+    if call.diff:
+        found["diff"] = [workloads.diff(outcome) for outcome in outcomes]
+    return found
+
+
+DEFINITION = Definition(name="masquerade", spec=SPEC, execute=execute, rehearse=rehearse)
