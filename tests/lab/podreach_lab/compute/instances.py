@@ -17,7 +17,7 @@ from ..faults import ApiFault, bad_fingerprint, invalid, not_found, required
 from ..links import region_of_zone, relative, self_link
 from ..places import ZONES
 from ..state import Body, Resource
-from . import allocation, networks
+from . import allocation, networks, shared_vpc
 from .common import aggregated, bodies, delete, insert, listed, need, ready, reference, same_project, zone_scopes
 
 INSTANCE = "compute#instance"
@@ -174,7 +174,7 @@ def whereabouts(call: Call, item: Body, where: str) -> tuple[Resource, Resource 
     region = region_of_zone(call.params["zone"])
     if item.get("subnetwork"):
         subnetwork = reference(call, item["subnetwork"], f"{where}.subnetwork", "subnetworks")
-        same_project(call, subnetwork, f"{where}.subnetwork", item["subnetwork"])
+        shared_vpc.usable_subnetwork(call, subnetwork, f"{where}.subnetwork", item["subnetwork"])
         if subnetwork.path.split("/")[3] != region:
             raise invalid(f"{where}.subnetwork", item["subnetwork"], f"It must be in the instance's region, {region}.")
         network = call.get(relative(subnetwork.body["network"], call.project))
