@@ -35,6 +35,8 @@ Json = dict[str, t.Any]
 Handler = t.Callable[["Call"], t.Any]
 
 HANDLERS: dict[str, Handler] = {}
+PUBLIC_READING: dict[str, frozenset[str]] = {}
+"""Method id -> projects of Google's own in which everybody may use it."""
 MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError)
 """What an error in the lab's own code raises, as opposed to a refusal."""
 _READING = re.compile(r"/wait$|:generateAccessToken$|[/:](?:testIamPermissions|getIamPolicy)$|/listXpnHosts$")
@@ -282,6 +284,8 @@ class Lab:
             if key not in params:
                 continue
             name = params["project"] = project_id(params[key])
+            if name in PUBLIC_READING.get(found.id, ()):
+                return
             if caller.may_use(name):
                 if name not in self.state.projects:
                     raise not_found(f"projects/{name}")
