@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import shutil
 
@@ -76,6 +77,35 @@ def test_a_regional_group_that_heals_itself(gcloud: As) -> None:
     gcloud(f"{MANAGED} delete {where}")
     assert gcloud.json("compute instances list") == []
     gcloud("compute instance-templates delete t2")
+
+
+def test_a_group_behind_a_load_balancer(gcloud: As) -> None:
+    inside = f"--region {REGION}"
+    gcloud("compute firewall-rules create in --network net --allow tcp:80 --source-ranges 0.0.0.0/0")
+    gcloud("compute health-checks create http alive --port 80")
+    gcloud(f"{MANAGED} create g1 {inside} --template t1 --size 2")
+    gcloud(
+        f"compute backend-services create b1 {inside} --load-balancing-scheme internal --protocol tcp "
+        "--health-checks alive --global-health-checks"
+    )
+    gcloud(f"compute backend-services add-backend b1 {inside} --instance-group g1 --instance-group-region {REGION}")
+    gcloud(
+        f"compute forwarding-rules create r1 {inside} --load-balancing-scheme internal --network net --subnet sub "
+        "--ports 80 --address 10.1.0.100 --backend-service b1"
+    )
+    [health] = gcloud.json(f"compute backend-services get-health b1 {inside}")
+    assert [item["healthState"] for item in health["status"]["healthStatus"]] == ["HEALTHY", "HEALTHY"]
+    gcloud(f"compute instances create vm --zone {ZONE} --machine-type e2-micro --subnet sub --no-address")
+    members = {item["name"] for item in gcloud.json(f"{MANAGED} list-instances g1 {inside}")}
+
+    def served() -> str:
+        said = json.loads(gcloud.lab.exec("vm", "curl", "-s", "--max-time", "5", "http://10.1.0.100/").stdout)
+        return str(said["served_by"]).rsplit("/", 1)[1]
+
+    assert served() in members
+    gcloud.lab.kill_node(min(members))
+    assert {served() for _time in range(5)} == {max(members)}
+    assert "is already being used by" in gcloud.fails(f"{MANAGED} delete g1 {inside}")
 
 
 def test_a_zonal_group_while_time_passes(gcloud: As) -> None:

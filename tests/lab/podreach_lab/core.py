@@ -39,7 +39,10 @@ PUBLIC_READING: dict[str, frozenset[str]] = {}
 """Method id -> projects of Google's own in which everybody may use it."""
 MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError)
 """What an error in the lab's own code raises, as opposed to a refusal."""
-_READING = re.compile(r"/wait$|:generateAccessToken$|[/:](?:testIamPermissions|getIamPolicy)$|/listXpnHosts$")
+_READING = re.compile(
+    r"/wait$|:generateAccessToken$|[/:](?:testIamPermissions|getIamPolicy)$"
+    r"|/(?:getHealth|listInstances|listManagedInstances|listNetworkEndpoints|listXpnHosts)$"
+)
 
 
 def method(*ids: str) -> t.Callable[[Handler], Handler]:
