@@ -161,9 +161,11 @@ class State:
         """Empty every project, telling the watchers of each loss, newest first; `clearing` tells them that nothing is
         to be made up for."""
         self.clearing = True
-        for path in reversed(list(self._by_path)):
-            self.remove(path)
-        self.clearing = False
+        try:
+            for path in reversed(list(self._by_path)):
+                self.remove(path)
+        finally:
+            self.clearing = False
         self.dead = frozenset()
 
     def counts(self) -> dict[str, int]:
