@@ -27,6 +27,7 @@ Json = dict[str, t.Any]
 LIFETIME = 3600
 AUDIENCES = ("https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token")
 SELF_SIGNED_AUDIENCES = (
+    "https://cloudresourcemanager.googleapis.com/",
     "https://compute.googleapis.com/",
     "https://container.googleapis.com/",
     "https://iamcredentials.googleapis.com/",

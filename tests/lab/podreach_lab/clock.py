@@ -38,6 +38,8 @@ SECONDS: dict[str, float] = {
     "compute.vpnTunnels.delete": 20,
     "vpn.handshake": 20,
     "vpn.deadPeer": 30,
+    "compute.instanceGroupManagers.delete": 60,
+    "compute.regionInstanceGroupManagers.delete": 60,
     "compute.instances.insert": 15,
     "compute.instances.start": 15,
     "compute.instances.stop": 40,

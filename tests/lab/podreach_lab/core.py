@@ -20,6 +20,7 @@ import traceback
 import typing as t
 import urllib.parse
 
+from . import iam
 from .auth import Accounts, Caller
 from .authority import Authority
 from .aws.service import Aws
@@ -34,9 +35,14 @@ Json = dict[str, t.Any]
 Handler = t.Callable[["Call"], t.Any]
 
 HANDLERS: dict[str, Handler] = {}
+PUBLIC_READING: dict[str, frozenset[str]] = {}
+"""Method id -> projects of Google's own in which everybody may use it."""
 MISTAKES = (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError)
 """What an error in the lab's own code raises, as opposed to a refusal."""
-_READING = re.compile(r"/wait$|:generateAccessToken$|/testIamPermissions$|/getIamPolicy$")
+_READING = re.compile(
+    r"/wait$|:generateAccessToken$|[/:](?:testIamPermissions|getIamPolicy)$"
+    r"|/(?:getHealth|listInstances|listManagedInstances|listNetworkEndpoints|listXpnHosts)$"
+)
 
 
 def method(*ids: str) -> t.Callable[[Handler], Handler]:
@@ -281,15 +287,30 @@ class Lab:
             if key not in params:
                 continue
             name = params["project"] = project_id(params[key])
+            if name in PUBLIC_READING.get(found.id, ()):
+                return
             if caller.may_use(name):
                 if name not in self.state.projects:
                     raise not_found(f"projects/{name}")
+                return
+            if name in self.state.projects and self._admitted(found, params, name, caller):
                 return
             verb = found.id.split(".", 1)[1]
             if found.service == "compute":
                 raise ApiFault(403, f"Required 'compute.{verb}' permission for 'projects/{name}'", "forbidden")
             short = ".".join(found.id.split(".")[-2:])
             raise ApiFault(403, f'Required "container.{short}" permission(s) for "projects/{name}".', "forbidden")
+
+    def _admitted(self, found: Method, params: dict[str, str], project: str, caller: Caller) -> bool:
+        """Whether policies let a caller do this in a project of somebody else's."""
+        permission = iam.permission_of(found.id)
+        paths = [f"projects/{project}"]
+        if found.id == "compute.subnetworks.listUsable":  # asks for no right; shows what the caller has one to
+            paths += [item.path for item in self.state.of_kind("compute#subnetwork", project)]
+        name = params.get("subnetwork") or params.get("resource")
+        if name and found.id.startswith("compute.subnetworks."):
+            paths.append(f"projects/{project}/regions/{params['region']}/subnetworks/{name}")
+        return any(iam.permitted(self.state, caller.email, permission, path) for path in paths)
 
     def _check_response(self, found: Method, result: Json) -> None:
         try:

@@ -28,6 +28,7 @@ STILL_ACCEPTED: dict[str, Json] = {"returnPartialSuccess": {"type": "boolean", "
 """Query parameters that gcloud sends with every list, though the document has them for some lists only."""
 
 DOCUMENTS = {
+    "cloudresourcemanager": "cloudresourcemanager.v1.json",
     "compute": "compute.v1.json",
     "container": "container.v1.json",
     "iamcredentials": "iamcredentials.v1.json",

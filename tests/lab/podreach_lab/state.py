@@ -75,6 +75,7 @@ class State:
     def __init__(self, clock: Clock, seed: int | None = None) -> None:
         self.clock = clock
         self.revision = 0
+        self.clearing = False
         self.projects = dict(PROJECTS)
         self._random = random.Random(seed)
         self._by_path: dict[str, Resource] = {}
@@ -157,9 +158,14 @@ class State:
             self._tell("removed", resource)
 
     def clear(self) -> None:
-        """Empty every project, telling the watchers of each loss, newest first."""
-        for path in reversed(list(self._by_path)):
-            self.remove(path)
+        """Empty every project, telling the watchers of each loss, newest first; `clearing` tells them that nothing is
+        to be made up for."""
+        self.clearing = True
+        try:
+            for path in reversed(list(self._by_path)):
+                self.remove(path)
+        finally:
+            self.clearing = False
         self.dead = frozenset()
 
     def counts(self) -> dict[str, int]:

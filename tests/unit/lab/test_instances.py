@@ -260,3 +260,16 @@ def test_machine_types(cloud: Cloud) -> None:
     names = [item["name"] for item in cloud.compute("GET", f"zones/{ZONE}/machineTypes")["items"]]
     assert "e2-micro" in names
     assert cloud.compute("GET", f"zones/{ZONE}/machineTypes/e2-micro")["guestCpus"] == 2
+
+
+def test_public_images(cloud: Cloud) -> None:
+    images = "/compute/v1/projects/debian-cloud/global/images"
+    name = cloud.call("GET", f"{images}/family/debian-12")["name"]
+    assert cloud.call("GET", f"{images}/{name}")["family"] == "debian-12"
+    for path in (f"{images}/family/debian-1", f"{images}/none", images.replace("debian-cloud", "podreach-lab") + "/x"):
+        with pytest.raises(Refused) as refused:
+            cloud.call("GET", path)
+        assert refused.value.code == 404
+    with pytest.raises(Refused) as refused:
+        cloud.call("GET", "/compute/v1/projects/debian-cloud/global/networks")
+    assert refused.value.code == 403

@@ -11,8 +11,8 @@ from ..core import Call, method
 from ..faults import ApiFault, in_use, invalid, required
 from ..links import self_link
 from ..state import Body, Resource
-from . import allocation
-from .common import aggregated, check_region, delete, insert, listed, need, reference, region_scopes, same_project
+from . import allocation, shared_vpc
+from .common import aggregated, check_region, delete, insert, listed, need, reference, region_scopes
 
 KIND = allocation.ADDRESS
 PURPOSES = ("GCE_ENDPOINT", "SHARED_LOADBALANCER_VIP")
@@ -55,7 +55,7 @@ def insert_address(call: Call) -> Body:
     if not body.get("subnetwork"):
         raise required("resource.subnetwork")
     subnetwork = reference(call, body["subnetwork"], "resource.subnetwork", "subnetworks")
-    same_project(call, subnetwork, "resource.subnetwork", body["subnetwork"])
+    shared_vpc.usable_subnetwork(call, subnetwork, "resource.subnetwork", body["subnetwork"])
     if subnetwork.path.split("/")[3] != call.params["region"]:
         raise invalid("resource.subnetwork", body["subnetwork"], "It must be in the address's region.")
     space = allocation.of_subnetwork(subnetwork)

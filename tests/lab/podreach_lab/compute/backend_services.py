@@ -85,7 +85,8 @@ def complete_backend(call: Call, backend: Body, field: str, region: str) -> None
     group = call.state.get(relative(str(link), call.project))
     if group is None or group.kind not in (groups.INSTANCES, groups.ENDPOINTS):
         raise invalid(f"{field}.group", link, "The referenced group resource cannot be found.")
-    if region_of_zone(group.path.split("/")[3]) != region:
+    place = group.path.split("/")[3]
+    if region not in (place, region_of_zone(place)):
         raise invalid(f"{field}.group", link, f"The group must be in the region {region}.")
     backend["group"] = group.body["selfLink"]
     if backend.setdefault("balancingMode", "CONNECTION") != "CONNECTION":

@@ -127,7 +127,7 @@ def reference(call: Call, value: t.Any, field: str, kind: str, *, missing: str =
 
 
 def same_project(call: Call, found: Resource, field: str, value: t.Any) -> Resource:
-    """Refuse another project's resource: there is no Shared VPC."""
+    """Refuse another project's resource."""
     if found.project != call.project:
         raise invalid(field, value, "Cross project referencing is not allowed for this resource.")
     return found

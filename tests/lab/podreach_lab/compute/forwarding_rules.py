@@ -14,7 +14,7 @@ from ..core import Call, method
 from ..faults import ApiFault, invalid, required
 from ..links import relative, self_link
 from ..state import Body, Resource, State
-from . import allocation, networks
+from . import allocation, networks, shared_vpc
 from .common import (
     aggregated,
     bodies,
@@ -134,7 +134,7 @@ def whereabouts(call: Call, body: Body) -> tuple[Resource, Resource]:
     """The network and subnetwork of a new rule; in an auto mode network the subnetwork is found by region."""
     if body.get("subnetwork"):
         subnetwork = reference(call, body["subnetwork"], "resource.subnetwork", "subnetworks")
-        same_project(call, subnetwork, "resource.subnetwork", body["subnetwork"])
+        shared_vpc.usable_subnetwork(call, subnetwork, "resource.subnetwork", body["subnetwork"])
         if subnetwork.path.split("/")[3] != call.params["region"]:
             raise invalid("resource.subnetwork", body["subnetwork"], "It must be in the rule's region.")
         return call.get(relative(subnetwork.body["network"], call.project)), subnetwork

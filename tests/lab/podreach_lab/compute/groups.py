@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""compute.instanceGroups and compute.networkEndpointGroups, reading only: the groups that GKE makes of its nodes.
+"""compute.instanceGroups, compute.regionInstanceGroups and compute.networkEndpointGroups, reading only: the groups that
+GKE makes of its nodes, and those of managed groups.
 
 Groups know their members by the paths of the instances (hidden `members`); who made a group keeps that list.
 """
@@ -14,11 +15,12 @@ from ..core import Call, method
 from ..faults import invalid
 from ..places import ZONES
 from ..state import Body, Resource, State
-from .common import aggregated, cut, listed, zone_scopes
+from .common import aggregated, check_region, cut, listed, region_scopes, zone_scopes
 
 INSTANCES = "compute#instanceGroup"
 ENDPOINTS = "compute#networkEndpointGroup"
 INSTANCE = "compute#instance"
+SCOPES = ("global", *region_scopes(), *zone_scopes())
 
 
 def members(state: State, group: Resource) -> list[Resource]:
@@ -32,6 +34,8 @@ def view(state: State, group: Resource) -> Body:
 
 
 def collection(call: Call, what: str) -> str:
+    if "region" in call.params:
+        return f"projects/{call.project}/regions/{check_region(call)}/{what}"
     zone = call.params["zone"]
     if zone not in ZONES:
         raise invalid("zone", zone, "Unknown zone.")
@@ -49,26 +53,25 @@ def everything(call: Call, kind: str) -> list[Body]:
 # ---- instance groups
 
 
-@method("compute.instanceGroups.get")
+@method("compute.instanceGroups.get", "compute.regionInstanceGroups.get")
 def get_group(call: Call) -> Body:
     return view(call.state, find(call, "instanceGroups", "instanceGroup"))
 
 
-@method("compute.instanceGroups.list")
+@method("compute.instanceGroups.list", "compute.regionInstanceGroups.list")
 def list_groups(call: Call) -> Body:
     where = collection(call, "instanceGroups")
-    return listed(
-        call, "compute#instanceGroupList", where, [view(call.state, item) for item in call.state.within(where)]
-    )
+    kind = "regionInstanceGroupList" if "region" in call.params else "instanceGroupList"
+    return listed(call, f"compute#{kind}", where, [view(call.state, item) for item in call.state.within(where)])
 
 
 @method("compute.instanceGroups.aggregatedList")
 def aggregated_groups(call: Call) -> Body:
     kind = "compute#instanceGroupAggregatedList"
-    return aggregated(call, kind, "instanceGroups", everything(call, INSTANCES), ["global", *zone_scopes()])
+    return aggregated(call, kind, "instanceGroups", everything(call, INSTANCES), SCOPES)
 
 
-@method("compute.instanceGroups.listInstances")
+@method("compute.instanceGroups.listInstances", "compute.regionInstanceGroups.listInstances")
 def list_instances(call: Call) -> Body:
     group = find(call, "instanceGroups", "instanceGroup")
     running = call.body.get("instanceState", "ALL") == "RUNNING"
@@ -77,7 +80,8 @@ def list_instances(call: Call) -> Body:
         for item in members(call.state, group)
         if not running or item.body["status"] == "RUNNING"
     ]
-    return listed(call, "compute#instanceGroupsListInstances", f"{group.path}/listInstances", found)
+    kind = "regionInstanceGroupsListInstances" if "region" in call.params else "instanceGroupsListInstances"
+    return listed(call, f"compute#{kind}", f"{group.path}/listInstances", found)
 
 
 # ---- network endpoint groups

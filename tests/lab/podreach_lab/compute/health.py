@@ -5,7 +5,7 @@
 
 A backend is healthy when its machine runs, the firewall lets both ranges of Google's health checkers reach it, and
 something there answers on the health check's port: on a node kube-proxy does on 10256, and on the health check port of
-a Service with externalTrafficPolicy Local as long as the node has a ready endpoint of it.
+a Service with externalTrafficPolicy Local as long as the node has a ready endpoint of it. Other machines answer on 80.
 
 https://cloud.google.com/load-balancing/docs/health-check-concepts and, for who gets packets,
 https://cloud.google.com/load-balancing/docs/internal/int-netlb-traffic-distribution
@@ -24,6 +24,8 @@ from . import effective, groups, health_checks
 BACKEND_SERVICE = "compute#backendService"
 CHECKERS = ("130.211.0.0/22", "35.191.0.0/16")
 KUBE_PROXY = 10256
+VM_PORT = 80
+"""Where the machines of the lab answer, over HTTP."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +70,20 @@ class Health:
         if instance.body["status"] != "RUNNING" or instance.hidden.get("dead"):
             return False
         port = self.port(service)
+        if port == VM_PORT and not instance.hidden.get("cluster"):
+            check = self.state.get(relative(service.body["healthChecks"][0], service.project))
+            return check is not None and vm_answers(check)
         on_node = port == KUBE_PROXY and bool(instance.hidden.get("cluster"))
         return on_node or instance.path in self._local.get(port, ())
 
     def admitted(self, service: Resource, instance: Resource, network: str, address: str) -> bool:
         """Whether the firewall lets the checks through, which are sent to the load balancer's address."""
+        return self.reaches(instance, network, address, self.port(service))
+
+    def reaches(self, instance: Resource, network: str, address: str, port: int) -> bool:
+        """Whether the firewall lets Google's health checkers reach an instance at an address and port."""
         region = region_of_zone(instance.path.split("/")[3])
         tags, accounts = effective.tags_of(instance), effective.accounts_of(instance)
-        port = self.port(service)
         key = (network, region, address, port, tuple(tags), tuple(accounts))
         if key not in self._admitted:
             where = (network, region)
@@ -87,6 +95,16 @@ class Health:
             ]
             self._admitted[key] = all(admits(layers, source, address, port) for source in CHECKERS)
         return self._admitted[key]
+
+
+def vm_answers(check: Resource) -> bool:
+    """Whether a machine of the lab that runs answers a health check as it wants: /health is OK, everything else an
+    object of JSON."""
+    specific = check.body[health_checks.SPECIFICS[check.body["type"]]]
+    if specific.get("port") != VM_PORT or check.body["type"] not in ("HTTP", "TCP"):
+        return False
+    said = "" if check.body["type"] == "TCP" else "OK" if specific["requestPath"] == "/health" else "{"
+    return said.startswith(specific.get("response") or "")
 
 
 def admits(layers: t.Iterable[effective.Layer], source: str, address: str, port: int) -> bool:

@@ -30,6 +30,7 @@ from .common import (
 
 KIND = "compute#healthCheck"
 BACKEND_SERVICE = "compute#backendService"
+MANAGER = "compute#instanceGroupManager"
 SPECIFICS = {
     "TCP": "tcpHealthCheck",
     "SSL": "sslHealthCheck",
@@ -84,9 +85,13 @@ def port_of(check: Resource) -> int:
 
 
 def user_of(state: State, check: Resource) -> str:
-    """The path of a backend service that a health check serves, or ''."""
+    """The path of a backend service or a managed group that a health check serves, or ''."""
     for item in state.of_kind(BACKEND_SERVICE):
         if any(relative(link, item.project) == check.path for link in item.body.get("healthChecks", ())):
+            return item.path
+    for item in state.of_kind(MANAGER):
+        policies = item.body.get("autoHealingPolicies", ())
+        if any(relative(policy.get("healthCheck", ""), item.project) == check.path for policy in policies):
             return item.path
     return ""
 

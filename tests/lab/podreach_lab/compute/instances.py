@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""compute.instances and instanceGroupManagers. Clusters make nodes of their own (container/nodes.py); the same methods
-read, stop and tag them.
+"""compute.instances. Clusters make nodes of their own (container/nodes.py); the same methods read, stop and tag them.
 
 External addresses are accepted and never assigned: the internet is outside the lab. Disks and images are names only.
 """
@@ -17,7 +16,7 @@ from ..faults import ApiFault, bad_fingerprint, invalid, not_found, required
 from ..links import region_of_zone, relative, self_link
 from ..places import ZONES
 from ..state import Body, Resource
-from . import allocation, networks
+from . import allocation, networks, shared_vpc
 from .common import aggregated, bodies, delete, insert, listed, need, ready, reference, same_project, zone_scopes
 
 INSTANCE = "compute#instance"
@@ -174,7 +173,7 @@ def whereabouts(call: Call, item: Body, where: str) -> tuple[Resource, Resource 
     region = region_of_zone(call.params["zone"])
     if item.get("subnetwork"):
         subnetwork = reference(call, item["subnetwork"], f"{where}.subnetwork", "subnetworks")
-        same_project(call, subnetwork, f"{where}.subnetwork", item["subnetwork"])
+        shared_vpc.usable_subnetwork(call, subnetwork, f"{where}.subnetwork", item["subnetwork"])
         if subnetwork.path.split("/")[3] != region:
             raise invalid(f"{where}.subnetwork", item["subnetwork"], f"It must be in the instance's region, {region}.")
         network = call.get(relative(subnetwork.body["network"], call.project))
@@ -352,43 +351,6 @@ def list_instances(call: Call) -> Body:
 def aggregated_instances(call: Call) -> Body:
     found = [item.body for item in call.state.of_kind(INSTANCE, call.project)]
     return aggregated(call, "compute#instanceAggregatedList", "instances", found, zone_scopes())
-
-
-@method("compute.instanceGroupManagers.get")
-def get_manager(call: Call) -> Body:
-    path = f"{zone_path(call, 'instanceGroupManagers')}/{call.params['instanceGroupManager']}"
-    return t.cast(Body, call.get(path).body)
-
-
-@method("compute.instanceGroupManagers.list")
-def list_managers(call: Call) -> Body:
-    path = zone_path(call, "instanceGroupManagers")
-    return listed(call, "compute#instanceGroupManagerList", path, bodies(call.state, path))
-
-
-@method("compute.instanceGroupManagers.aggregatedList")
-def aggregated_managers(call: Call) -> Body:
-    found = [item.body for item in call.state.of_kind(MANAGER, call.project)]
-    return aggregated(call, "compute#instanceGroupManagerAggregatedList", "instanceGroupManagers", found, zone_scopes())
-
-
-@method("compute.instanceGroupManagers.listManagedInstances")
-def managed_instances(call: Call) -> Body:
-    path = f"{zone_path(call, 'instanceGroupManagers')}/{call.params['instanceGroupManager']}"
-    group = call.get(path)
-    return {
-        "managedInstances": [
-            {
-                "instance": item.body["selfLink"],
-                "id": item.body["id"],
-                "name": item.name,
-                "instanceStatus": item.body["status"],
-                "currentAction": "NONE",
-            }
-            for item in call.state.of_kind(INSTANCE, call.project)
-            if item.hidden.get("group") == group.path
-        ]
-    }
 
 
 def machine_type(call: Call, name: str) -> Body:

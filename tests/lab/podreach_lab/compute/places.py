@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""compute.projects, regions, zones."""
+"""compute.regions, zones."""
 
 from __future__ import annotations
 
@@ -40,22 +40,6 @@ def zone_body(project: str, name: str) -> Body:
         "status": "UP",
         "region": self_link(f"projects/{project}/regions/{ZONES[name]}"),
         "selfLink": self_link(f"projects/{project}/zones/{name}"),
-    }
-
-
-@method("compute.projects.get")
-def get_project(call: Call) -> Body:
-    number = call.state.projects[call.project]
-    return {
-        "kind": "compute#project",
-        "id": number,
-        "creationTimestamp": _CREATED,
-        "name": call.project,
-        "selfLink": self_link(f"projects/{call.project}"),
-        "defaultServiceAccount": f"{number}-compute@developer.gserviceaccount.com",
-        "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS",
-        "defaultNetworkTier": "PREMIUM",
-        "commonInstanceMetadata": {"kind": "compute#metadata", "fingerprint": "AAAAAAAAAAA="},
     }
 
 

@@ -25,7 +25,6 @@ from .common import (
     listed,
     merge_patch,
     need,
-    paged,
     ready,
     reference,
     region_scopes,
@@ -270,32 +269,6 @@ def list_subnetworks(call: Call) -> Body:
 def aggregated_subnetworks(call: Call) -> Body:
     found = [item.body for item in call.state.of_kind(KIND, call.project)]
     return aggregated(call, "compute#subnetworkAggregatedList", "subnetworks", found, region_scopes())
-
-
-@method("compute.subnetworks.listUsable")
-def usable_subnetworks(call: Call) -> Body:
-    found = []
-    for item in call.state.of_kind(KIND, call.project):
-        body: Body = {
-            key: item.body[key]
-            for key in ("ipCidrRange", "network", "purpose", "stackType", "role")
-            if key in item.body
-        }
-        body["subnetwork"] = item.body["selfLink"]
-        if secondary(item):
-            body["secondaryIpRanges"] = [
-                {"rangeName": name, "ipCidrRange": text} for name, text in secondary(item).items()
-            ]
-        found.append(body)
-    page, token = paged(call, found)
-    path = f"projects/{call.project}/aggregated/subnetworks/listUsable"
-    answer: Body = {
-        "kind": "compute#usableSubnetworksAggregatedList",
-        "id": path,
-        "items": page,
-        "selfLink": self_link(path),
-    }
-    return answer | ({"nextPageToken": token} if token else {})
 
 
 def target(call: Call) -> Resource:

@@ -11,7 +11,7 @@ import typing as t
 
 from .. import cidr
 from ..clock import container_time
-from ..compute import allocation, networks, subnetworks
+from ..compute import allocation, networks, shared_vpc, subnetworks
 from ..compute.common import base
 from ..core import Call, method
 from ..faults import ApiFault, not_ready
@@ -88,6 +88,7 @@ def create_cluster(call: Call) -> Body:
 
     def finish() -> None:
         try:
+            shared_vpc.check_agents(call.state, call.project, cluster.hidden["subnetwork"])
             settle(call, cluster, network, subnetwork)
             nodes.add_firewalls(call, cluster)
             for pool in body["nodePools"]:
@@ -106,14 +107,28 @@ def create_cluster(call: Call) -> Body:
 
 def find_network(call: Call, wanted: Body) -> Resource:
     text = wanted.get("network") or "default"
+    if "/" in text:
+        shared_vpc.check_cluster(call, relative(text, call.project).split("/")[1])
     network = networks.find(call, text)
     if network is None:
         raise bad(f'Network "{text}" does not exist.')
     if network.phase is not Phase.READY:
         raise ApiFault(400, not_ready(network.path).message, "failedPrecondition", status="FAILED_PRECONDITION")
-    if not call.caller.may_use(network.project):
-        raise ApiFault(403, f'Required "compute.networks.get" permission for "{network.path}".', "forbidden")
+    if network.project != call.project:
+        check_shared(wanted, network)
     return network
+
+
+def check_shared(wanted: Body, network: Resource) -> None:
+    """In a network of the host project GKE makes no ranges of its own: those of pods, and of services unless GKE
+    manages them, must be there."""
+    policy = wanted.get("ipAllocationPolicy", {})
+    if networks.is_legacy(network) or policy.get("useRoutes"):
+        raise bad("Clusters in a Shared VPC network must be VPC-native, and the network must not be a legacy network.")
+    services = policy.get("servicesIpv4CidrBlock") or policy.get("servicesIpv4Cidr")
+    asked = policy.get("createSubnetwork") or (services and services != pod_ranges.MANAGED_SERVICES)
+    if asked or not policy.get("clusterSecondaryRangeName"):
+        raise bad("Clusters in a Shared VPC network must use existing secondary ranges of the subnetwork, by name.")
 
 
 def find_subnetwork(call: Call, wanted: Body, network: Resource, region: str, policy: Body) -> Resource | None:

@@ -139,6 +139,8 @@ def pick_range(call: Call, cluster: Resource, pool: Body, config: Body) -> None:
     if create:
         network = call.state.get(cluster.hidden["network"])
         assert network is not None
+        if network.project != cluster.project:
+            raise bad("A pod range cannot be created in a Shared VPC network: name one that exists.")
         name = name or f"gke-{cluster.name}-{pool['name']}-pods-{digest(cluster.path + pool['name'])}"
         if name in have:
             raise bad(f'Secondary range "{name}" already exists in subnetwork "{subnetwork.name}".')

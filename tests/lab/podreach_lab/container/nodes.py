@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .. import cidr
 from ..clock import compute_time
-from ..compute import quotas, routes
+from ..compute import quotas, routes, shared_vpc
 from ..compute.common import base
 from ..core import Call
 from ..faults import ApiFault
@@ -96,6 +96,7 @@ def ensure_group(call: Call, cluster: Resource, pool: Body, zone: str, size: int
 
 
 def add_node(call: Call, cluster: Resource, pool: Body, zone: str) -> None:
+    shared_vpc.check_agents(call.state, cluster.project, cluster.hidden["subnetwork"])
     subnetwork = call.state.get(cluster.hidden["subnetwork"]) if cluster.hidden["subnetwork"] else None
     name = free_name(call, cluster, pool, zone)
     address = pod_ranges.next_address(call, subnetwork) if subnetwork else legacy_address(call, cluster)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 
-from ..compute import subnetworks
+from .. import iam
+from ..compute import shared_vpc, subnetworks
 from ..compute.common import cut
 from ..core import Call, method
 from ..faults import ApiFault
 from ..operations import Operation
-from ..state import Body
+from ..state import Body, Resource
 from . import versions
 from .common import bad, location_of, shown
 from .pod_ranges import use_of
@@ -64,6 +65,21 @@ def server_config(call: Call) -> Body:
     }
 
 
+def usable(call: Call, host: str) -> list[Resource]:
+    """The subnetworks of a project that the caller may put clusters of the request's project into. Those of a host
+    project only GKE's agent can tell, which must be let in there."""
+    state = call.state
+    known = state.of_kind(subnetworks.KIND, host) if host in state.projects else []
+    mine = [item for item in known if shared_vpc.may(call, "compute.subnetworks.use", item.path)]
+    if not mine and not call.caller.may_use(host):
+        raise ApiFault(403, f'Required "compute.subnetworks.list" permission for "projects/{host}".', "forbidden")
+    if host == call.project:
+        return mine
+    agent = iam.gke_agent(state, call.project)
+    let_in = iam.permitted(state, agent, "container.hostServiceAgent.use", f"projects/{host}")
+    return mine if let_in and shared_vpc.host_of(state, call.project) == host else []
+
+
 @method("container.projects.aggregated.usableSubnetworks.list")
 def usable_subnetworks(call: Call) -> Body:
     host = call.project
@@ -73,10 +89,8 @@ def usable_subnetworks(call: Call) -> Body:
         if not match:
             raise bad(f"Invalid filter: '{text}'. Only networkProjectId=PROJECT is supported.")
         host = match[1]
-    if not call.caller.may_use(host):
-        raise ApiFault(403, f'Required "compute.subnetworks.list" permission for "projects/{host}".', "forbidden")
     found = []
-    for item in call.state.of_kind(subnetworks.KIND, host):
+    for item in usable(call, host):
         body: Body = {
             "subnetwork": item.path,
             "network": item.body["network"].split("/v1/", 1)[1],
@@ -86,7 +100,10 @@ def usable_subnetworks(call: Call) -> Body:
             {"rangeName": name, "ipCidrRange": block, "status": use_of(call, item, name)}
             for name, block in subnetworks.secondary(item).items()
         ]
-        if ranges:
+        agent = iam.gke_agent(call.state, call.project)
+        if host != call.project and not iam.permitted(call.state, agent, "compute.subnetworks.get", item.path):
+            body["statusMessage"] = f"Required 'compute.subnetworks.get' permission for '{item.path}'"
+        elif ranges:
             body["secondaryIpRanges"] = ranges
         found.append(body)
     found.sort(key=lambda item: str(item["subnetwork"]))

@@ -95,7 +95,8 @@ def compile_plan(state: State, facts: t.Mapping[str, ClusterFacts], wan: Wan | N
             links |= set(pairs)
             compiled.drops |= {(machine.namespace, name): drop for name, drop in table.drops.items()}
         else:
-            found[machine.namespace] = hosts.vm(machine)
+            behind = {(item.network, item.address) for item in balancers if machine.path in item.backends}
+            found[machine.namespace] = hosts.vm(machine, behind)
         if machine.dead:
             kill(compiled, machine)
     wide, there = gateways.build(state, wan, mtus), aws.build(state, wan.paths)

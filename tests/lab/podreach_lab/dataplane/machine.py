@@ -58,10 +58,14 @@ def cards_links(machine: Machine, mtus: t.Mapping[str, int]) -> list[Link]:
     ]
 
 
-def vm(machine: Machine) -> Namespace:
-    """A plain VM: the guest agent makes its alias ranges local."""
+def vm(machine: Machine, forwarded: t.Collection[tuple[str, str]] = ()) -> Namespace:
+    """A plain VM: the guest agent makes its alias ranges local, and the addresses of load balancers that it is behind
+    (with the network of each)."""
     routes = {item for card in machine.cards for item in card_routes(card)}
     routes |= {Route(str(item), ((card.inner, 1),), local=True) for card in machine.cards for item in card.aliases}
+    for card in machine.cards:
+        mine = sorted({address for network, address in forwarded if network == card.network})
+        routes |= {Route(f"{address}/32", ((card.inner, 1),), local=True) for address in mine}
     return Namespace(
         addresses=frozenset((card.inner, f"{card.address}/32") for card in machine.cards),
         routes=frozenset(routes),

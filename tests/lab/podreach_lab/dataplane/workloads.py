@@ -18,12 +18,13 @@ import typing as t
 
 from aiohttp import web
 
+from ..compute import health
 from ..kubernetes.facts import ClusterFacts
 from .compile import Compiled
 from .fabric import Fabric
 from .view import pod_namespace
 
-VM_PORT = 80
+VM_PORT = health.VM_PORT
 
 
 @dataclasses.dataclass(frozen=True)

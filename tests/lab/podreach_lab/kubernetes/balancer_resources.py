@@ -16,7 +16,7 @@ import hashlib
 import json
 import typing as t
 
-from .. import links
+from .. import iam, links
 from ..clock import compute_time
 from ..compute import allocation, backend_services, groups, health, health_checks
 from ..container import nodes
@@ -226,7 +226,9 @@ class Compute:
 
     # ---- firewall rules
 
-    def firewall(self, name: str, rule: Body, **hidden: t.Any) -> Resource:
+    def firewall(self, name: str, rule: Body, **hidden: t.Any) -> str:
+        """Have a rule there; where GKE may not write it, in the network of a host project, the gcloud command that
+        would."""
         network = self.cluster.hidden["network"]
         body: Body = {
             "network": links.self_link(network),
@@ -237,11 +239,21 @@ class Compute:
             "targetTags": [nodes.tag_of(self.cluster)],
             **rule,
         }
-        return self.put(FIREWALL, f"projects/{network.split('/')[1]}/global/firewalls/{name}", body, **hidden)
+        path = f"projects/{network.split('/')[1]}/global/firewalls/{name}"
+        if self._may_write(network):
+            self.put(FIREWALL, path, body, **hidden)
+            return ""
+        return written_by_hand(self.state.get(path), path, body)
 
-    def firewalls(self, version: int, service: Json, called: Names, address: str) -> None:
-        """One for the Service's clients, one for those who check health."""
-        self.firewall(
+    def _may_write(self, network: str) -> bool:
+        own, host = self.path.split("/")[1], network.split("/")[1]
+        agent = iam.gke_agent(self.state, own)
+        return own == host or iam.permitted(self.state, agent, "compute.firewalls.create", f"projects/{host}")
+
+    def firewalls(self, version: int, service: Json, called: Names, address: str) -> list[str]:
+        """One for the Service's clients, one for those who check health. Returns the commands for what GKE may not
+        do itself."""
+        wanted = self.firewall(
             called.firewall,
             {
                 "description": described(version, service, address),
@@ -257,7 +269,8 @@ class Compute:
             service=full_name(service),
         )
         allowed = [{"IPProtocol": "tcp", "ports": [str(check_port(service))]}]
-        self.firewall(called.check_firewall, {"sourceRanges": list(health.CHECKERS), "allowed": allowed})
+        checks = self.firewall(called.check_firewall, {"sourceRanges": list(health.CHECKERS), "allowed": allowed})
+        return [command for command in (wanted, checks) if command]
 
     # ---- the rule itself
 
@@ -364,6 +377,21 @@ def subset(service: Json, members: t.Sequence[str]) -> list[str]:
         return sorted(members)
     uid = service["metadata"]["uid"]
     return sorted(sorted(members, key=lambda path: digest(f"{uid};{path}", 16))[:most])
+
+
+def written_by_hand(have: Resource | None, path: str, rule: Body) -> str:
+    """The command by which the host project's security admin makes or mends a firewall rule; '' if it is right. In
+    the words of https://github.com/kubernetes/cloud-provider-gcp/blob/master/providers/gce/gce_util.go"""
+    if have is not None and all(have.body.get(key) == rule[key] for key in ("allowed", "sourceRanges", "targetTags")):
+        return ""
+    ports = sorted(f"{item['IPProtocol']}:{port}" for item in rule["allowed"] for port in item["ports"])
+    name, network = path.rsplit("/", 1)[1], rule["network"].rsplit("/", 1)[1]
+    verb = f"create {name} --network {network}" if have is None else f"update {name}"
+    return (
+        f"gcloud compute firewall-rules {verb} --description {json.dumps(rule.get('description', ''))} "
+        f"--allow {','.join(ports)} --source-ranges {','.join(sorted(rule['sourceRanges']))} "
+        f"--target-tags {','.join(rule['targetTags'])} --project {path.split('/')[1]}"
+    )
 
 
 def port_ranges(ports: t.Iterable[int]) -> list[str]:

@@ -227,7 +227,9 @@ class Balancers:
         backend = self.compute.backend_service(version, service, called, check, behind)
         self._local(service, backend)
         rule = self.compute.rule(version, service, called, backend, address, where, _signature(service))
-        self.compute.firewalls(version, service, called, address)
+        for command in self.compute.firewalls(version, service, called, address):
+            message = f"Firewall change required by security admin: `{command}`"
+            self.context.event(service, "Normal", "LoadBalancerManualChange", message, SOURCES[version])
         self.compute.sweep()
         return rule, called
 
