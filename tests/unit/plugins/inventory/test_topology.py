@@ -258,6 +258,11 @@ def test_example() -> None:
         "vpn_project": "podreach-lab",
         "vpn_region": "asia-northeast1",
         "vpn_aws_region": "ap-northeast-1",
+        # the role verify runs on this host too
+        "verify_environment": "lab",
+        "verify_project": "podreach-lab",
+        "verify_region": "asia-northeast1",
+        "verify_aws_region": "ap-northeast-1",
     }
 
 
