@@ -71,8 +71,8 @@ LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws bgp fabric fabr
 	golden_packets kubectl_conformance kubernetes_core lab_life random_topologies story_aws_vpn story_peered_project \
 	transit_gateway)
 
-# What runs whole playbooks.
-PLAYBOOKS := $(patsubst %,tests/integration/test_%.py,installed pods_to_aws resume secrets site slices)
+# What runs whole playbooks, and what it takes most time to bring up.
+PLAYBOOKS := $(patsubst %,tests/integration/test_%.py,ha_vpn installed pods_to_aws resume secrets site slices verify)
 READING := yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs
 
 # Three lanes on two cores: the tests on a lab wait for it half of their time.
