@@ -180,10 +180,13 @@ def test_no_secret_in_anything(name: str, account: Lab, tmp_path: pathlib.Path) 
     assert changed(runs.site())
     assert set(keys) == set(shared_keys(account))
     if not case.short:
-        # again, when a session does not come up
-        account.stop_session(f"{VPN}-router", f"{VPN}-1-bgp-1")
+        # again, when no session comes up
+        sessions = [f"{VPN}-{connection}-bgp-{number}" for connection in (1, 2) for number in (1, 2)]
+        for session in sessions:
+            account.stop_session(f"{VPN}-router", session)
         assert runs.site("-e", "vpn_wait_established=1").rc
-        account.stop_session(f"{VPN}-router", f"{VPN}-1-bgp-1", end=True)
+        for session in sessions:
+            account.stop_session(f"{VPN}-router", session, end=True)
     if case.process or not case.short:
         # with tokens that are refused, once
         account.fault(path="/networks/", status=401, message="Invalid credentials.")
