@@ -114,6 +114,19 @@ class Resource(t.Protocol):
         """Let some time pass before the resource is looked at again, more with each attempt."""
 
 
+class Usual:
+    """What most resources answer: others may write meanwhile, options are called as they are, nothing else vanishes."""
+
+    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
+        return None
+
+    def word(self, option: str, value: str) -> str:
+        return f"{option}: {value}"
+
+    def lost(self, plan: Plan, observed: dict[str, t.Any] | None) -> list[str]:
+        return []
+
+
 @dataclass
 class Outcome:
     """What became of one resource. ``operation`` is set where something still goes on."""

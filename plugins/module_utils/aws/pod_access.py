@@ -9,14 +9,13 @@ https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
 import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec, Call
-from ..engine import Grade, Plan, Step
+from ..engine import Grade, Plan, Step, Usual
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
 from . import network_acls, tags, vpn_reading
 from .client import Client
@@ -163,7 +162,7 @@ def parse_ports(words: t.Sequence[str]) -> tuple[list[tuple[int, int]], list[tup
     return found, wrong
 
 
-class PodAccess:
+class PodAccess(Usual):
     """The rules of one logical name in one group."""
 
     kind = "aws_pod_access"
@@ -313,15 +312,6 @@ class PodAccess:
                 raise Conflict(str(error), unsure=error.tries > 1, reason=error.code, resource=self.label) from None
             raise
         return None
-
-    def lost(self, plan: Plan, observed: Json | None) -> list[str]:
-        return []
-
-    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return None
-
-    def word(self, option: str, value: str) -> str:
-        return f"{option}: {value}"
 
     def pause(self, attempt: int) -> None:
         self.client.pause(attempt + 1)

@@ -12,13 +12,12 @@ https://docs.aws.amazon.com/vpn/latest/s2svpn/VPC_VPN.html
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import typing as t
 
 from .. import addressing
 from ..arguments import ArgumentSpec, Call
-from ..engine import Grade, Plan, Step
+from ..engine import Grade, Plan, Step, Usual
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
 from . import tunnel_options
 from .client import Client
@@ -83,7 +82,7 @@ SPEC = ArgumentSpec(
 )
 
 
-class AwsVpn:
+class AwsVpn(Usual):
     """One logical VPN and what the caller wants of it."""
 
     kind = "aws_vpn"
@@ -300,18 +299,9 @@ class AwsVpn:
 
         self.client.until(missing, self.label, seconds=1 if self.client.near else 20)
 
-    def lost(self, plan: Plan, observed: Json | None) -> list[str]:
-        return []
-
-    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return None
-
     def tunnel_word(self, address: str, number: int) -> str:
         """A tunnel as messages and summaries name it."""
         return self.words.get((address, number), f"tunnel {number} of the connection to {address}")
-
-    def word(self, option: str, value: str) -> str:
-        return f"{option}: {value}"
 
     def pause(self, attempt: int) -> None:
         self.client.pause(attempt + 1)

@@ -312,6 +312,12 @@ def relative(url: str) -> tuple[str, str]:
     return project, path
 
 
+def network_path(link: str | None, project: str | None) -> str:
+    """A network's path from its URL in any form, or its bare name, which is of ``project``."""
+    owner, path = relative(link or "")
+    return f"projects/{owner or project}/global/networks/{path.rpartition('/')[2]}"
+
+
 def unread_scopes(page: t.Mapping[str, t.Any], items: t.Any) -> list[str]:
     """What one page of a list says it could not read, each place in words."""
     places = [str(place) for place in [*(page.get("unreachables") or []), *(page.get("missingZones") or [])]]

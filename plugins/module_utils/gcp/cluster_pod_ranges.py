@@ -13,7 +13,7 @@ import typing as t
 
 from .. import addressing
 from ..errors import ApiError
-from .client import Client, relative
+from .client import Client, network_path, relative
 from .fields import Json, dig
 from .pod_ranges import subnetwork_path
 
@@ -35,12 +35,6 @@ class PodRange:
 
     def as_result(self) -> Json:
         return {**dataclasses.asdict(self), "network": self.network.rpartition("/")[2]}
-
-
-def network_path(link: str | None, project: str | None) -> str:
-    """A network's URL, path or name as a path."""
-    owner, path = relative(link or "")
-    return f"projects/{owner or project}/global/networks/{path.rpartition('/')[2]}"
 
 
 def read(client: Client, networks: t.Collection[str]) -> tuple[list[PodRange], list[str]]:

@@ -16,7 +16,7 @@ from ..arguments import ArgumentSpec, Call
 from ..engine import Grade, Plan, Step
 from ..errors import Refused
 from . import cluster_rules
-from .client import Client
+from .client import Client, network_path
 from .cluster_prerequisites import Prerequisites
 from .container import ContainerResource
 from .fields import (
@@ -38,7 +38,6 @@ from .fields import (
 )
 from .node_pools import POOL_OPTIONS, labels, max_pods, new_pool
 from .pod_ranges import refuse_too_many
-from .subnetworks import network_path
 
 SPEC = ArgumentSpec(
     options={

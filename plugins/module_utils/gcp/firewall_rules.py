@@ -10,9 +10,10 @@ import typing as t
 from .. import addressing
 from ..arguments import ArgumentSpec
 from ..engine import Grade, Plan, Step
+from .client import network_path
 from .fields import Default, Field, Fixed, Json, Kind, Link, Names, Patch, disruptive, disruptive_if_less
 from .resource import GcpResource
-from .subnetworks import missing_network, network_path
+from .subnetworks import missing_network
 
 _PROTOCOLS = {
     "type": "list",

@@ -10,14 +10,13 @@ waiting and verification are the same for all and stand here.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import re
 import typing as t
 
 from ..arguments import ArgumentSpec, Call
-from ..engine import Grade, Plan, Step
+from ..engine import Grade, Plan, Step, Usual
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
 from .client import Client
 from .fields import CreateOnly, Field, Fixed, Json, Patch, Request, bury, dig, snake
@@ -42,7 +41,7 @@ COMMON_SPEC = ArgumentSpec(
 )
 
 
-class GcpResource:
+class GcpResource(Usual):
     """A Google resource and what the caller wants of it. Subclasses declare; see the module's docstring."""
 
     kind: t.ClassVar[str]
@@ -180,9 +179,6 @@ class GcpResource:
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
         return current, None
-
-    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return None
 
     def pause(self, attempt: int) -> None:
         self.client.pause(attempt)

@@ -18,7 +18,7 @@ from ..arguments import ArgumentSpec, Call, Definition
 from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
 from . import cluster_pod_ranges
 from .auth import AUTH_SPEC
-from .client import Client, relative
+from .client import Client, network_path, relative
 from .cluster_pod_ranges import PodRange
 from .fields import Json, Link
 from .resource import NAME
@@ -222,7 +222,7 @@ def _interface_tunnel(router: Json, peer: bgp.Peer) -> str | None:
 
 
 def _network(client: Client, router: Json) -> str:
-    return cluster_pod_ranges.network_path(router.get("network"), client.project)
+    return network_path(router.get("network"), client.project)
 
 
 def _wanted(ranges: list[addressing.Range], pods: list[PodRange], network: str) -> list[addressing.Range]:

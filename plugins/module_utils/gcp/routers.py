@@ -19,6 +19,7 @@ from ..bgp import PREFIX_LIMIT
 from ..engine import Grade, Plan, Step
 from ..errors import Refused, raise_all
 from . import advertisement, bgp_peers
+from .client import network_path
 from .fields import (
     Default,
     Field,
@@ -35,7 +36,7 @@ from .fields import (
 )
 from .locks import locked
 from .resource import GcpResource
-from .subnetworks import missing_network, network_path
+from .subnetworks import missing_network
 from .vpn_gateways import held_by_tunnels
 
 SPEC = ArgumentSpec(

@@ -16,6 +16,7 @@ from ..arguments import ArgumentSpec
 from ..bgp import PREFIX_LIMIT
 from ..engine import Grade, Step
 from . import advertisement
+from .client import network_path
 from .fields import Default, Field, Fixed, Json, Keyed, Link, Request, Via
 from .resource import GcpResource
 
@@ -216,13 +217,6 @@ class Subnetwork(GcpResource):
 def region_of(item: Json) -> str:
     """The name of the region that an object is in."""
     return str(Link().canonical(item["region"]))
-
-
-def network_path(network: str, project: str | None) -> str:
-    """A network's path from its URL in any form, or its bare name."""
-    name = str(Link().canonical(network))
-    owner = network.split("projects/", 1)[1].split("/")[0] if "projects/" in network else project
-    return f"projects/{owner}/global/networks/{name}"
 
 
 def missing_network(resource: GcpResource, path: str, *, check_mode: bool) -> list[str]:

@@ -14,8 +14,8 @@ import typing as t
 from .. import bgp
 from ..errors import ApiError
 from .advertisement import advertised
-from .client import Client, relative
-from .cluster_pod_ranges import PodRange, network_path
+from .client import Client, network_path, relative
+from .cluster_pod_ranges import PodRange
 from .fields import Json
 
 REGION_SCOPE = "bgp-region-scope"

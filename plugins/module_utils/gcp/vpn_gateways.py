@@ -13,9 +13,10 @@ import typing as t
 
 from ..arguments import ArgumentSpec
 from ..errors import ApiError, Refused
+from .client import network_path
 from .fields import Default, Field, Fixed, Json, Link
 from .resource import GcpResource
-from .subnetworks import missing_network, network_path
+from .subnetworks import missing_network
 
 SPEC = ArgumentSpec(
     options={

@@ -12,9 +12,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ..path_findings import SHADOWED
 from .slots import Json
-
-CODE = "aws-route-shadowed"
 
 
 def overlaps(ranges: t.Iterable[str], blocks: t.Sequence[str]) -> list[tuple[str, str]]:
@@ -45,6 +44,6 @@ def message(pairs: t.Sequence[tuple[str, str]], subnetworks: t.Sequence[Json], v
     """What to say of such pairs, and what to do."""
     listed = "; ".join(f"{cidr}, {origin(cidr, subnetworks)}, overlaps {block} of {vpc}" for cidr, block in pairs)
     return (
-        f"{CODE}: of what Google advertises to AWS, {listed}. The VPC's local route wins always, so its instances "
+        f"{SHADOWED}: of what Google advertises to AWS, {listed}. The VPC's local route wins always, so its instances "
         "never answer the addresses in both, whatever else is set. Use another range at Google, or another VPC."
     )

@@ -22,11 +22,10 @@ from ..bgp import PREFIX_LIMIT
 from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
 from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
 from ..gcp.advertisement import advertised
-from ..gcp.client import Client
+from ..gcp.client import Client, network_path
 from ..gcp.fields import Link, dig
 from ..gcp.resource import MARKER, GcpResource
 from ..gcp.routers import RouterSessions
-from ..gcp.subnetworks import network_path
 from . import shadows
 from .amazon import DEFAULT_ASN, Amazon
 from .anew import KEY, Unallowed, word

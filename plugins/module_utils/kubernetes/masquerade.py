@@ -9,7 +9,6 @@ https://cloud.google.com/kubernetes-engine/docs/concepts/ip-masquerade-agent
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import ipaddress
@@ -18,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, converge
+from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, Usual, converge
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.client import Client
 from ..gcp.task import rehearse
@@ -158,7 +157,7 @@ def _of_google(found: Surroundings, cluster: Json, client: Client) -> None:
             found.own.setdefault(secondary["ipCidrRange"], "the cluster's pod range")
 
 
-class Masquerade:
+class Masquerade(Usual):
     """The ConfigMap and what the caller wants of it; a :class:`..engine.Resource`."""
 
     name = NAME
@@ -178,12 +177,6 @@ class Masquerade:
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
         return current, None
-
-    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return None
-
-    def word(self, option: str, value: str) -> str:
-        return f"{option}: {value}"
 
     def pause(self, attempt: int) -> None:
         self.kube.pause(attempt)

@@ -11,13 +11,12 @@ moved makes the API refuse it, so that it is planned again.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import typing as t
 from dataclasses import dataclass
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, converge
+from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, Usual, converge
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.resource import shown
 from ..gcp.task import rehearse
@@ -96,7 +95,7 @@ class Request:
 # ---- the Service in its cluster
 
 
-class InternalService:
+class InternalService(Usual):
     """An internal LoadBalancer Service and what the caller wants of it; a :class:`..engine.Resource`."""
 
     def __init__(self, kube: Kube, call: Call) -> None:
@@ -120,12 +119,6 @@ class InternalService:
 
     def read(self) -> Json | None:
         return self.kube.get(self.path, self.label)
-
-    def word(self, option: str, value: str) -> str:
-        return f"{option}: {value}"
-
-    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return None
 
     def pause(self, attempt: int) -> None:
         self.kube.pause(attempt)

@@ -14,12 +14,11 @@ replicas that is left out stays as it is, whoever set it.
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import dataclass
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, converge
+from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, Usual, converge
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.resource import shown
 from ..gcp.task import rehearse
@@ -145,7 +144,7 @@ class Discovery:
         )
 
 
-class Applied:
+class Applied(Usual):
     """One object and what the caller wants of it; a :class:`..engine.Resource`."""
 
     def __init__(self, kube: Kube, call: Call, item: Json, collection: str, *, of_options: bool, planned: bool) -> None:
@@ -168,12 +167,6 @@ class Applied:
 
     def read(self) -> Json | None:
         return self.kube.get(self.path, self.label)
-
-    def word(self, option: str, value: str) -> str:
-        return f"{option}: {value}"
-
-    def exclusive(self) -> contextlib.AbstractContextManager[t.Any] | None:
-        return None
 
     def pause(self, attempt: int) -> None:
         self.kube.pause(attempt)
