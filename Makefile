@@ -129,13 +129,13 @@ molecule: system-packages venv ## every scenario, against a lab of its own
 	molecule test --all
 
 integration: system-packages venv ## tests/integration besides lab-truth and playbooks, against a lab of its own
-	$(ANSIBLE) tests/tools/with-lab pytest tests/integration $(LAB_TRUTH:%=--ignore=%) $(PLAYBOOKS:%=--ignore=%) $(ARGS)
+	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 tests/integration $(LAB_TRUTH:%=--ignore=%) $(PLAYBOOKS:%=--ignore=%) $(ARGS)
 
 playbooks: system-packages venv ## whole playbooks, killed ones too, against a lab of its own
-	$(ANSIBLE) tests/tools/with-lab pytest $(PLAYBOOKS) $(ARGS)
+	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(PLAYBOOKS) $(ARGS)
 
 lab-truth: system-packages venv community ## the lab against oracles, golden vectors, gcloud, kubectl, the stories
-	$(ANSIBLE) pytest $(LAB_TRUTH) $(ARGS)
+	$(ANSIBLE) pytest --durations=20 $(LAB_TRUTH) $(ARGS)
 
 package: venv ## build the tarball as a fresh clone would, install it in an empty place, try it
 	tests/tools/package
