@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ..path_findings import SHADOWED
+from ..path_findings.amazon import SHADOWED
 from .slots import Json
 
 
