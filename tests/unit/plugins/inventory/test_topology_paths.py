@@ -332,6 +332,8 @@ PROBES: tuple[dict[str, t.Any], ...] = (
     {"min_received": 4}, {"count": 4, "min_received": 4}, {"namespace": "A"}, {"pod": "A"}, {"pod": "a.b-c"},
     {"labels": {"a": []}}, {"labels": {"a": 1}}, {"labels": {"app.kubernetes.io/managed-by": "x"}},
     {"labels": {"app.kubernetes.io/component": "x"}}, {"node_selector": {"a": None}},
+    {"host_network": True}, {"host_network": True, "pod": "a"}, {"host_network": False, "pod": "a"},
+    {"source_url": "http://10.0.1.7/"}, {"source_url": "10.0.1.7/"}, {"source_url": "ftp://10.0.1.7/"},
 )  # fmt: skip
 SERVICE = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
 
