@@ -126,8 +126,8 @@ options:
     default: false
   source_url:
     description:
-      - After the check, get this URL from the same pod, and report in RV(seen_source) whom its server saw. The answer has
-        to tell the caller's address, as JSON under the key C(source), C(ip), C(origin) or C(client), or as the only
+      - After the check, get this URL from the same pod, and report in RV(seen_source) whom its server saw. The answer
+        has to tell the caller's address, as JSON under the key C(source), C(ip), C(origin) or C(client), or as the only
         address in the text.
       - It is not asked where nothing at all came back from the target. Not for O(kind=dns).
     type: str

@@ -119,9 +119,9 @@ class Amazon:
         gateway = vpn.get("gateway") or {}
         where = str(gateway.get("id") or vpn.get("name") or "AWS")
         by_transit = gateway.get("type") == "transit_gateway"
-        learned = _ipv4(vpn.get("propagated_ranges") or [])
-        routed = _ipv4([cidr for table in tables for cidr in table.get("ranges") or []])
-        blocks = _ipv4(vpn.get("vpc_ranges") or [])
+        learned = ipv4_ranges(vpn.get("propagated_ranges") or [])
+        routed = ipv4_ranges([cidr for table in tables for cidr in table.get("ranges") or []])
+        blocks = ipv4_ranges(vpn.get("vpc_ranges") or [])
         for wanted in self.google.ranges():
             inside = [block for block in blocks if addressing.parse(block).overlaps(addressing.parse(wanted.cidr))]
             if inside:
@@ -139,7 +139,9 @@ class Amazon:
             unrouted = by_transit and bgp.coverage(wanted.cidr, routed).missing
             if not unknown and not unrouted:
                 lacking = [
-                    table for table in tables if bgp.coverage(wanted.cidr, _ipv4(table.get("ranges") or [])).missing
+                    table
+                    for table in tables
+                    if bgp.coverage(wanted.cidr, ipv4_ranges(table.get("ranges") or [])).missing
                 ]
                 some = f" in {len(tables) - len(lacking)} of {len(tables)} route tables" if lacking else ""
                 self.sheet.row("AWS route", wanted.label, "present", f"{wanted.cidr}{some}")
@@ -179,7 +181,7 @@ class Amazon:
                 )
 
 
-def _ipv4(ranges: t.Iterable[str]) -> list[str]:
+def ipv4_ranges(ranges: t.Iterable[str]) -> list[str]:
     """IPv4 ranges among the texts; a prefix list's id, say, is none."""
     found = []
     for text in ranges:

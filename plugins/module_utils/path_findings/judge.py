@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What readings of a path between pods and AWS mean: findings by cause, and a table of everything that was looked at.
+"""What readings of a path from pods mean: findings by cause, and a table of everything that was looked at.
 
-Everything here is pure. :func:`judge` takes what router_status_info, vpn_tunnel_info, aws_vpn_info and pod_probe
-returned. What was not read or not run is never taken for good: it is told, and keeps a report from being ``proven``.
+Everything here is pure. :func:`judge` takes what modules such as router_status_info and pod_probe returned. What was
+not read or not run is never taken for good: it is told, and keeps a report from being ``proven``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import typing as t
 
 from ..errors import InvalidInput
 from .amazon import Amazon
-from .flows import judge_flow
+from .causes import READINGS, Causes
+from .flows import failed, judge_flow, unreached
 from .google import Google, aws_ends
 from .report import report
 from .sheet import Asked, Json, Sheet
@@ -23,12 +24,15 @@ from .sheet import Asked, Json, Sheet
 def judge(readings: Json, asked: Asked) -> dict[str, t.Any]:
     """The report on what was read.
 
-    ``readings`` has ``routers``, ``tunnels``, ``aws`` and ``flows``, each a module's whole result (``flows`` those of a
-    loop), failed or not; what was not looked at is missing or None. Raises InvalidInput for anything else.
+    ``readings`` has ``routers``, ``tunnels`` and ``aws``, each a module's whole result, and ``flows``, ``clusters``,
+    ``peerings``, ``routes`` and ``masquerades``, each the results of a loop, failed or not; what was not looked at is
+    missing or None. Raises InvalidInput for anything else.
     """
-    unknown = sorted(set(readings) - {"routers", "tunnels", "aws", "flows"})
+    known = ("routers", "tunnels", "aws", "flows", *READINGS)
+    unknown = sorted(set(readings) - set(known))
     if unknown:
-        raise InvalidInput(f"{unknown[0]}: there is no such reading; there are routers, tunnels, aws and flows")
+        there = f"{', '.join(known[:-1])} and {known[-1]}"
+        raise InvalidInput(f"{unknown[0]}: there is no such reading; there are {there}")
     flows = readings.get("flows") or []
     # ansible_check_mode says nothing of a play's or task's own keyword, and a check that was not run does
     looks_ahead = any(item.get("ran") is False and not item.get("error") for item in flows)
@@ -40,4 +44,6 @@ def judge(readings: Json, asked: Asked) -> dict[str, t.Any]:
     if aws is not None:
         Amazon(sheet, aws, google).judge()
     ran = [judge_flow(sheet, item) for item in flows]
-    return report(sheet, proven=bool(ran) and all(ran))
+    missed = failed(flows)
+    Causes(sheet, readings, google, aws).judge(missed)
+    return {**report(sheet, proven=bool(ran) and all(ran)), "unreached": unreached(missed)}

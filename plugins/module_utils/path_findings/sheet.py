@@ -68,7 +68,15 @@ class Sheet:
         self.rows.append(Row(what, name, state, detail))
 
     def find(self, code: str, where: str, message: str, mend: str = "", *, fails: bool = True) -> None:
-        self.findings.append(Finding(code, message, where, mend, fails))
+        """Each once, though several flows may fail by it."""
+        found = Finding(code, message, where, mend, fails)
+        if found not in self.findings:
+            self.findings.append(found)
+
+    def warn(self, text: str) -> None:
+        """Something that would have told a cause could not be read, or says no more than this."""
+        self.warnings.append(text)
+        self.unproven += 1
 
     def absent(self, what: str, name: str, code: str, message: str, mend: str) -> None:
         """Something is not there: planned before the first run, a failure otherwise."""
