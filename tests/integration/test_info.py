@@ -41,6 +41,8 @@ def estate(lab: Lab) -> None:
     api.network("n1")
     api.subnetwork("s1", "10.20.0.0/24", region=ELSEWHERE)
     api.firewall("f1")
+    hop = {"network": "global/networks/n1", "destRange": "10.99.0.0/16", "nextHopIp": "10.20.0.9"}
+    api.post(f"{COMPUTE}/global/routes", {"name": "o1", "priority": 900, **hop})
     api.router("r1")
     api.vpn_gateway("g1")
     api.external_vpn_gateway("e1")
@@ -63,6 +65,9 @@ CASES: dict[str, tuple[str, Json, list[str]]] = {
     "firewall_rule": ("firewall_rule", {"name": "f1"}, ["f1"]),
     "firewall_rule-network": ("firewall_rule", {"network": "n1"}, ["f1"]),
     "firewall_rule-not-there": ("firewall_rule", {"network": "n1", "name": f"{AWS}-allow-private"}, []),
+    "routes": ("route", {"filter": 'name ne "default-.*"'}, ["o1"]),
+    "route": ("route", {"name": "o1", "network": "n1"}, ["o1"]),
+    "route-not-there": ("route", {"name": "o1", "network": AWS}, []),
     "routers": ("router", {}, ["aws-router", "r1"]),
     "router": ("router", {"region": REGION, "name": "aws-router"}, ["aws-router"]),
     "router-region": ("router", {"region": ELSEWHERE}, []),

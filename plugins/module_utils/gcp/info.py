@@ -81,6 +81,7 @@ KINDS: t.Mapping[str, Kind] = {
     "external_vpn_gateway": Kind("externalVpnGateways"),
     "firewall_rule": Kind("firewalls", links=_NETWORK),
     "network": Kind("networks"),
+    "route": Kind("routes", links=_NETWORK),
     "router": Kind("routers", "region", _NETWORK),
     "subnetwork": Kind("subnetworks", "region", _NETWORK),
     "vpn_gateway": Kind("vpnGateways", "region", _NETWORK, {"include_status": _vpn_status}),
