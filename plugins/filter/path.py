@@ -25,7 +25,7 @@ def path_findings(
     vpn_gateway: str | None = None,
 ) -> dict[str, t.Any]:
     if not isinstance(value, t.Mapping):
-        raise AnsibleFilterError(f"{value!r} is no readings: give a dictionary with routers, tunnels, aws or flows")
+        raise AnsibleFilterError(f"{value!r} is no readings: give a dictionary with routers, flows and so on")
     asked = Asked(
         ranges=tuple(bgp.asked_ranges(ranges)),
         redundancy=truth(redundancy, "redundancy"),

@@ -17,12 +17,14 @@ UNREACHABLE_MEND = (
     "with the path whole, look at the target's security group, network ACL and host, and at firewall rules and network "
     "policies"
 )
+#: Reasons that say that an answer came back, so that the way is whole.
+ANSWERED = frozenset({"refused", "lost", "status", "body"})
 SEEN = {"pod": "the pod itself", "node": "its node", "other": "neither pod nor node"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """A flow from a named cluster to an address that it should reach and does not."""
+    """A flow from a named cluster to an address that it should reach, and from which no answer came."""
 
     name: str
     cluster: str
@@ -32,13 +34,14 @@ class Failed:
 
 
 def failed(results: t.Iterable[Json]) -> list[Failed]:
-    """The flows whose causes can be looked for, of all that were tried."""
+    """The flows whose causes can be looked for, of all that were tried: those from which no answer came."""
     found = []
     for result in results:
         flow = result.get("item") or {}
         address = _address(flow)
         wanted = str(flow.get("expect") or "reachable") == "reachable"
-        if wanted and result.get("ran") and result.get("reachable") is False and address and flow.get("cluster"):
+        silent = result.get("ran") and result.get("reachable") is False and result.get("reason") not in ANSWERED
+        if wanted and silent and address and flow.get("cluster"):
             place = str(flow["cluster"]), str(flow.get("location") or "")
             found.append(Failed(_name(flow), *place, address, bool(flow.get("host_network"))))
     return found

@@ -378,6 +378,8 @@ def test_pods_whose_range_aws_does_not_hear_of() -> None:
         ({"cluster": None}, {}),
         ({}, {"ran": False, "reachable": None, "error": {"code": "timeout"}}),
         ({}, {"reachable": True, "error": None}),
+        # an answer came back
+        *(({}, {"reason": reason}) for reason in ("refused", "lost", "status", "body")),
     ],
 )
 def test_flows_whose_causes_are_not_looked_for(flow: Json, tried: Json) -> None:
