@@ -73,7 +73,7 @@ class Causes:
         peering = None
         if not by_vpn:
             if network.peerings is None:
-                self.sheet.warn(f"{network.name} could not be read: whether a peering of it leads to {flow.address}")
+                self.sheet.unknown(network.name, f"a peering of it leads to {flow.address}")
             peering = self.ways.there(network, flow.address)
         if flow.host_network or not (peering or by_vpn):
             return

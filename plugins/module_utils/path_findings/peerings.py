@@ -153,7 +153,7 @@ class Ways:
             self._inactive(network, entry, peer, own, address)
             return
         if peer.peerings is None or peer.routes is None:
-            self.sheet.warn(f"{peer.name}, a peer of {network.name}, could not be read: whether {address} is behind it")
+            self.sheet.unknown(f"{peer.name}, a peer of {network.name},", f"{address} is behind it")
         tagged = [item for item in own if item.get("tags")]
         static = [item for item in own if not item.get("nextHopNetwork") and not item.get("tags")]
         theirs = peer.peering_with(network.path) or {}
@@ -196,10 +196,8 @@ class Ways:
                 f"--peer-network {network.name})",
             )
         elif peer.routes is None:
-            self.sheet.warn(
-                f"the peering {entry['name']} of {network.name} is {state}; {peer.name} could not be read: whether "
-                f"{address} is behind it"
-            )
+            here = f"the peering {entry['name']} of {network.name} is {state}"
+            self.sheet.unknown(f"{here}; {peer.name}", f"{address} is behind it")
 
     def _tagged(self, where: str, owner: Network, other: Network, route: Json, what: str) -> None:
         tags = ", ".join(route.get("tags") or ())
@@ -244,7 +242,7 @@ class Ways:
         elif lacking:
             self.sheet.warn(f"{peer.name} does not take {lacking[0]['dest_range']}: {lacking[0]['reason']}")
         elif imports is None:
-            self.sheet.warn(f"{peer.name} could not be read: whether it imports custom routes of {network.name}")
+            self.sheet.unknown(peer.name, f"it imports custom routes of {network.name}")
         return f"{peer.name} has no route back to them"
 
     def _not_imported(self, network: Network, peer: Network, where: str, pods: Pods, theirs: Json | None) -> None:

@@ -78,6 +78,9 @@ class Sheet:
         self.warnings.append(text)
         self.unproven += 1
 
+    def unknown(self, what: str, whether: str) -> None:
+        self.warn(f"{what} could not be read, so it is not known whether {whether}")
+
     def absent(self, what: str, name: str, code: str, message: str, mend: str) -> None:
         """Something is not there: planned before the first run, a failure otherwise."""
         if self.asked.planned:
