@@ -76,6 +76,11 @@ def holds(text: str, address: ipaddress.IPv4Address) -> bool:
     return found is not None and address in found
 
 
+def _length(text: str) -> int:
+    """The length of a range's prefix."""
+    return int(text.rpartition("/")[2])
+
+
 def _overlaps(text: str, ranges: t.Iterable[ipaddress.IPv4Network]) -> bool:
     found = _parsed(text)
     return found is not None and any(found.overlaps(item) for item in ranges)
@@ -98,6 +103,12 @@ class Pods:
         return f"the pods of {self.cluster} ({', '.join(map(str, self.ranges))})"
 
 
+def _leads_to(network: Network, pods: Pods) -> bool:
+    """Whether a network has a route of its own to pods, by an appliance, say."""
+    routes = [_parsed(str(item["destRange"])) for item in network.routes or () if _is_own(item)]
+    return bool(pods.ranges) and all(any(one and own.subnet_of(one) for one in routes) for own in pods.ranges)
+
+
 class Ways:
     """The ways between networks, by the paths of these."""
 
@@ -113,15 +124,17 @@ class Ways:
     def there(self, network: Network, address: ipaddress.IPv4Address) -> Json | None:
         """The peering by which packets to an address leave; where none is, findings that say why.
 
-        None, and no finding, where the address is the network's own.
+        None, and no finding, where a route of its own leads there. The most specific one counts, and of equal ones the
+        own: https://cloud.google.com/vpc/docs/routes#routeselection
         """
-        if network.own(address):
-            return None
         offered = network.coming(address)
         taken = [item for item in offered if item["imported"]]
+        own = max((_length(str(item["destRange"])) for item in network.own(address)), default=-1)
         if taken:
-            best = max(taken, key=lambda item: int(str(item["dest_range"]).rpartition("/")[2]))
-            return network.peering(best["peering"])
+            best = max(taken, key=lambda item: _length(item["dest_range"]))
+            return network.peering(best["peering"]) if _length(best["dest_range"]) > own else None
+        if own >= 0:
+            return None
         for item in offered:
             self._not_taken(network, item, address)
         if not offered:
@@ -223,7 +236,7 @@ class Ways:
             if (item["direction"], item["peering"]) == (OUTGOING, name) and _overlaps(item["dest_range"], pods.ranges)
         ]
         lacking = [item for item in crossing if not item["imported"]]
-        if crossing and not lacking:
+        if (crossing and not lacking) or _leads_to(peer, pods):
             return None
         imports = None if theirs is None else bool(theirs.get("import_custom_routes"))
         if not entry.get("export_custom_routes"):

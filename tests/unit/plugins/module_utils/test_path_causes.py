@@ -308,6 +308,22 @@ def test_an_own_address_is_no_matter_of_peerings() -> None:
     assert way.causes() == []
 
 
+def test_the_more_specific_route_leads() -> None:
+    way = Way().exports(False)
+    way.home_routes["resources"].append(static("to-appliance", "10.0.0.0/8"))
+    assert way.causes() == [EXPORT, DEFAULT]
+    way.home_routes["resources"].append(static("to-other-appliance", "10.2.0.0/24"))
+    assert way.causes() == []
+
+
+def test_a_peer_with_a_route_of_its_own_to_the_pods() -> None:
+    way = Way().exports(False)
+    way.peer_routes["resources"].append(static("to-appliance", "172.16.0.0/24"))
+    assert way.causes() == [EXPORT, DEFAULT], "a part of them"
+    way.peer_routes["resources"].append(static("to-appliance", "172.16.0.0/12"))
+    assert way.causes() == []
+
+
 def test_routes_of_pods_with_tags() -> None:
     way = Way()
     way.home["routes"].pop()
