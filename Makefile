@@ -79,7 +79,7 @@ FILES = $(patsubst %,tests/integration/test_%.py,$(1))
 READING := yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs
 
 # Three at a time on two cores, the long ones first: the tests on a lab wait for it half of their time.
-test: system-packages venv community ## all that CI runs
+test: system-packages venv ## all that CI runs
 	@python tests/tools/gates.py 3 playbooks lab-truth clients integration modules sanity molecule unit importer package $(READING)
 
 # It takes minutes, most of them gcloud's; CI tells the stories from what it sent (tests/integration/data).
