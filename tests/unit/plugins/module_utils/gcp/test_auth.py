@@ -146,7 +146,7 @@ def key(private_key: str, server: TokenServer) -> dict[str, t.Any]:
 
 def params_of(**given: t.Any) -> dict[str, t.Any]:
     """The parameters of a module (network, with its defaults), validated as Ansible does."""
-    spec = BASE_SPEC.merge(SPEC)
+    spec = BASE_SPEC.merge(auth.RESOURCE_MANAGER_SPEC).merge(SPEC)
     validation = ArgumentSpecValidator(spec.options, **spec.rules()).validate(spec.tidy({"name": "n", **given}))
     assert not validation.errors.errors, validation.error_messages
     return t.cast("dict[str, t.Any]", validation.validated_parameters)

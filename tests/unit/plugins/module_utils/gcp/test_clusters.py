@@ -30,6 +30,7 @@ PATH = f"{COLLECTION}/c"
 NETWORK = "projects/p/global/networks/n"
 SUBNETWORK = "projects/p/regions/asia-northeast1/subnetworks/s"
 USABLE = "projects/p/aggregated/usableSubnetworks"
+THEIRS = "projects/host/regions/asia-northeast1/subnetworks/s"
 OPERATIONS = f"{LOCATION}/operations"
 POLL = "projects/100/locations/asia-northeast1/operations/operation-1"
 POD_RANGES = {"pods": "10.1.128.0/19", "svc": "10.1.160.0/22", "more": "10.2.0.0/16"}
@@ -292,8 +293,8 @@ def test_shared_vpc_reads_the_host_project() -> None:
     wire = Wire(
         absent(PATH),
         Expected("GET", "projects/host/global/networks/n", {"name": "n"}),
-        Expected("GET", "projects/host/regions/asia-northeast1/subnetworks/s", subnetwork()),
-        Expected("GET", USABLE, {}, query={"filter": "networkProjectId=host"}),
+        Expected("GET", THEIRS, subnetwork()),
+        Expected("GET", USABLE, {"subnetworks": [{"subnetwork": THEIRS}]}, query={"filter": "networkProjectId=host"}),
         post(
             body(
                 network="projects/host/global/networks/n",
