@@ -296,10 +296,13 @@ class SharedVpc(Usual):
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
         """Adopt an operation on the host project that is in flight, where there still is something to be had by one."""
-        present = self.params["state"] == "present"
         now: Json = current or {}
         attached = [name in now["attached"] for name in self.services]
-        if (now["enabled"] and all(attached)) if present else not any(attached):
+        if self.params["state"] == "present":
+            awaited = not now["enabled"] or not all(attached)
+        else:
+            awaited = any(attached) or (self.params["disable_host"] and now["enabled"])
+        if not awaited:
             return current, None
         operation = self.client.in_flight("compute", f"{self.host}/global", self.host)
         if operation is None:

@@ -121,7 +121,7 @@ class Wire:
 
     def client(self, *, timeout: float = 600, **more: t.Any) -> client.Client:
         """A client over this wire, for project p."""
-        urls = {"compute": COMPUTE, "container": CONTAINER}
+        urls = {"compute": COMPUTE, "container": CONTAINER, "cloudresourcemanager": RESOURCE_MANAGER}
         return client.Client(self, urls, project="p", timeout=timeout, clock=self, **more)  # type: ignore[arg-type]
 
     def fails(self, definition: Definition, params: dict[str, t.Any], **more: t.Any) -> PodreachError:
