@@ -598,6 +598,18 @@ def test_impersonation_belongs_to_the_environment_too() -> None:
         )
 
 
+@pytest.mark.usefixtures("_nobody_is_asked")
+def test_the_resource_managers_address_matters_to_who_asks_it() -> None:
+    services = ("compute", "container", "cloudresourcemanager")
+    params = params_of(environment="lab", access_token="x", project="p", **LAB_URLS)
+    Client.for_call(Call(params=params))
+    with pytest.raises(Refused, match="environment is lab, but the cloudresourcemanager API is at https://cloudres"):
+        Client.for_call(Call(params=params), services)
+    params = params_of(environment="cloud", access_token="x", project="p", resource_manager_endpoint="http://[::1]/v1/")
+    with pytest.raises(Refused, match="environment is cloud, but the cloudresourcemanager API is at http://"):
+        Client.for_call(Call(params=params), services)
+
+
 def test_the_iam_address_does_not_matter_where_nobody_is_impersonated() -> None:
     for_call(environment="lab", access_token="x", project="p", **LAB_URLS)
 
