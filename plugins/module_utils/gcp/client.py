@@ -151,8 +151,10 @@ class Client:
         A compute request carries a request id, so that sending it again cannot make two; a lost answer where there is
         none, of the other APIs and for policies, is a :class:`Conflict`.
         """
-        # projects/P/..., and of projects themselves projects/P:setIamPolicy
-        project = path.split("/")[1].partition(":")[0]
+        project = path.split("/")[1]
+        if service == "cloudresourcemanager":
+            # projects/P:setIamPolicy, where P may be example.com:p
+            project = project.rpartition(":")[0]
         if self.projects and project not in self.projects:
             raise Refused(
                 f"{resource or path}: project {project} is not among the projects that may be written "

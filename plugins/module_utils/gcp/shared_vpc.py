@@ -11,6 +11,7 @@ says what is meant, and undo takes back what it names. What others have in the s
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 
 from ..arguments import ArgumentSpec, Call
@@ -27,6 +28,8 @@ from .service_agents import HOST_AGENT_USER, NETWORK_USER, SECURITY_ADMIN, gke_a
 from .shared_vpc_users import users
 
 SERVICES = ("compute", "container", "cloudresourcemanager")
+#: https://cloud.google.com/resource-manager/docs/creating-managing-projects, and older ones within a domain
+PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z](?:[-a-z0-9]*[a-z0-9])?")
 #: how many of the resources that use a host's networks are named
 NAMED = 5
 SPEC = ArgumentSpec(
@@ -56,6 +59,10 @@ class SharedVpc(Usual):
         self.name: str = call.params.get("host_project") or str(client.project)
         self.services: list[str] = list(dict.fromkeys(call.params["service_projects"]))
         self.errors: list[PodreachError] = []
+        for option, given in (("host_project", [self.name]), ("service_projects", self.services)):
+            for name in given:
+                if not PROJECT.fullmatch(name):
+                    self._invalid(option, f"{name!r}: write the ID of a project, not its number or display name")
         if not self.services:
             self._invalid("service_projects", "it is empty: name at least one project")
         if self.name in self.services:

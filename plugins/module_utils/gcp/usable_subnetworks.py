@@ -55,8 +55,13 @@ def obstacles(client: Client, project: str, subnetwork: str) -> tuple[list[Json]
     Whether Google's other account may use it, which makes the nodes, the API does not tell.
     """
     host = subnetwork.split("/")[1]
-    nothing: list[Json] = []
-    usable = _unless_forbidden(lambda: listed(client, project, host), nothing)
+    told = f"GKE does not name {subnetwork} among those that clusters of {project} may use"
+    try:
+        usable = listed(client, project, host)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        usable, told = [], f"whether clusters of {project} may use {subnetwork} cannot be asked ({error})"
     found = [item for item in usable if item.get("subnetwork") == subnetwork]
     if found and not found[0].get("statusMessage"):
         return usable, []
@@ -77,9 +82,8 @@ def obstacles(client: Client, project: str, subnetwork: str) -> tuple[list[Json]
     if found:
         return usable, [f"{subnetwork} cannot be used yet: {found[0]['statusMessage']}. It takes {use}: {remedy}"]
     return usable, [
-        f"GKE does not name {subnetwork} among those that clusters of {project} may use. It takes {HOST_AGENT_USER} on "
-        f"project {host} to {gke_agent(number)}, and {use}: {remedy}. Whoever creates the cluster needs {NETWORK_USER} "
-        "there, too"
+        f"{told}. It takes {HOST_AGENT_USER} on project {host} to {gke_agent(number)}, and {use}: {remedy}. Whoever "
+        f"creates the cluster needs {NETWORK_USER} there, too"
     ]
 
 

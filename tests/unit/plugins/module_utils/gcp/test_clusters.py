@@ -373,7 +373,7 @@ def test_what_may_not_be_asked_is_taken_for_right() -> None:
         Expected("GET", "projects/p/getXpnHost", denied, status=403),
         Expected("GET", "projects/p", denied, status=403),
     )
-    assert "GKE does not name" in str(wire.fails(MODULE, IN_HOST))
+    assert "cannot be asked (GET https://container" in str(wire.fails(MODULE, IN_HOST))
 
 
 def test_check_mode_of_a_creation_only_reads() -> None:

@@ -212,6 +212,20 @@ def test_a_host_that_may_not_be_written_is_refused_before_anything_is_sent() -> 
     assert wire.fails(DEFINITION, {**PARAMS, "projects": ["q"]}).code == "project-not-listed"
 
 
+def test_a_project_of_a_domain_is_written_too() -> None:
+    at = "projects/example.com:h"
+    readings = [
+        Expected("GET", at, {"xpnProjectStatus": "HOST"}),
+        Expected("GET", f"{at}/getXpnResources", {"resources": [{"id": "svc", "type": "PROJECT"}]}),
+        NUMBER,
+        Expected("POST", f"{at}:getIamPolicy", policy(OWNER)),
+    ]
+    done = Expected("POST", f"{at}:getIamPolicy", policy(OWNER, LET_IN))
+    wire = Wire(*readings, *readings, Expected("POST", f"{at}:setIamPolicy"), done)
+    params = {"host_project": "example.com:h", "service_projects": ["svc"], "projects": ["example.com:h"]}
+    assert wire.run(DEFINITION, params)["changed"]
+
+
 def test_a_project_whose_number_cannot_be_read_is_refused() -> None:
     wire = Wire(host(), attached(), Expected("GET", "projects/svc", google_error(403, "forbidden"), status=403))
     error = wire.fails(DEFINITION, PARAMS)
@@ -223,6 +237,9 @@ def test_a_project_whose_number_cannot_be_read_is_refused() -> None:
     ("wrong", "told"),
     [
         ({"service_projects": []}, "name at least one"),
+        ({"service_projects": ["100000000001"]}, "service_projects: '100000000001': write the ID"),
+        ({"service_projects": ["My Project"]}, "'My Project'"),
+        ({"host_project": "a/b"}, "host_project: 'a/b'"),
         ({"service_projects": ["p"]}, "p is the host project itself"),
         ({"subnetworks": [{"name": "s"}]}, "s: region: None"),
         ({"subnetworks": [{"name": "S", "region": "r1"}]}, "'S'"),
