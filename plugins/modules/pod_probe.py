@@ -120,7 +120,7 @@ options:
       - Make the pod in the network of its node, so that the check shows what the node reaches, with the node's address.
         Network policies do not count for it, and names are looked up as the node does. Not together with O(pod).
       - A namespace that enforces the Pod Security Standard V(baseline) or V(restricted) refuses such a pod, and so does
-        every Autopilot cluster. For O(kind=icmp) it runs as root, with C(NET_RAW) as its only capability; otherwise as
+        an Autopilot cluster. For O(kind=icmp) it runs as root, with C(NET_RAW) as its only capability; otherwise as
         nobody.
     type: bool
     default: false

@@ -30,6 +30,7 @@ PATHS: dict[str, tuple[str, str]] = {
     "external_vpn_gateway": ("projects/p/global/externalVpnGateways", ""),
     "firewall_rule": ("projects/p/global/firewalls", ""),
     "network": ("projects/p/global/networks", ""),
+    "route": ("projects/p/global/routes", ""),
     "router": ("projects/p/aggregated/routers", "projects/p/regions/r1/routers"),
     "subnetwork": ("projects/p/aggregated/subnetworks", "projects/p/regions/r1/subnetworks"),
     "vpn_gateway": ("projects/p/aggregated/vpnGateways", "projects/p/regions/r1/vpnGateways"),
