@@ -101,5 +101,7 @@ class Causes:
         return joined and any(holds(cidr, address) for cidr in blocks)
 
     def _unheard(self, pods: Pods) -> bool:
-        missing = [ipaddress.IPv4Network(cidr) for cidr in ipv4_ranges(self.google.missing)]
-        return any(one.overlaps(other) for one in missing for other in pods.ranges)
+        """Whether no session that is up tells AWS of pods; those that are down are a cause of their own."""
+        routers = [session.router for session in self.google.sessions if session.up]
+        missing = [{item["range"] for item in router.get("missing_ranges") or []} for router in routers]
+        return bool(missing) and any(str(cidr) in set.intersection(*missing) for cidr in pods.ranges)

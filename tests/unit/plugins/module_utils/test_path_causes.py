@@ -375,6 +375,9 @@ def joined(way: Way, missing: bool) -> Way:
 def test_pods_whose_range_aws_does_not_hear_of() -> None:
     assert joined(Way(), missing=True).causes() == ["bgp-range-not-advertised", DEFAULT]
     assert joined(Way(), missing=False).causes() == []
+    way = joined(Way(), missing=True)
+    way.readings["routers"]["routers"][0]["peers"][0] |= {"state": "Idle", "up": False}
+    assert DEFAULT not in way.causes(), "the session is the cause"
     # peerings do not lead there
     assert joined(Way().exports(False), missing=False).causes() == []
 
