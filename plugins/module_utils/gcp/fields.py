@@ -230,7 +230,7 @@ class CreateOnly:
 
 @dataclass(frozen=True)
 class Field:
-    """One field: the API's dotted path, the option at the same path in snake_case, and how it behaves."""
+    """One field: the API's dotted path, the option (at the same path in snake_case, unless named), how it behaves."""
 
     path: str
     change: Fixed | Patch | Via | CreateOnly = field(default_factory=Fixed)
@@ -240,10 +240,11 @@ class Field:
     #: turns the option's value into the API's
     encode: t.Callable[[t.Any], t.Any] = to_api
     #: the option's dotted path
-    option: str = field(init=False)
+    option: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "option", ".".join(snake(part) for part in self.path.split(".")))
+        if not self.option:
+            object.__setattr__(self, "option", ".".join(snake(part) for part in self.path.split(".")))
 
     def wanted(self, params: t.Mapping[str, t.Any]) -> t.Any:
         """The API's value for what the caller said, ``None`` if nothing was said."""
@@ -253,11 +254,12 @@ class Field:
 
 @dataclass(frozen=True)
 class Request:
-    """A change as HTTP: where, and with which body."""
+    """A change as HTTP: where, with which body, and with which parameters beside those that every change has."""
 
     method: str
     path: str
     body: Json | None = None
+    query: t.Mapping[str, t.Any] = field(default_factory=dict)
 
 
 def disruptive_if_less(kind: Kind) -> t.Callable[[t.Any, t.Any], Grade]:
