@@ -84,7 +84,9 @@ class Address(GcpResource):
                 return [f"{self.label}: subnetwork {path} does not exist yet; counted as planned."]
             raise self.refused(f"subnetwork {path} does not exist: create it first", code="missing-prerequisite")
         if after.get("address") and subnetwork.get("ipCidrRange"):
-            check_place(self, "address", after["address"], subnetwork["ipCidrRange"], path)
+            refusal = place_refusal(self, "address", after["address"], subnetwork["ipCidrRange"], path)
+            if refusal:
+                raise refusal
         return []
 
     def removal_refusal(self, current: Json) -> Refused | None:
@@ -95,19 +97,20 @@ class Address(GcpResource):
         return None
 
 
-def check_place(resource: GcpResource, option: str, text: str, cidr: str, path: str) -> None:
-    """Refuse an address that a machine or load balancer cannot have in a subnetwork of that primary range."""
+def place_refusal(resource: GcpResource, option: str, text: str, cidr: str, path: str) -> Refused | None:
+    """Why an internal address cannot be one of this subnetwork with this primary range, if so."""
     address, network = ipaddress.IPv4Address(text), ipaddress.IPv4Network(cidr)
     if address not in network:
-        raise resource.refused(
+        return resource.refused(
             f"{option}: {text} is not in {network}, the primary range of subnetwork {path}: take one of that range, "
             f"or leave {option} out",
             code="address-outside",
         )
     # https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet
     if address in (network[0], network[1], network[-2], network[-1]):
-        raise resource.refused(
+        return resource.refused(
             f"{option}: {text} is one of the four that Google keeps for itself in {network} (the first two and the "
             "last two): take another",
             code="address-reserved",
         )
+    return None

@@ -151,7 +151,7 @@ class Client:
         body: dict[str, t.Any] | None = None,
         *,
         resource: str = "",
-        query: t.Mapping[str, t.Any] | None = None,
+        **query: t.Any,
     ) -> dict[str, t.Any]:
         """Send a change; the answer is an operation, not waited for.
 
@@ -166,7 +166,8 @@ class Client:
                 code="project-not-listed",
                 resource=resource or None,
             )
-        query = {**(query or {}), **({"requestId": str(uuid.uuid4())} if service == "compute" else {})}
+        if service == "compute":
+            query = {**query, "requestId": str(uuid.uuid4())}
         try:
             return self.request(service, method, path, query=query, body=body, again=service == "compute")
         except ApiError as error:

@@ -230,7 +230,7 @@ class CreateOnly:
 
 @dataclass(frozen=True)
 class Field:
-    """One field: the API's dotted path, the option (at the same path in snake_case, unless named), how it behaves."""
+    """One field: the API's dotted path, the option at the same path in snake_case, and how it behaves."""
 
     path: str
     change: Fixed | Patch | Via | CreateOnly = field(default_factory=Fixed)
@@ -239,12 +239,11 @@ class Field:
     purge: str | None = None
     #: turns the option's value into the API's
     encode: t.Callable[[t.Any], t.Any] = to_api
-    #: the option's dotted path
+    #: the option's dotted path, where the API's name is not simply in another case (IPAddress)
     option: str = ""
 
     def __post_init__(self) -> None:
-        if not self.option:
-            object.__setattr__(self, "option", ".".join(snake(part) for part in self.path.split(".")))
+        object.__setattr__(self, "option", self.option or ".".join(snake(part) for part in self.path.split(".")))
 
     def wanted(self, params: t.Mapping[str, t.Any]) -> t.Any:
         """The API's value for what the caller said, ``None`` if nothing was said."""
@@ -254,7 +253,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Request:
-    """A change as HTTP: where, with which body, and with which parameters beside those that every change has."""
+    """A change as HTTP: where, and with which body and query."""
 
     method: str
     path: str

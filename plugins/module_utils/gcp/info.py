@@ -102,7 +102,7 @@ def definition(name: str) -> Definition:
             if call.params[option]:
                 found = [full for item in found if (full := more(client, item)) is not None]
         found.sort(
-            key=lambda item: (str(item["name"]), str(item.get("region") or item.get("location") or item.get("zone")))
+            key=lambda item: (str(item["name"]), str(item.get("region") or item.get("zone") or item.get("location")))
         )
         return {"changed": False, kind.key: [public(item) for item in found]}
 

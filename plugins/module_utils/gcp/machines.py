@@ -15,7 +15,7 @@ import re
 import typing as t
 
 from ..errors import ApiError
-from .addresses import check_place
+from .addresses import place_refusal
 from .client import network_path, relative
 from .fields import CreateOnly, Default, Field, Fixed, Json, Keyed, Kind, Labels, Link, Names, Number, Via, full_path
 from .node_pools import labels
@@ -266,7 +266,10 @@ def look_at_networks(resource: GcpResource, cards: t.Sequence[Json], *, check_mo
             problem = f"{option}.subnetwork: {path} does not exist: create it first"
             raise resource.refused(problem, code="missing-prerequisite")
         elif subnetwork.get("ipCidrRange") and is_address(card.get("networkIP")):
-            check_place(resource, f"{option}.network_ip", card["networkIP"], subnetwork["ipCidrRange"], path)
+            where, cidr = f"{option}.network_ip", subnetwork["ipCidrRange"]
+            refusal = place_refusal(resource, where, card["networkIP"], cidr, path)
+            if refusal:
+                raise refusal
     return warnings
 
 
