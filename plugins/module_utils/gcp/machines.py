@@ -45,7 +45,7 @@ OPTIONS: dict[str, t.Any] = {
         "type": "dict",
         "options": {
             "email": {"type": "str", "required": True},
-            "scopes": {"type": "list", "elements": "str", "default": [ALL_SCOPES]},
+            "scopes": {"type": "list", "elements": "str"},
         },
     },
 }
@@ -102,13 +102,13 @@ class Parts(Kind):
 
 
 class Accounts(Kind):
-    """The one service account of an instance, with its scopes, which are given as a whole."""
+    """The one service account of an instance, with its scopes, which are given as a whole or stay as they are."""
 
     DEFAULT = "-compute@developer.gserviceaccount.com"
 
     def merged(self, current: t.Any, wanted: t.Any, *, exact: bool) -> t.Any:
         now = (current or [{}])[0]
-        (account,) = wanted
+        account = {"scopes": now.get("scopes") or [ALL_SCOPES], **wanted[0]}
         if account["email"] == "default" and str(now.get("email")).endswith(self.DEFAULT):
             account = {**account, "email": now["email"]}
         return [account]
@@ -166,7 +166,7 @@ def as_text(value: t.Any) -> str:
 
 
 def _accounts(value: Json) -> list[Json]:
-    return [{"email": value["email"], "scopes": list(value["scopes"])}]
+    return [{key: value[key] for key in ("email", "scopes") if value.get(key) is not None}]
 
 
 def fields(changes: t.Mapping[str, Via], fixed: Fixed, *, below: str = "") -> tuple[Field, ...]:

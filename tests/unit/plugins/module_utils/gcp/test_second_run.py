@@ -90,10 +90,9 @@ class Cloud(Wire):
             found = self.read(path)
             return Answer(404, {}, google_error(404, "notFound")) if found is None else Answer(200, {}, found)
         self.changes += 1
-        sent = copy.deepcopy(body or {})
-        if protection := parse_qs(urlsplit(url).query).get("deletionProtection"):
-            sent["deletionProtection"] = protection == ["true"]
-        self.write(method, path, sent)
+        if path.endswith("/setDeletionProtection"):
+            body = {"deletionProtection": parse_qs(urlsplit(url).query)["deletionProtection"] == ["true"]}
+        self.write(method, path, copy.deepcopy(body or {}))
         return Answer(200, {}, container_operation() if "/locations/" in path else operation())
 
     def read(self, path: str) -> Json | None:
