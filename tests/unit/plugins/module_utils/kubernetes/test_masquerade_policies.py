@@ -34,8 +34,17 @@ def fresh() -> list[Json]:
     return [policy("default", *BUILT_IN), policy("gke-1-1", *OWN)]
 
 
-def asked(owner: str = ME, **more: t.Any) -> Asked:
-    return Asked(owner, **{key: value if isinstance(value, bool) else tuple(value) for key, value in more.items()})
+def asked(
+    owner: str = ME,
+    *,
+    cidrs: t.Sequence[str] | None = None,
+    keep: t.Sequence[str] = (),
+    masquerade: t.Sequence[str] = (),
+    masquerade_rest: bool = False,
+    adopt: bool = False,
+) -> Asked:
+    listed = None if cidrs is None else tuple(cidrs)
+    return Asked(owner, listed, tuple(keep), tuple(masquerade), masquerade_rest, adopt=adopt)
 
 
 def lists(policies: t.Iterable[Json]) -> dict[str, list[str]]:
