@@ -116,6 +116,8 @@ def test_with_others(lab: Lab, tmp_path: pathlib.Path) -> None:
     host = {"environment": "lab", "host": site.kube.url, "api_key": lab.token()}
     host["ca_cert"] = str(authority(site.cluster, tmp_path))
     asked: Json = {"masquerade": [PEER]}
+    # somebody else is faster once
+    lab.fault(path=f"/egressnatpolicies/{THEIRS}$", method="PATCH", status=409, reason="Conflict", count=1)
     done = site.run(
         masq("theirs", {**asked, **ALLOWED}),
         masq("unsaid", {**asked, "adopt": True}),
