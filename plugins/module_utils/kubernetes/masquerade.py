@@ -13,19 +13,29 @@ import dataclasses
 import datetime
 import json
 import typing as t
-from dataclasses import dataclass
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, Usual, converge
-from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
+from ..engine import Consent, Outcome, Plan, Resource, Step, Usual, converge
+from ..errors import InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.task import rehearse
-from . import masquerade_agent, masquerade_changes, masquerade_cluster, masquerade_config, masquerade_rules, workloads
+from . import (
+    masquerade_agent,
+    masquerade_autopilot,
+    masquerade_changes,
+    masquerade_cluster,
+    masquerade_config,
+    masquerade_requests,
+    masquerade_rules,
+    workloads,
+)
 from .access import ACCESS_SPEC
-from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, OWNER, Json, Kube
+from .client import MANAGED_BY, MERGE_PATCH, OWNER, Json, Kube
 from .masquerade_agent import IMAGE, KEY, NAME, NAMESPACE
 from .masquerade_changes import ANNOTATION, Asked, Change, Record
 from .masquerade_cluster import CONFIG_MAP, CONFIG_MAPS, HOW_TO, Surroundings, surroundings
 from .masquerade_config import LIST, Config, Rejected
+from .masquerade_requests import Request, deletion
+from .service_changes import is_ours
 
 #: Seconds until a changed ConfigMap is in the files of running pods: the kubelet looks once a minute, or a little less
 #: often. https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
@@ -56,16 +66,6 @@ SPEC = ACCESS_SPEC.merge(
         mutually_exclusive=(("non_masquerade_cidrs", "keep"), ("non_masquerade_cidrs", "masquerade")),
     )
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request that changes the ConfigMap."""
-
-    method: str
-    path: str
-    body: Json
-    content_type: str = JSON
 
 
 class Masquerade(Usual):
@@ -130,11 +130,7 @@ class Masquerade(Usual):
 
     def _step(self, current: Json | None, change: Change, *, absent: bool) -> Step:
         to_node, to_pod = self.moved(change)
-        grade = Grade.DISRUPTIVE if to_node or to_pod else Grade.SAFE
-        if absent:
-            grade = Grade.DESTRUCTIVE
-        words = [f"keep pods' addresses toward {_some(to_pod)}"] if to_pod else []
-        words += [f"masquerade toward {_some(to_node)}"] if to_node else []
+        grade = masquerade_requests.grade(to_node, to_pod, absent=absent)
         fields = tuple(
             key
             for key, differs in (
@@ -144,7 +140,7 @@ class Masquerade(Usual):
             )
             if differs
         )
-        effect = f": {', '.join(words)}" if words else ""
+        effect = masquerade_requests.effect(to_node, to_pod)
         annotation = change.record.as_text()
         if current is None:
             body = {
@@ -162,9 +158,7 @@ class Masquerade(Usual):
         metadata = current["metadata"]
         path = f"{CONFIG_MAPS}/{NAME}"
         if self._after(current, change) is None:
-            seen = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
-            body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": seen}
-            return Step("delete", f"delete {self.label}{effect}", Request("DELETE", path, body), grade, fields)
+            return Step("delete", f"delete {self.label}{effect}", deletion(path, current), grade, fields)
         body = {
             "metadata": {"resourceVersion": metadata["resourceVersion"], "annotations": {ANNOTATION: annotation}},
             "data": {KEY: change.text},
@@ -190,26 +184,7 @@ class Masquerade(Usual):
             yield f"{self.label}: the text under {KEY} is written anew, and its comments go."
 
     def send(self, step: Step) -> str | None:
-        request: Request = step.request
-        query = {} if request.method == "DELETE" else {"fieldManager": FIELD_MANAGER}
-        try:
-            self.kube.request(
-                request.method,
-                request.path,
-                self.label,
-                query=query,
-                body=request.body,
-                content_type=request.content_type,
-            )
-        except ApiError as error:
-            raced = (request.method == "POST" and error.reason == "AlreadyExists") or (
-                request.method != "POST" and error.status == 404
-            )
-            if isinstance(error, Conflict) or not raced:
-                raise
-            raise Conflict(
-                str(error), unsure=error.tries > 1, status=error.status, reason=error.reason, resource=self.label
-            ) from None
+        masquerade_requests.send(self.kube, step.request, self.label)
         return None
 
     # -- in force
@@ -270,10 +245,6 @@ def _annotations(item: Json | None) -> Json:
     return t.cast("Json", ((item or {}).get("metadata") or {}).get("annotations") or {})
 
 
-def is_ours(item: Json) -> bool:
-    return bool((item["metadata"].get("labels") or {}).get(MANAGED_BY) == OWNER)
-
-
 def _config_text(item: Json | None) -> str:
     return str(((item or {}).get("data") or {}).get(KEY) or "")
 
@@ -285,10 +256,6 @@ def projection(item: Json | None) -> Json | None:
     owners = {key: value for key, value in _annotations(item).items() if key == ANNOTATION}
     metadata = {"name": NAME, "namespace": NAMESPACE, "annotations": owners}
     return {"metadata": metadata, "data": dict(item.get("data") or {})}
-
-
-def _some(cidrs: t.Sequence[str]) -> str:
-    return ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
 
 
 # ---- the call
@@ -328,17 +295,8 @@ def asked_of(params: Json) -> Asked:
     )
 
 
-def refuse_without_agent(around: Surroundings, asked: Asked) -> None:
+def refuse_without_agent(around: Surroundings) -> None:
     """Raise where nothing would read the ConfigMap."""
-    if around.autopilot:
-        raise Refused(
-            "this is an Autopilot cluster, which does not heed the ip-masq-agent's ConfigMap (masq-wrong-mode). "
-            "Destinations that keep pods' addresses are those of its EgressNATPolicy objects: take what is to be "
-            "masqueraded out of the policy named default "
-            "(https://cloud.google.com/kubernetes-engine/docs/how-to/egress-nat-policy-ip-masq-autopilot)"
-            + (f". To be masqueraded: {', '.join(asked.masquerade)}" if asked.masquerade else "."),
-            code="masq-wrong-mode",
-        )
     if around.agent is None:
         now = (
             "the cluster has default SNAT disabled, so pods keep their own addresses toward everything"
@@ -355,7 +313,7 @@ def refuse_without_agent(around: Surroundings, asked: Asked) -> None:
 
 def agent_of(kube: Kube, call: Call, around: Surroundings, *, planned: bool) -> list[workloads.Applied]:
     """The agent as something to bring about, or to take away: where that is asked for, and GKE or others did not."""
-    if not call.params["deploy_agent"] or around.autopilot or (around.agent and not is_ours(around.agent)):
+    if not call.params["deploy_agent"] or (around.agent and not is_ours(around.agent)):
         return []
     if planned:
         call.warn("The cluster is still to come: whether GKE will deploy the agent to it is not known yet.")
@@ -374,13 +332,15 @@ def execute(call: Call) -> dict[str, t.Any]:
     absent = params["state"] == "absent"
     kube, planned = workloads.reach(call)
     around = surroundings(kube, call, planned=planned)
+    if around.autopilot:
+        return masquerade_autopilot.run(kube, call, around, asked)
     agents = agent_of(kube, call, around, planned=planned)
     if not absent and not planned:
-        refuse_without_agent(around, asked)
+        refuse_without_agent(around)
         for finding in masquerade_cluster.of_agent(around):
             call.warn(finding.as_warning())
         if asked.derives:
-            _require_own(around)
+            masquerade_cluster.require_own(around)
     resource = Masquerade(kube, call, around, asked)
     consent = Consent(params["allow_disruption"])
     # the agent comes when its list is there, and goes when it has taken the list away
@@ -411,18 +371,6 @@ def execute(call: Call) -> dict[str, t.Any]:
         problem.changed = result["changed"]
         return {**failure(problem), **result}
     return result
-
-
-def _require_own(around: Surroundings) -> None:
-    """A list is only derived where it is known what it has to keep in any case."""
-    needed = [what for what in ("pod range", "node range") if not any(what in found for found in around.own.values())]
-    if needed and "one of cluster_ranges" not in around.own.values():
-        why = f": {'; '.join(around.unread)}" if around.unread else ""
-        raise InvalidInput(
-            f"keep, masquerade: the cluster's {' and '.join(needed)} cannot be read{why}. Name the cluster (cluster, "
-            "location), or give its pod, node and Services ranges as cluster_ranges.",
-            code="no-ranges",
-        )
 
 
 def report(resource: Masquerade, outcomes: t.Sequence[Outcome], call: Call, seen: bool | None) -> dict[str, t.Any]:

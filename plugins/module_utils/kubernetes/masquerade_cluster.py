@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..arguments import Call
-from ..errors import ApiError, PodreachError
+from ..errors import ApiError, InvalidInput, PodreachError
 from ..gcp.client import Client
 from . import masquerade_agent, masquerade_config, masquerade_rules
 from .client import Json, Kube
@@ -166,6 +166,18 @@ def range_problem(text: str, *, ipv6: bool) -> str | None:
     if network.version == 6 and not ipv6:
         return "is a range of IPv6, which is for non_masquerade_cidrs alone"
     return None
+
+
+def require_own(around: Surroundings) -> None:
+    """A list is only derived where it is known what it has to keep in any case."""
+    needed = [what for what in ("pod range", "node range") if not any(what in found for found in around.own.values())]
+    if needed and "one of cluster_ranges" not in around.own.values():
+        why = f": {'; '.join(around.unread)}" if around.unread else ""
+        raise InvalidInput(
+            f"keep, masquerade: the cluster's {' and '.join(needed)} cannot be read{why}. Name the cluster (cluster, "
+            "location), or give its pod, node and Services ranges as cluster_ranges.",
+            code="no-ranges",
+        )
 
 
 # ---- what is not as it should be
