@@ -230,7 +230,7 @@ class Google:
             self.sheet.find(
                 bgp.OVER_LIMIT,
                 str(router),
-                f"AWS probably ends {router}'s sessions for too many prefixes: all are Idle over tunnels that are up, "
+                f"AWS probably ends {router}'s sessions for too many prefixes: all keep failing over tunnels that are up, "
                 f"and addresses and ASNs agree. It takes {first.get('limit', bgp.PREFIX_LIMIT)} prefixes, and the "
                 f"configuration makes {first.get('count', 0)}; what is advertised from elsewhere, such as a Network "
                 "Connectivity Center hub, no API counts while a session is down",
@@ -253,9 +253,10 @@ class Google:
         Its ends cannot be switched off, so that what is left is the limit on prefixes.
         """
         ends = [self.ends.get(str((session.tunnel or {}).get("peerIp"))) for session in sessions]
-        return bool(sessions) and all(
+        # one that was ended is tried again after a while: not all need be Idle at the same moment
+        ended = any(session.state == "Idle" for session in sessions)
+        return ended and all(
             session.down
-            and session.state == "Idle"
             and not session.too_many
             and (session.tunnel or {}).get("status") == "ESTABLISHED"
             and end is not None

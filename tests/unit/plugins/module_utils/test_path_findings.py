@@ -330,6 +330,8 @@ def test_prefixes_that_no_api_counts_are_suspected() -> None:
     assert found["causes"] == ["bgp-prefix-limit", "bgp-session-down"]
     assert "probably" in found["message"]
     assert "It takes 100 prefixes, and the configuration makes 1;" in found["message"]
+    tried_again = Path().down(1, state="Connect").down(2)
+    assert causes(tried_again) == ["bgp-prefix-limit", "bgp-session-down"]
 
 
 @pytest.mark.parametrize("what", ["one session only", "connecting", "ASN", "no word of AWS"])
