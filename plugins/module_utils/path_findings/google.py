@@ -230,8 +230,8 @@ class Google:
             self.sheet.find(
                 bgp.OVER_LIMIT,
                 str(router),
-                f"AWS probably ends {router}'s sessions for too many prefixes: all keep failing over tunnels that are up, "
-                f"and addresses and ASNs agree. It takes {first.get('limit', bgp.PREFIX_LIMIT)} prefixes, and the "
+                f"AWS probably ends {router}'s sessions for too many prefixes: all keep failing over tunnels that are "
+                f"up, and addresses and ASNs agree. It takes {first.get('limit', bgp.PREFIX_LIMIT)} prefixes, and the "
                 f"configuration makes {first.get('count', 0)}; what is advertised from elsewhere, such as a Network "
                 "Connectivity Center hub, no API counts while a session is down",
                 "see the router's log, and advertise aggregates (CUSTOM advertisement)",
