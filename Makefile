@@ -6,6 +6,8 @@ PYTHON ?=
 ANSIBLE_CORE ?= ansible-core>=2.16,<2.22
 VENV ?= .venv
 TOPOLOGY ?= examples/pods-to-aws.podreach.yml
+# What is in the lab before it: an AWS account with a VPC and an instance, and two projects whose networks are peered.
+PRESETS ?= aws-account peered-project
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export MAKE
@@ -50,8 +52,8 @@ community: .venv-community/community.stamp ## make .venv-community, with PyPI's 
 
 # --- running it ---------------------------------------------------------------------------------------------------
 
-site: lab ## create the estate of TOPOLOGY in the lab, beside an AWS account with a VPC and an instance
-	@PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) preset aws-account
+site: lab ## create the estate of TOPOLOGY in the lab, where PRESETS are: aws-account, peered-project
+	@for preset in $(PRESETS); do PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) preset "$$preset" || exit; done
 	. .lab/env && $(ANSIBLE) ansible-playbook playbooks/site.yml -i '$(TOPOLOGY)'
 
 lab: system-packages run-venv ## start the lab (idempotent); it writes .lab/env

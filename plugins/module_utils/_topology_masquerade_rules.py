@@ -26,11 +26,6 @@ LIST = "non_masquerade_cidrs"
 WANTS = (LIST, "keep", "masquerade", "resync_interval", "masq_link_local")
 
 
-def owner_of(masquerade: Entry) -> t.Any:
-    """Whose entries these are; UNKNOWN where it is templated."""
-    return masquerade.clean.get("owner", DEFAULT_OWNER)
-
-
 def check_masquerade(masquerade: Entry, report: Report) -> None:
     """Toward what pods of one cluster keep their addresses. The cluster is already looked up."""
     clean = masquerade.clean
@@ -62,6 +57,22 @@ def check_masquerade(masquerade: Entry, report: Report) -> None:
     ):
         report.error(masquerade.at("unmentioned"), "'unmentioned' needs keep or masquerade: add one, or remove it")
     _check_contradictions(masquerade, report)
+
+
+def check_masquerades(entries: t.Iterable[Entry], report: Report) -> None:
+    """Two entries of one owner in one cluster would undo each other."""
+    seen: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        owner = entry.clean.get("owner", DEFAULT_OWNER)
+        if entry.kind.key != "masquerades" or entry.cluster is None or not isinstance(owner, str):
+            continue
+        before = seen.setdefault((entry.cluster.path, owner), entry.path)
+        if before != entry.path:
+            report.error(
+                entry.at("owner") if "owner" in entry.clean else entry.path,
+                f"'{owner}' is the owner of {before} in {entry.cluster.path} too, and they would undo each other: make "
+                "one of them, or give this one an 'owner' of its own",
+            )
 
 
 def _is_time(text: str) -> bool:

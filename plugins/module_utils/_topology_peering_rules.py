@@ -53,7 +53,7 @@ def check_peering(peering: Entry, report: Report) -> None:
             f"'{peering.clean['peer_network']}' is the network itself, which cannot be peered with itself: name "
             "another one",
         )
-    if other is not None:
+    if isinstance(other, dict) and peering.surely_present:
         _check_peers_project(peering, report)
 
 

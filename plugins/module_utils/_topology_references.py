@@ -100,6 +100,8 @@ class References:
 
     def _declared_as(self, project: t.Any, name: t.Any) -> Entry | None:
         """The declared network with that project and name in Google Cloud."""
+        if not isinstance(project, str):
+            return None
         same = (n for n in self.networks.values() if (n.effective("project"), n.real_name) == (project, name))
         return next(same, None)
 

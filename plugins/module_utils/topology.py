@@ -15,7 +15,7 @@ import re
 import typing as t
 
 from ._topology_connections import check_connections
-from ._topology_masquerade_rules import check_masquerade, owner_of
+from ._topology_masquerade_rules import check_masquerade, check_masquerades
 from ._topology_path_rules import check_aws_access, check_flow, check_service, reserved_address_of
 from ._topology_peering_rules import check_peering, check_peerings
 from ._topology_references import References, subnetwork_region
@@ -232,6 +232,7 @@ def read(
     check_ranges(entries, report)
     check_connections(entries, report)
     check_peerings(entries, report)
+    check_masquerades(entries, report)
 
     values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
     hosts = [Host(e.key, e.kind, _variables(e.kind, e.key, v, specs)) for e, v in zip(entries, values, strict=True)]
@@ -377,13 +378,6 @@ def _check_unique(entries: t.Iterable[Entry], report: Report) -> None:
         elif entry.kind.key == "services" and entry.cluster:
             namespace = entry.clean.get("namespace", "default")
             claim(entry.path, "Service", entry.cluster.path, namespace, entry.real_name)
-        elif entry.kind.key == "masquerades" and entry.cluster:
-            claim(
-                entry.at("owner") if "owner" in entry.clean else entry.path,
-                "owner of masquerading",
-                entry.cluster.path,
-                owner_of(entry),
-            )
         if entry.kind.key == "services" and "address" in entry.clean:
             claim(entry.at("address"), "reserved address", *reserved_address_of(entry))
         if entry.kind.key != "networks":
