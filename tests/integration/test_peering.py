@@ -503,33 +503,6 @@ def slow(lab: Lab) -> t.Iterator[None]:
     lab.admin("POST", "latency", {"profile": "zero", "scale": 1})
 
 
-@pytest.mark.parametrize("direction", ["from the hub", "from the spokes"])
-def test_spokes_of_one_hub(lab: Lab, playbooks: Playbooks, direction: str, request: pytest.FixtureRequest) -> None:
-    """As many as the quota allows, all at once; the next one is refused by name of the quota, before any call."""
-    api = Api(lab)
-    network(api, COMPUTE, "hub", "10.1.0.0/16")
-    for number in range(26):
-        network(api, THERE, f"spoke-{number}", f"10.100.{number}.0/24")
-    request.getfixturevalue("slow")
-    hub, spoke = f"projects/{PROJECT}/global/networks/hub", f"projects/{PEER}/global/networks/{{{{ spoke }}}}"
-    ends = {"network": hub, "peer_network": spoke} if direction == "from the hub" else {}
-    ends = ends or {"network": spoke, "peer_network": hub, "project": PEER}
-    one = peering("peer", {"name": "{{ spoke }}", **ends, "peer_side": {}})
-    hosts: dict[str, Json] = {f"h{number}": {"spoke": f"spoke-{number}"} for number in range(25)}
-    first = done(playbooks, one, hosts=hosts, arguments=["-f", "20"])
-    for record in first.records:
-        assert ok(record)["changed"], record.result
-        assert record.result["active"]
-    assert "in progress" not in first.output
-    assert len(entries(api, COMPUTE, "hub")) == 25
-    second = done(playbooks, one, hosts=hosts, arguments=["-f", "20"])
-    assert [ok(record)["changed"] for record in second.records] == [False] * 25
-    before = lab.seq()
-    last = done(playbooks, one, hosts={"h25": {"spoke": "spoke-25"}})
-    refused(last["peer"], "quota", "PEERINGS_PER_NETWORK", "25")
-    assert lab.mutating(before) == []
-
-
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["one machine", "two machines"])
 def test_two_runs_at_one_hub(
     lab: Lab, playbooks: Playbooks, tmp_path: pathlib.Path, request: pytest.FixtureRequest, elsewhere: bool
