@@ -256,6 +256,7 @@ def test_names_and_peers(api: Api, playbooks: Playbooks) -> None:
         playbooks,
         peering("taken", {**ONE, "peer_network": other}),
         peering("not meant", {**ONE, "peer_network": other, "state": "absent"}),
+        peering("kept", {**ONE, "peer_network": other, "state": "absent", "unmarked": "keep"}),
         peering("twice", {**ONE, "name": "another"}),
         peering("itself", {**ONE, "peer_network": "n1"}),
         peering("nowhere", {**ONE, "network": "none"}),
@@ -264,12 +265,15 @@ def test_names_and_peers(api: Api, playbooks: Playbooks) -> None:
         peering("gone already", {**ONE, "name": "x", "peer_network": other, "state": "absent"}),
         peering("peer name", {**ONE, "peer_side": {"name": "Two"}}),
         peering("limit", {**ONE, "peering_limit": 0}),
+        peering("wait", {**ONE, "prerequisite_timeout": -1}),
         peering("stack", {**ONE, "stack_type": "IPV6"}),
         peering("nothing", {"name": "x"}),
         peering("unknown", {**ONE, "peer_side": {"nam": "x"}}),
     )
     refused(run["taken"], "name-taken", THEIRS, other)
     refused(run["not meant"], "not-ours", THEIRS, other)
+    kept = ok(run["kept"])
+    assert not kept["changed"] and any("left alone" in text for text in kept["warnings"])
     refused(run["twice"], "peered-already", "to-n2")
     refused(run["itself"], "invalid-input", "peer_network", "itself")
     refused(run["nowhere"], "missing-prerequisite", "networks/none")
@@ -279,6 +283,7 @@ def test_names_and_peers(api: Api, playbooks: Playbooks) -> None:
     assert any("networks/none does not exist yet" in text for text in planned["warnings"])
     assert not ok(run["gone already"])["changed"]
     refused(run["peer name"], "invalid-input", "peer_side.name", "'Two'")
+    refused(run["wait"], "invalid-input", "prerequisite_timeout")
     refused(run["limit"], "invalid-input", "peering_limit", "0")
     for name, words in (("stack", "IPV6"), ("nothing", "peer_network"), ("unknown", "nam")):
         assert run[name].failed
