@@ -181,7 +181,7 @@ def slice_of(sites: Sites, topology: pathlib.Path) -> pathlib.Path:
         "peering_peer_side": {},
     }
     common = {"podreach_topology": {"networks": declared["networks"], "peerings": declared["peerings"]}}
-    groups = {"podreach_peerings": {"hosts": {"peering-7": {}}}}
+    groups: Json = {"podreach_peerings": {"hosts": {"peering-7": {}}}}
     file = sites.directory / "slice.yml"
     found = {"all": {"hosts": {"peering-7": variables}, "children": groups, "vars": common}}
     file.write_text(yaml.safe_dump(found), encoding="utf-8")

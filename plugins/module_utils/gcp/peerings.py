@@ -20,10 +20,10 @@ from .. import addressing
 from ..arguments import ArgumentSpec, Call
 from ..engine import Grade, Plan, Step
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
-from .auth import AUTH_SPEC
 from .client import RETRIED_TEXTS, Client
 from .fields import Default, Field, Json, Patch, Request
 from .locks import locked
+from .other_credentials import CREDENTIALS_OPTION
 from .peering_surroundings import (
     SUBNET,
     Coming,
@@ -41,16 +41,6 @@ from .resource import NAME
 #: how many peerings a network may have: https://cloud.google.com/vpc/docs/quota
 PEERING_LIMIT = 25
 QUOTA = "PEERINGS_PER_NETWORK"
-#: the credentials of the peer's side: what says who asks, without the environment's defaults for the own side
-CREDENTIALS = (
-    "auth_kind",
-    "service_account_file",
-    "service_account_contents",
-    "service_account_email",
-    "access_token",
-    "scopes",
-    "impersonate_service_account",
-)
 FLAGS: dict[str, t.Any] = {
     "export_custom_routes": {"type": "bool"},
     "import_custom_routes": {"type": "bool"},
@@ -66,13 +56,7 @@ SPEC = ArgumentSpec(
         "peer_project": {"type": "str"},
         **FLAGS,
         "peer_side": {"type": "dict", "options": {"name": {"type": "str"}, **FLAGS}},
-        "peer_auth": {
-            "type": "dict",
-            "options": {
-                name: {key: value for key, value in AUTH_SPEC.options[name].items() if key != "fallback"}
-                for name in CREDENTIALS
-            },
-        },
+        "peer_auth": CREDENTIALS_OPTION,
         "peering_limit": {"type": "int", "default": PEERING_LIMIT},
         "prerequisite_timeout": {"type": "int", "default": 0},
         "unmarked": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},

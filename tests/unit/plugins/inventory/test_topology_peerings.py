@@ -188,6 +188,12 @@ class Nobody:
     project = "podreach-lab"
 
 
+MORE: tuple[Json, ...] = (
+    {"name": "A"}, {"name": "a" * 63}, {"name": "a" * 64}, {"peer_side": {}}, {"peer_side": {"name": "a_b"}},
+    {"peering_limit": 0}, {"peering_limit": 1},
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -195,10 +201,7 @@ class Nobody:
         {"network": "hub", "peer_network": PATH.replace("peer", "lab") + "hub"},
         {"network": "hub", "peer_network": "hub", "peer_project": "podreach-lab"},
         *({"network": "hub", "peer_network": PATH + name} for name in ("A", "a-", "1", "a" * 63, "a" * 64)),
-        *({"network": "hub", "peer_network": PATH + "a", **more} for more in (
-            {"name": "A"}, {"name": "a" * 63}, {"name": "a" * 64}, {"peer_side": {}}, {"peer_side": {"name": "a_b"}},
-            {"peering_limit": 0}, {"peering_limit": 1},
-        )),
+        *({"network": "hub", "peer_network": PATH + "a", **more} for more in MORE),
     ],
 )  # fmt: skip
 def test_the_topology_refuses_what_network_peering_would(entry: Json) -> None:
