@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import subprocess
 import typing as t
 
 import pytest
@@ -18,7 +19,7 @@ from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration import machines
 from ansible_collections.podreach.gke.tests.integration.api import CLUSTERS, Api, Json
 from ansible_collections.podreach.gke.tests.integration.kubernetes_site import needs_packets
-from ansible_collections.podreach.gke.tests.integration.playbooks import Playbooks, Run
+from ansible_collections.podreach.gke.tests.integration.playbooks import BIN, Playbooks, Run
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 PROXY, ADDRESS, POD = "test-gce-01", "10.1.0.9", "my-pod"
@@ -77,6 +78,16 @@ def tried(inputs: Json) -> Json:
     return {"hosts": "all", "gather_facts": False, "tasks": [{"block": [role], "rescue": [forgiven]}]}
 
 
+def rendered(service: str, folder: pathlib.Path) -> list[Json]:
+    """Tasks that put the startup script into a file."""
+    role = {"name": "podreach.gke.tcp_proxy", "tasks_from": "startup_script"}
+    copy = {"content": "{{ tcp_proxy_startup_script }}", "dest": str(folder / f"{service}.sh"), "mode": "0600"}
+    return [
+        {"ansible.builtin.include_role": role, "vars": {"tcp_proxy_service": service}},
+        {"ansible.builtin.copy": copy},
+    ]
+
+
 def recap(run: Run) -> str:
     return next((line for line in run.output.splitlines() if line.startswith(PROXY) and "unreachable" in line), "")
 
@@ -87,7 +98,7 @@ def good(run: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def estate(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+def estate(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Estate]:
     lab, scratch = lab_process, tmp_path_factory.mktemp("proxy")
     lab.reset()
     lab.preset("peered-project")
@@ -105,7 +116,9 @@ def estate(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Estate
     metadata = {"name": POD, "namespace": "default"}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
     Kube(found, lab.token(), scratch).running_pod(pod)
-    return Estate(lab, Playbooks(lab, scratch))
+    yield Estate(lab, Playbooks(lab, scratch))
+    # a daemon outlives its VM
+    lab.exec(PROXY, "sh", "-c", "kill $(cat /run/podreach/*/nginx.pid); rm -r /tmp/etc /tmp/log /run/podreach")
 
 
 @needs_packets
@@ -143,14 +156,10 @@ def test_what_is_wrong_leaves_the_working_one_in_force(estate: Estate) -> None:
 
 @needs_packets
 def test_reload_then_absent_then_a_startup_script(estate: Estate, tmp_path: pathlib.Path) -> None:
-    script = tmp_path / "startup.sh"
-    role = {"name": "podreach.gke.tcp_proxy", "tasks_from": "startup_script"}
-    copy = {"content": "{{ tcp_proxy_startup_script }}", "dest": str(script), "mode": "0600"}
     render: Json = {
         "hosts": "all",
         "gather_facts": False,
-        "connection": "local",
-        "tasks": [{"ansible.builtin.include_role": role}, {"ansible.builtin.copy": copy}],
+        "tasks": [task for service in ("direct", "system") for task in rendered(service, tmp_path)],
         "vars": {"ansible_connection": "local", "ansible_remote_tmp": str(tmp_path)},
     }
     wider = {"tcp_proxy_listeners": [{key: value for key, value in WEB.items() if key != "allow"}]}
@@ -160,11 +169,12 @@ def test_reload_then_absent_then_a_startup_script(estate: Estate, tmp_path: path
 
     gone: Json = {"tcp_proxy_state": "absent"}
     run = good(estate.run(proxy(gone), proxy(gone), render))
-    assert "changed=3" in recap(run)  # the process, the folders, the script's file
+    assert "changed=4" in recap(run)  # the process, the folders, the files of two scripts
     assert estate.get(POD, f"http://{ADDRESS}:8080/health") == ""
     assert estate.lab.exec(PROXY, "ls", "/tmp/etc", "/tmp/log", "/run/podreach").stdout.count("tcp-proxy") == 0
 
-    text = script.read_text(encoding="utf-8")
+    subprocess.run([BIN / "shellcheck", tmp_path / "direct.sh", tmp_path / "system.sh"], check=True)
+    text = (tmp_path / "direct.sh").read_text(encoding="utf-8")
     for _start in range(2):
         done = estate.lab.exec(PROXY, "sh", "-c", text)
         assert done.returncode == 0, done.stderr
