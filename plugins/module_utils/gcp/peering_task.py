@@ -19,6 +19,7 @@ from .task import BASE_SPEC, consent, diff, rehearse, warn
 def execute(call: Call) -> dict[str, t.Any]:
     client = Client.for_call(call)
     peering = Peering(client, other_client(call, client, "peer_auth"), call)
+    peering.prerequisites()
     (outcome,) = converge([peering], consent(call), check_mode=call.check_mode)
     warn(call, [outcome])
     present = call.params["state"] == "present"
@@ -49,6 +50,11 @@ DEFINITION = Definition(name="network_peering", spec=BASE_SPEC.merge(SPEC), exec
 
 
 def _then(peering: Peering, mine: Json | None, theirs: Json | None, *, present: bool) -> tuple[Json | None, ...]:
-    """Both sides as they would be."""
-    entries = zip(peering.sides, (mine, theirs), strict=True)
-    return tuple(entry if side.params is None else side.wanted(entry) if present else None for side, entry in entries)
+    """Both sides as they would be. What is removed is what leads to the peer network."""
+    entries = list(zip(peering.sides, (mine, theirs), strict=True))
+    if present:
+        return tuple(entry if side.params is None else side.wanted(entry) for side, entry in entries)
+    return tuple(
+        entry if side.params is None or (entry is not None and not side.is_peer(entry)) else None
+        for side, entry in entries
+    )
