@@ -16,8 +16,10 @@ import functools
 import typing as t
 
 from ..arguments import Call
+from ..aws.new_routes import Coming, in_words, judged
 from ..aws.vpn import AwsVpn
 from ..aws.vpn_reading import TRANSIT
+from ..aws.vpn_steps import shown_table
 from ..bgp import PREFIX_LIMIT
 from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
 from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
@@ -112,6 +114,13 @@ class HaVpn:
         #: every slot's state before the first change
         self.before: dict[str, State] = {}
         self.external_name = self.google.external_name
+        #: the router as it is planned, and what its sessions of this VPN will advertise
+        self.router_then: Json = {}
+        self._announced: list[str] | None = None
+        #: routes that AWS's route tables would newly get
+        self.coming: list[Coming] = []
+        if self.amazon:
+            self.amazon.announced = self.announced
 
     def validate(self) -> None:
         """Raise everything that can be known to be wrong with the options of any part, before anything is read."""
@@ -192,6 +201,11 @@ class HaVpn:
     def asn(self) -> int | None:
         asn = self.params["asn"] or dig(self.router_now, "bgp.asn")
         return int(asn) if asn else None
+
+    @property
+    def network(self) -> str:
+        """The path of the router's network."""
+        return network_path(dig(self.router_now, "network") or self.params["network"], self.google.project)
 
     @property
     def peer_asn(self) -> int | None:
@@ -357,6 +371,8 @@ class HaVpn:
         standing: list[PodreachError] = []
         self._consider(router, self.router_now, self.consent(), siblings, standing)
         self._consider(gateway, self.gateway_now, self.consent(), siblings, standing)
+        changes = router.planned.after if router.planned and router.planned.steps else None
+        self.router_then = {**(self.router_now or {}), **(changes or {})}
         errors += self._network_once(standing)
         self._judge_aws(errors)
         found: list[Piece] = []
@@ -495,6 +511,44 @@ class HaVpn:
             else:
                 self._allow(refusals, errors)
         self.report.planned(vpn, plan)
+        self._judge_growth(vpn, errors)
+
+    def _judge_growth(self, vpn: AwsVpn, errors: list[PodreachError]) -> None:
+        """What the router newly advertises comes at once to the route tables that take it already."""
+        self.coming, gateway = list(vpn.coming or []), vpn.estate.gateway
+        tables = [table for table in vpn.estate.tables if gateway and gateway["id"] in table["propagating"]]
+        before, then = dig(self.router_now, "bgp") or {}, self.router_then.get("bgp") or {}
+        if not tables or not gateway or before == then:
+            return
+        growth = set(self.announced()) - self._advertised(self.router_now or {})
+        for table in tables:
+            found = judged(table, growth, (vpn.estate.vpc or {}).get("ranges") or [], gateway["id"])
+            self.coming += found
+            if any(item.problem for item in found):
+                refusal = Refused(
+                    f"{self.label}: change what router {self.google.router_name} advertises{in_words(found)} to "
+                    f"{shown_table(table)}: this may cut traffic that flows now. Say "
+                    f"{word('allow_disruption', 'true')} to do it.",
+                    code="disruption-not-allowed",
+                    resource=self.label,
+                )
+                self._allow([] if self.params["allow_disruption"] else [refusal], errors)
+
+    def announced(self) -> list[str]:
+        """What all sessions of this VPN will advertise, as far as the network is there."""
+        if self._announced is None:
+            self._announced = sorted(self._advertised(self.router_then, every=True))
+        return self._announced
+
+    def _advertised(self, router: Json, *, every: bool = False) -> set[str]:
+        """What sessions of this VPN advertise with the router like this: those that it has, or ``every`` one, switched
+        on."""
+        network, subnetworks = self.client.get("compute", self.network) or {}, self._subnetworks()
+        peers: dict[str, Json] = {peer["name"]: peer for peer in router.get("bgpPeers") or []}
+        names = [slot.session for slot in all_slots(self.name)]
+        mine = [{**peers.get(name, {}), "enable": "TRUE"} for name in names if every or name in peers]
+        where = {**router, "region": self.google.where}
+        return {cidr for peer in mine for cidr in advertised(network, subnetworks, where, peer)}
 
     def _add_connection(self, vpn: AwsVpn, step: Step) -> None:
         """Note a connection of AWS's that may not be replaced, by the tunnels that lead to it."""
@@ -570,9 +624,9 @@ class HaVpn:
 
     def _subnetworks(self) -> list[Json]:
         """Those of the router's network, as they are."""
-        name = Link().canonical((self.router_now or {}).get("network"))
-        listed = self.client.list_all("compute", f"projects/{self.google.project}/aggregated/subnetworks")
-        return [item for item in listed if Link().canonical(item.get("network")) == name]
+        project = self.network.split("/")[1]
+        listed = self.client.list_all("compute", f"projects/{project}/aggregated/subnetworks")
+        return [item for item in listed if network_path(item.get("network"), project) == self.network]
 
     def leftovers(self, leaving: t.Collection[str] = ()) -> list[str]:
         """External gateways of this VPN that no tunnel needs any more, once these tunnels have left them."""
