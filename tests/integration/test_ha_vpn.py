@@ -532,9 +532,11 @@ def test_what_would_newly_win_is_shown(account: Playbooks) -> None:
         change: Json = {"advertise_mode": "CUSTOM", "advertised_groups": ["ALL_SUBNETS"], **more}
         return vpn(**change, advertised_ip_ranges=[{"range": text} for text in ranges])
 
-    word = {"allow_disruption": True}
+    word: Json = {"allow_disruption": True}
     alone = {"name": "aws-vpn", "vpc_name": "aws-vpc", "route_tables": ["all"], "google_ranges": ["10.1.0.0/20"]}
+    without: Json = {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "192.168.8.0/24"}]}
     tasks = [
+        task("without", "ha_vpn", vpn(**without)),
         task("check", "ha_vpn", vpn(), check_mode=True),
         task("refused", "ha_vpn", vpn()),
         task("alone", "aws_vpn", {"environment": "lab", **alone}, check_mode=True),
@@ -545,6 +547,10 @@ def test_what_would_newly_win_is_shown(account: Playbooks) -> None:
         task("pods refused", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0")),
         task("pods", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0", **word)),
         task("pods again", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0")),
+        task("back refused", "ha_vpn", vpn(advertise_mode="DEFAULT")),
+        task("purge refused", "ha_vpn", custom("10.32.0.0/14", purge_advertisement=True)),
+        task("purge", "ha_vpn", custom("10.32.0.0/14", purge_advertisement=True, **word)),
+        task("back", "ha_vpn", vpn(advertise_mode="DEFAULT", **word)),
     ]
     run = account.run(play(tasks))
     before = run["check"].mutations
@@ -584,9 +590,17 @@ def test_what_would_newly_win_is_shown(account: Playbooks) -> None:
     pods = {(item["dest_range"], item["problem"]) for item in good(run, "pods").result["new_routes"]}
     assert {("10.32.0.0/14", takes), ("10.32.0.0/14", None), ("0.0.0.0/0", "it is a default route")} == pods
     assert not good(run, "pods again").result["changed"]
+    assert run["without"].result["error"]["code"] == "withdraws-subnets"
+    for name in ("back refused", "purge refused"):
+        assert run[name].result["error"]["code"] == "disruption-not-allowed"
+        assert run[name].mutations == run["pods"].mutations
+    for name in ("purge", "back"):
+        assert [step["grade"] for step in good(run, name).result["plan"]] == ["disruptive"]
+        assert run[name].result["new_routes"] == []
     lab.settle()
     [now] = aws.describe_route_tables(RouteTableIds=[table["RouteTableId"]])["RouteTables"]
-    assert {"10.1.0.0/20", "10.32.0.0/14", "0.0.0.0/0"} <= {route["DestinationCidrBlock"] for route in now["Routes"]}
+    learned = {item["DestinationCidrBlock"] for item in now["Routes"] if item["Origin"] == "EnableVgwRoutePropagation"}
+    assert learned == {"10.1.0.0/20"}
 
 
 PEER: Json = {
