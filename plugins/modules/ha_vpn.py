@@ -19,7 +19,8 @@ description:
   - The tunnels' keys go from AWS to Google inside this module, and are in no result, diff, plan or message.
   - Before a route table of AWS's gets routes to Google, by propagation or because more is advertised, RV(new_routes)
     says which these are. A default route, and one that takes traffic from a route that is there, need
-    O(allow_disruption).
+    O(allow_disruption). So does a new VPN by which Google's network would learn a route that takes traffic from a route
+    of its own.
   - EC2 refuses pods all the same until a security group admits them. See M(podreach.gke.aws_pod_access).
 author:
   - podreach.gke contributors (@podreach)

@@ -22,7 +22,15 @@ import yaml
 from ansible_collections.podreach.gke.plugins.modules import ha_vpn
 from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration import machines
-from ansible_collections.podreach.gke.tests.integration.api import CLUSTERS, COMPUTE, REGION, ROUTERS, Api, Json
+from ansible_collections.podreach.gke.tests.integration.api import (
+    CLUSTERS,
+    COMPUTE,
+    NETWORK,
+    REGION,
+    ROUTERS,
+    Api,
+    Json,
+)
 from ansible_collections.podreach.gke.tests.integration.playbooks import PATHS, Playbooks, Record, Run, play, task
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import COMMAND, Lab, resident
 
@@ -534,6 +542,8 @@ def test_what_would_newly_win_is_shown(account: Playbooks) -> None:
 
     word: Json = {"allow_disruption": True}
     alone = {"name": "aws-vpn", "vpc_name": "aws-vpc", "route_tables": ["all"], "google_ranges": ["10.1.0.0/20"]}
+    static = {"name": "old", "network": f"{NETWORK}/n1", "destRange": "10.0.0.0/12", "nextHopIp": "10.1.0.5"}
+    Api(lab).post(f"{COMPUTE}/global/routes", static)
     without: Json = {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "192.168.8.0/24"}]}
     tasks = [
         task("without", "ha_vpn", vpn(**without)),
@@ -575,6 +585,8 @@ def test_what_would_newly_win_is_shown(account: Playbooks) -> None:
     [warning] = [text for text in check.result["warnings"] if takes in text]
     refused = run["refused"].result
     assert refused["error"]["code"] == "disruption-not-allowed"
+    learns = "10.0.0.0/16: it takes traffic from route old (10.0.0.0/12)"
+    assert learns in str(check.result["warnings"]) and learns in refused["msg"]
     assert takes in warning and takes in refused["msg"] and "allow_disruption: true" in refused["msg"]
     assert (refused["changed"], run["refused"].mutations) == (False, before)
     assert any(takes in step["summary"] for step in good(run, "alone").result["plan"])

@@ -16,10 +16,8 @@ import functools
 import typing as t
 
 from ..arguments import Call
-from ..aws.new_routes import Coming, in_words, judged
 from ..aws.vpn import AwsVpn
 from ..aws.vpn_reading import TRANSIT
-from ..aws.vpn_steps import shown_table
 from ..bgp import PREFIX_LIMIT
 from ..engine import Consent, Grade, Plan, Resource, Step, converge, missing_consent
 from ..errors import ApiError, InvalidInput, PodreachError, Refused, raise_all
@@ -32,6 +30,7 @@ from . import shadows
 from .amazon import DEFAULT_ASN, Amazon
 from .anew import KEY, Unallowed, word
 from .google import Google, Tunnel
+from .new_routes import NewRoutes
 from .report import Report
 from .slots import (
     GOOGLE_ADDRESSES,
@@ -114,13 +113,11 @@ class HaVpn:
         #: every slot's state before the first change
         self.before: dict[str, State] = {}
         self.external_name = self.google.external_name
-        #: the router as it is planned, and what its sessions of this VPN will advertise
+        #: the router as it is planned
         self.router_then: Json = {}
-        self._announced: list[str] | None = None
-        #: routes that AWS's route tables would newly get
-        self.coming: list[Coming] = []
+        self.new_routes = NewRoutes(self)
         if self.amazon:
-            self.amazon.announced = self.announced
+            self.amazon.announced = self.new_routes.announced
 
     def validate(self) -> None:
         """Raise everything that can be known to be wrong with the options of any part, before anything is read."""
@@ -511,44 +508,7 @@ class HaVpn:
             else:
                 self._allow(refusals, errors)
         self.report.planned(vpn, plan)
-        self._judge_growth(vpn, errors)
-
-    def _judge_growth(self, vpn: AwsVpn, errors: list[PodreachError]) -> None:
-        """What the router newly advertises comes at once to the route tables that take it already."""
-        self.coming, gateway = list(vpn.coming or []), vpn.estate.gateway
-        tables = [table for table in vpn.estate.tables if gateway and gateway["id"] in table["propagating"]]
-        before, then = dig(self.router_now, "bgp") or {}, self.router_then.get("bgp") or {}
-        if not tables or not gateway or before == then:
-            return
-        growth = set(self.announced()) - self._advertised(self.router_now or {})
-        for table in tables:
-            found = judged(table, growth, (vpn.estate.vpc or {}).get("ranges") or [], gateway["id"])
-            self.coming += found
-            if any(item.problem for item in found):
-                refusal = Refused(
-                    f"{self.label}: change what router {self.google.router_name} advertises{in_words(found)} to "
-                    f"{shown_table(table)}: this may cut traffic that flows now. Say "
-                    f"{word('allow_disruption', 'true')} to do it.",
-                    code="disruption-not-allowed",
-                    resource=self.label,
-                )
-                self._allow([] if self.params["allow_disruption"] else [refusal], errors)
-
-    def announced(self) -> list[str]:
-        """What all sessions of this VPN will advertise, as far as the network is there."""
-        if self._announced is None:
-            self._announced = sorted(self._advertised(self.router_then, every=True))
-        return self._announced
-
-    def _advertised(self, router: Json, *, every: bool = False) -> set[str]:
-        """What sessions of this VPN advertise with the router like this: those that it has, or ``every`` one, switched
-        on."""
-        network, subnetworks = self.client.get("compute", self.network) or {}, self._subnetworks()
-        peers: dict[str, Json] = {peer["name"]: peer for peer in router.get("bgpPeers") or []}
-        names = [slot.session for slot in all_slots(self.name)]
-        mine = [{**peers.get(name, {}), "enable": "TRUE"} for name in names if every or name in peers]
-        where = {**router, "region": self.google.where}
-        return {cidr for peer in mine for cidr in advertised(network, subnetworks, where, peer)}
+        self._allow(self.new_routes.judge(vpn), errors)
 
     def _add_connection(self, vpn: AwsVpn, step: Step) -> None:
         """Note a connection of AWS's that may not be replaced, by the tunnels that lead to it."""
@@ -619,10 +579,10 @@ class HaVpn:
         pairs = shadows.overlaps(ranges, vpc["ranges"])
         if not pairs:
             return
-        subnetworks = known.subnetworks if known else self._subnetworks()
+        subnetworks = known.subnetworks if known else self.subnetworks()
         self.notes.append(f"{self.label}: {shadows.message(pairs, subnetworks, vpc['id'])}")
 
-    def _subnetworks(self) -> list[Json]:
+    def subnetworks(self) -> list[Json]:
         """Those of the router's network, as they are."""
         project = self.network.split("/")[1]
         listed = self.client.list_all("compute", f"projects/{project}/aggregated/subnetworks")
