@@ -74,6 +74,7 @@ def advertised_pods(vpn: Entry, clusters: t.Mapping[str, Entry], report: Report)
         return {}
     if vpn.clean.get("advertise_mode") == "DEFAULT":
         report.error(vpn.at("advertise_mode"), "'advertise_pods_of' needs CUSTOM: remove 'advertise_mode', or that")
+        return {}
     said = vpn.clean.get("advertised_ip_ranges", [])
     if not isinstance(said, list):
         report.error(

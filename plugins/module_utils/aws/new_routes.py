@@ -88,11 +88,11 @@ def _parsed(text: str | None) -> ipaddress.IPv4Network | None:
 
 
 def in_words(coming: t.Sequence[Coming]) -> str:
-    """The routes that win, for the summary of the step that brings them; empty where there are none."""
+    """The routes that win or need a word, for the summary of the step that brings them; empty where there are none."""
     problems = [f"{item.to}: {item.problem}" for item in coming if item.problem]
-    winning = [item.to for item in coming if item.wins]
+    named = [item.to for item in coming if item.wins or item.problem]
     told = f" ({_few(problems, '; ')})" if problems else ""
-    return f", which brings {_few(winning, ', ')}{told}" if winning or problems else ""
+    return f", which brings {_few(named, ', ')}{told}" if named else ""
 
 
 def _few(items: t.Sequence[str], separator: str) -> str:

@@ -90,6 +90,8 @@ def test_in_words() -> None:
     assert new_routes.in_words([]) == ""
     assert new_routes.in_words(judged(["10.0.8.0/24"])) == ""
     assert new_routes.in_words(judged(["10.1.0.0/24", "10.32.0.0/14"])) == ", which brings 10.1.0.0/24, 10.32.0.0/14"
+    beaten = new_routes.in_words(judged(["0.0.0.0/0"], route("0.0.0.0/0", "igw-1")))
+    assert beaten == ", which brings 0.0.0.0/0 (0.0.0.0/0: it is a default route)"
     many = judged([f"10.1.{number}.0/24" for number in range(7)])
     assert new_routes.in_words(many).endswith("10.1.4.0/24, and 2 more")
     taken = new_routes.in_words(judged(["10.32.0.0/14"], route("10.0.0.0/8", "tgw-1")))
