@@ -7,6 +7,7 @@ Google will advertise, and what Google's network will learn.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ..aws.new_routes import Coming, in_words, judged
@@ -54,17 +55,18 @@ class NewRoutes:
         """What sessions of this VPN advertise with the router like this: those that it has, or ``every`` one, switched
         on."""
         made = self.made
-        network, subnetworks = self._network() or {}, made.subnetworks()
+        network = self._network
+        subnetworks = made.subnetworks() if network else []
         peers: dict[str, Json] = {peer["name"]: peer for peer in router.get("bgpPeers") or []}
         names = [slot.session for slot in all_slots(made.name)]
         mine = [{**peers.get(name, {}), "enable": "TRUE"} for name in names if every or name in peers]
         where = {**router, "region": made.google.where}
-        return {cidr for peer in mine for cidr in advertised(network, subnetworks, where, peer)}
+        return {cidr for peer in mine for cidr in advertised(network or {}, subnetworks, where, peer)}
 
+    @functools.cached_property
     def _network(self) -> Json | None:
-        """The router's network as it is; ``None`` where it is not there yet, or not named."""
-        path = self.made.network
-        return None if path.endswith("/") else self.made.client.get("compute", path)
+        """The router's network as it is; ``None`` where it is not there yet, and where there can be no router."""
+        return self.made.client.get("compute", self.made.network) if self.made.router_then else None
 
     def _growth(self, aws: AwsVpn) -> t.Iterator[Refused]:
         """What the router newly advertises comes at once to the route tables that take it already."""
@@ -88,7 +90,7 @@ class NewRoutes:
         made, vpc = self.made, aws.estate.vpc
         names = {slot.session for slot in all_slots(made.name)}
         peers: list[Json] = (made.router_now or {}).get("bgpPeers") or []
-        network = self._network()
+        network = self._network
         if network is None or not vpc or names & {peer["name"] for peer in peers}:
             return
         around = Surroundings(made.client, made.network, network)
