@@ -141,6 +141,16 @@ options:
     default: 1800
 """
 
+    # of modules that read or write projects themselves
+    RESOURCE_MANAGER = r"""
+options:
+  resource_manager_endpoint:
+    description:
+      - Where the Cloud Resource Manager API is. Ends in C(/v1/).
+      - Defaults to the environment variable E(GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT).
+    type: str
+"""
+
     # of modules that list what the compute API has
     FILTER = r"""
 options:

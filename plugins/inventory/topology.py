@@ -13,8 +13,9 @@ author:
   - podreach.gke contributors (@podreach)
 description:
   - Reads a topology, a file whose name ends in C(.podreach.yml) or C(.podreach.yaml), and makes a host of every
-    network, cluster, VPN, access to AWS, Service and flow that it declares, in the groups C(podreach_networks),
-    C(podreach_clusters), C(podreach_vpns), C(podreach_aws), C(podreach_services) and C(podreach_flows).
+    network, cluster, VPN, access to AWS, peering, masquerade, Service and flow that it declares, in the groups
+    C(podreach_networks), C(podreach_clusters), C(podreach_vpns), C(podreach_aws), C(podreach_peerings),
+    C(podreach_masquerades), C(podreach_services) and C(podreach_flows).
   - A key of an entry is an input of the role that makes such a thing, P(podreach.gke.network#role) for example, without
     prefix. It becomes the host variable of that input, with its value untouched; templates and vaulted values work as
     in any inventory file, and no vault password is needed to read them. Only what is declared becomes a variable, so
@@ -86,6 +87,20 @@ options:
       without the prefix C(aws_access_).
     type: dict
     default: {}
+  peerings:
+    description: >-
+      VPC Network Peerings by their key. The keys of each are the inputs of the role P(podreach.gke.peering#role)
+      without the prefix C(peering_); C(network) and C(peer_network) are keys of O(networks) or full paths. The project
+      of a declared C(peer_network) is known.
+    type: dict
+    default: {}
+  masquerades:
+    description: >-
+      With which addresses pods of clusters are seen, by a key. The keys of each are the inputs of the role
+      P(podreach.gke.masquerade#role) without the prefix C(masquerade_); C(cluster) is a key of O(clusters), whose
+      project and location then count.
+    type: dict
+    default: {}
   services:
     description: >-
       Internal load balancers by their key. The keys of each are the inputs of the role P(podreach.gke.internal_lb#role)
@@ -130,6 +145,10 @@ options:
   iam_credentials_endpoint:
     description: Where the IAM Credentials API is.
     type: str
+  peering_limit:
+    description: >-
+      How many peerings a network may have, where Google raised its quota C(PEERINGS_PER_NETWORK); when unset, 25.
+    type: int
   aws_region:
     description: AWS's region, of every entry that names none itself. As all that follow it, it counts for all of AWS.
     type: str

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an entry of a topology stands on: the network of a cluster or VPN, the cluster of a Service or flow.
+"""What an entry of a topology stands on: the network of a cluster or VPN, both networks of a peering, the cluster of a
+Service, flow or masquerade.
 
 An entry names another one by its key. What is found becomes what the role must be told instead: the real name, the
 project where that is another one, the location.
@@ -39,47 +40,79 @@ class References:
 
     def of(self, entry: Entry) -> Resolved:
         """Find what an entry stands on. Returns what its role must be told, by the entry's keys."""
+        if entry.kind.key == "peerings":
+            return {**self._network(entry), **self._peer_network(entry)}
         if entry.kind.key in ("clusters", "vpns"):
             found = self._network(entry)
             if entry.network is None or (entry.present and not entry.network.present):
                 return found
             more = self._subnetwork(entry, entry.network) if entry.kind.key == "clusters" else _router(entry)
             return {**found, **more}
-        return self._cluster(entry) if entry.kind.key in ("services", "flows") else {}
+        return self._cluster(entry) if entry.kind.key in ("services", "flows", "masquerades") else {}
 
     # ---- networks
 
     def _network(self, entry: Entry) -> Resolved:
-        name = entry.clean.get("network")
+        name = self._network_given(entry, "network")
         if name is None:
-            if entry.present:
-                keys = ", ".join(self.networks)
-                todo = f"name a key of networks ({keys})" if keys else "name one"
-                self.report.error(
-                    entry.at("network"), f"'network' is missing: {todo}, or projects/PROJECT/global/networks/NAME"
-                )
-            return {}
-        if not isinstance(name, str):
             return {}
         path = NETWORK_PATH.fullmatch(name)
         found: Resolved = {}
         if path:
-            wanted = path.group("project", "name")
-            same = (n for n in self.networks.values() if (n.effective("project"), n.real_name) == wanted)
-            entry.network = next(same, None)
+            entry.network = self._declared_as(*path.group("project", "name"))
         elif name in self.networks:
             entry.network = self.networks[name]
             found = self._network_name(entry, entry.network)
         else:
-            by_name = [network.key for network in self.networks.values() if network.real_name == name]
-            todo = f"did you mean '{by_name[0]}'?" if by_name else suggest(name, list(self.networks), "declare it")
-            self.report.error(
-                entry.at("network"),
-                f"'{name}' is not a key of networks: {todo} (a network that is not declared here is written "
-                "projects/PROJECT/global/networks/NAME)",
-            )
+            self._unknown_network(entry, "network", name)
         self._must_be_present(entry, "network", entry.network)
         return found
+
+    def _peer_network(self, peering: Entry) -> Resolved:
+        """A key of networks; or a network that is not declared here, by its path or by its name and project."""
+        name = self._network_given(peering, "peer_network")
+        if name is None:
+            return {}
+        path = NETWORK_PATH.fullmatch(name)
+        project = peering.clean.get("peer_project")
+        found: Resolved = {}
+        if path:
+            peering.peer = self._declared_as(*path.group("project", "name"))
+        elif project is not None:
+            peering.peer = self._declared_as(project, name)
+        elif name in self.networks:
+            peering.peer = self.networks[name]
+            found = {"peer_network": peering.peer.raw.get("name", name)}
+            if not _shares_project(peering, peering.peer):
+                found["peer_project"] = peering.peer.effective_raw("project")
+        else:
+            self._unknown_network(peering, "peer_network", name)
+        self._must_be_present(peering, "peer_network", peering.peer)
+        return found
+
+    def _network_given(self, entry: Entry, key: str) -> str | None:
+        name = entry.clean.get(key)
+        if name is None and (entry.present or entry.kind.key == "peerings"):
+            keys = ", ".join(self.networks)
+            todo = f"name a key of networks ({keys})" if keys else "name one"
+            self.report.error(entry.at(key), f"'{key}' is missing: {todo}, or projects/PROJECT/global/networks/NAME")
+        return name if isinstance(name, str) else None
+
+    def _declared_as(self, project: t.Any, name: t.Any) -> Entry | None:
+        """The declared network with that project and name in Google Cloud."""
+        if not isinstance(project, str):
+            return None
+        same = (n for n in self.networks.values() if (n.effective("project"), n.real_name) == (project, name))
+        return next(same, None)
+
+    def _unknown_network(self, entry: Entry, key: str, name: str) -> None:
+        by_name = [network.key for network in self.networks.values() if network.real_name == name]
+        todo = f"did you mean '{by_name[0]}'?" if by_name else suggest(name, list(self.networks), "declare it")
+        self.report.error(
+            entry.at(key),
+            f"'{name}' is not a key of networks: {todo} (a network that is not declared here is written "
+            "projects/PROJECT/global/networks/NAME)",
+        )
 
     def _must_be_present(self, entry: Entry, key: str, other: Entry | None) -> None:
         if other is not None and entry.present and not other.present:

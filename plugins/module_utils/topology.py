@@ -15,7 +15,9 @@ import re
 import typing as t
 
 from ._topology_connections import check_connections
+from ._topology_masquerade_rules import check_masquerade, check_masquerades
 from ._topology_path_rules import check_aws_access, check_flow, check_service, reserved_address_of
+from ._topology_peering_rules import check_peering, check_peerings
 from ._topology_references import References, subnetwork_region
 from ._topology_rules import check_cluster, check_network, check_ranges
 from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
@@ -66,6 +68,8 @@ KINDS = (
         own={"advertise_pods_of": {"type": "list", "elements": "str"}},
     ),
     Kind("aws", "access", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
+    Kind("peerings", "peering", "peering", "podreach_peerings", 63),
+    Kind("masquerades", "masquerade", "masquerade", "podreach_masquerades", None),
     # names of Services are DNS labels (RFC 1035)
     Kind("services", "Service", "internal_lb", "podreach_services", 63),
     Kind("flows", "flow", "verify", "podreach_flows", None, item="flows"),
@@ -75,7 +79,8 @@ KINDS = (
 SHARED = (
     "environment", "project", "projects", "region", "profile", "auth_kind", "service_account_file",
     "service_account_contents", "service_account_email", "access_token", "scopes", "impersonate_service_account",
-    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint", *(f"aws_{name}" for name in AWS_ACCESS),
+    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint", "peering_limit",
+    *(f"aws_{name}" for name in AWS_ACCESS),
 )  # fmt: skip
 #: Inputs that no entry may have, and what to do instead.
 NOT_IN_ENTRY = {
@@ -121,8 +126,11 @@ class Entry:
     #: The same two for what stands at the top.
     top_raw: t.Mapping[str, t.Any]
     top: t.Mapping[str, t.Any]
-    #: What it stands on, if that is declared here: the network of a cluster or VPN, the cluster of a Service or flow.
+    #: What it stands on, if that is declared here: the network of a cluster, VPN or peering, the cluster of a
+    #: Service, flow or masquerade.
     network: Entry | None = None
+    #: The other network of a peering.
+    peer: Entry | None = None
     cluster: Entry | None = None
     #: A subnetwork of that network, as it can be judged.
     subnetwork: t.Mapping[str, t.Any] | None = None
@@ -231,6 +239,8 @@ def read(
     _check_unique(entries, report)
     check_ranges(entries, report)
     check_connections(entries, report)
+    check_peerings(entries, report)
+    check_masquerades(entries, report)
 
     values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
     hosts = [Host(e.key, e.kind, _variables(e.kind, e.key, v, specs)) for e, v in zip(entries, values, strict=True)]
@@ -336,6 +346,8 @@ CHECKS: dict[str, t.Callable[[Entry, Report], None]] = {
     "clusters": check_cluster,
     "vpns": check_vpn,
     "aws": check_aws_access,
+    "peerings": check_peering,
+    "masquerades": check_masquerade,
     "services": check_service,
     "flows": check_flow,
 }
@@ -421,8 +433,8 @@ def _declared(
 ) -> dict[str, t.Any]:
     """The whole topology, without anything that is secret by its nature.
 
-    Every entry has its name and what it gets from the top. Its network or cluster is the key of that wherever it is
-    declared here, also where it is named otherwise there.
+    Every entry has its name and what it gets from the top. Its networks and cluster are the keys of these wherever they
+    are declared here, also where they are named otherwise there.
     """
     options = top_options(specs)
     declared: dict[str, t.Any] = {
@@ -433,12 +445,25 @@ def _declared(
     declared.update({kind.key: {} for kind in KINDS})
     for entry, found in zip(entries, values, strict=True):
         known = entry_options(specs[entry.kind.role], entry.kind)
-        shown = {key: value for key, value in found.items() if not known.get(key, {}).get("no_log")}
+        shown = _without_secrets(found, known)
         if entry.network is not None:
             shown["network"] = entry.network.key
             if "subnetwork" in entry.raw:
                 shown["subnetwork"] = entry.raw["subnetwork"]
+        if entry.peer is not None:
+            shown["peer_network"] = entry.peer.key
         if entry.cluster is not None:
             shown["cluster"] = entry.cluster.key
         declared[entry.kind.key][entry.key] = {"name": entry.key, **shown}
     return declared
+
+
+def _without_secrets(values: t.Mapping[str, t.Any], options: Options) -> dict[str, t.Any]:
+    """A copy without what is secret by its nature, also in mappings below."""
+    shown: dict[str, t.Any] = {}
+    for key, value in values.items():
+        option = options.get(key, {})
+        if not option.get("no_log"):
+            below = isinstance(value, t.Mapping) and "options" in option
+            shown[key] = _without_secrets(value, option["options"]) if below else value
+    return shown

@@ -49,6 +49,9 @@ options:
   subnetwork:
     description:
       - The subnetwork, by name or URL. Its primary range holds the nodes. Fixed at creation.
+      - One of another project, the host of a Shared VPC, must be usable for clusters of O(project). What is missing for
+        that, the attachment or a role of Google's accounts there, is named before the cluster is created. See
+        M(podreach.gke.shared_vpc).
     type: str
   cluster_ipv4_cidr:
     description:

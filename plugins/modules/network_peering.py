@@ -156,6 +156,21 @@ options:
       - Raise it where Google raised the quota.
     type: int
     default: 25
+  prerequisite_timeout:
+    description:
+      - Seconds to wait for the networks whose sides are looked after, where one does not exist yet because something
+        else is building it. Then a missing one is an error that names it.
+      - Nothing is waited for in check mode.
+    type: int
+    default: 0
+  unmarked:
+    description:
+      - What to do, with O(state=absent), about a peering of this name that leads to another network, which is not the
+        one that is meant. V(refuse) removes nothing at all, V(keep) leaves it alone, with a warning, and removes the
+        rest.
+    type: str
+    choices: [refuse, keep]
+    default: refuse
 seealso:
   - module: podreach.gke.network_peering_routes_info
   - module: podreach.gke.network

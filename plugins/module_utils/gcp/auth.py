@@ -113,6 +113,8 @@ AUTH_SPEC = ArgumentSpec(
     },
     empty_is_unset=frozenset(ENVIRONMENT),
 )
+#: of modules that read or write projects themselves
+RESOURCE_MANAGER_SPEC = ArgumentSpec(options={"resource_manager_endpoint": _option("resource_manager_endpoint")})
 
 
 def settle(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests to Google's compute and container APIs: retries, errors, operations.
+"""Requests to Google's compute, container and resource manager APIs: retries, errors, operations.
 
 Retried: 429, 500, 502, 503, 504, 403 rateLimitExceeded, 400 resourceNotReady, and 400 for another peering or route
 operation in progress. Never: other refusals. A stale fingerprint (412), and a lost answer where sending again could
 make two, become a :class:`Conflict`: the caller reads and plans again.
-Source: https://cloud.google.com/compute/docs/reference/rest/v1 and the discovery documents of both APIs.
+Source: https://cloud.google.com/compute/docs/reference/rest/v1 and the discovery documents of these APIs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Clock:
 
 
 class Client:
-    """Both Google APIs for one call of a module.
+    """Google's APIs for one call of a module.
 
     ``project`` is the default project. ``projects``, if given, are the only ones that may be written.
     """
@@ -75,11 +75,11 @@ class Client:
         self._deadline = self._clock.now() + timeout
 
     @classmethod
-    def for_call(cls, call: Call) -> Client:
-        """The client that a module's parameters ask for. Sends nothing yet."""
+    def for_call(cls, call: Call, services: t.Sequence[str] = ("compute", "container")) -> Client:
+        """The client that a module's parameters ask for, who may ask these services. Sends nothing yet."""
         params = auth.settle(call.params)
         urls = endpoints.resolve(params)
-        endpoints.check(params.get("environment"), {f"the {name} API": urls[name] for name in ("compute", "container")})
+        endpoints.check(params.get("environment"), {f"the {name} API": urls[name] for name in services})
         session = auth.Session(params, urls, call.run_dir, call.secrets)
         endpoints.check(params.get("environment"), session.token_addresses)
         if not session.project:
@@ -144,14 +144,24 @@ class Client:
         return found
 
     def mutate(
-        self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *, resource: str = ""
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: dict[str, t.Any] | None = None,
+        *,
+        resource: str = "",
+        **query: t.Any,
     ) -> dict[str, t.Any]:
         """Send a change; the answer is an operation, not waited for.
 
-        A compute request carries a request id, so that sending it again cannot make two; a lost answer of the
-        container API, which has none, is a :class:`Conflict`.
+        A compute request carries a request id, so that sending it again cannot make two; a lost answer where there is
+        none, of the other APIs and for policies, is a :class:`Conflict`.
         """
         project = path.split("/")[1]
+        if service == "cloudresourcemanager":
+            # projects/P:setIamPolicy, where P may be example.com:p
+            project = project.rpartition(":")[0]
         if self.projects and project not in self.projects:
             raise Refused(
                 f"{resource or path}: project {project} is not among the projects that may be written "
@@ -159,9 +169,11 @@ class Client:
                 code="project-not-listed",
                 resource=resource or None,
             )
-        query = {"requestId": str(uuid.uuid4())} if service == "compute" else {}
+        named = service == "compute" and not path.endswith("/setIamPolicy")
+        if named:
+            query = {**query, "requestId": str(uuid.uuid4())}
         try:
-            return self.request(service, method, path, query=query, body=body, again=service == "compute")
+            return self.request(service, method, path, query=query, body=body, again=named)
         except ApiError as error:
             error.resource = resource or error.resource
             raise

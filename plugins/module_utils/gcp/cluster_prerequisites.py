@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ..errors import ApiError
+from . import usable_subnetworks
+from .client import relative
 from .fields import Json, dig
 
 if t.TYPE_CHECKING:
@@ -21,6 +24,11 @@ class Prerequisites:
         self.body = body
         #: the secondary ranges of the subnetwork, by name, once they were read
         self.ranges: dict[str | None, str] = {}
+        #: the project of a Shared VPC that the subnetwork is in; ``None`` where it is the cluster's own
+        owner = relative(body.get("subnetwork") or "")[0]
+        self.host = owner if owner not in ("", cluster.project) else None
+        #: why clusters of the project may not use the host's subnetwork, as of the last look
+        self.obstacles: list[str] = []
 
     def look(self, *, check_mode: bool) -> list[str]:
         """Wait for them as long as the caller allows (something else may be building them); raise for what is missing.
@@ -35,6 +43,8 @@ class Prerequisites:
             )
         if missing and check_mode:
             return [f"{cluster.label}: {what}; counted as planned." for what in missing]
+        if missing and self.obstacles:
+            raise cluster.refused("; ".join(missing), code="subnetwork-not-usable")
         if missing:
             raise cluster.refused(
                 "; ".join(missing)
@@ -46,8 +56,9 @@ class Prerequisites:
     def missing(self) -> list[str]:
         """What is not there yet, in words. Raises :class:`Refused` for what is there and can never do."""
         cluster, policy = self.cluster, self.body.get("ipAllocationPolicy") or {}
+        self.obstacles = []
         if self.body.get("network"):
-            network = cluster.look_at(self.body["network"])
+            network = self._look_at(self.body["network"])
             if network is None:
                 return [f"network {self.body['network']} does not exist"]
             if network.get("IPv4Range") and not policy.get("useRoutes"):
@@ -59,32 +70,50 @@ class Prerequisites:
                 )
         if not self.body.get("subnetwork"):
             return []
-        subnetwork = cluster.look_at(self.body["subnetwork"])
+        subnetwork, name = self._look_at(self.body["subnetwork"]), self.body["subnetwork"].rpartition("/")[2]
         if subnetwork is None:
             return [f"subnetwork {self.body['subnetwork']} does not exist"]
+        # what is about to be made cannot be told of yet
+        usable = self._usable() if self.host and not cluster.sibling(self.body["subnetwork"]) else []
+        if self.obstacles:
+            return self.obstacles
+        if not subnetwork:
+            # not to be read, but GKE tells what a cluster needs
+            (subnetwork,) = [item for item in usable if item.get("subnetwork") == self.body["subnetwork"]]
         named = [policy.get("clusterSecondaryRangeName"), policy.get("servicesSecondaryRangeName")]
         extra = dig(cluster.params, "ip_allocation_policy.additional_pod_ranges_config.pod_range_names") or []
         ranges = {item["rangeName"]: item["ipCidrRange"] for item in subnetwork.get("secondaryIpRanges") or []}
         self.ranges = {**ranges}
         missing = [
-            f"subnetwork {subnetwork['name']} has no secondary range {name} (it has {', '.join(ranges) or 'none'})"
-            for name in (*named, *extra)
-            if name and name not in ranges
+            f"subnetwork {name} has no secondary range {wanted} (it has {', '.join(ranges) or 'none'})"
+            for wanted in (*named, *extra)
+            if wanted and wanted not in ranges
         ]
         if not missing and named[0]:
-            self._refuse_managed(named[0])
+            self._refuse_managed(named[0], usable or ([] if self.host else self._usable()))
         return missing
 
-    def _refuse_managed(self, range_name: str) -> None:
+    def _look_at(self, path: str) -> Json | None:
+        """What is there; empty where it is the host project's, and not for these credentials to read."""
+        try:
+            return self.cluster.look_at(path)
+        except ApiError as error:
+            if error.status != 403 or not self.host:
+                raise
+            return {}
+
+    def _usable(self) -> list[Json]:
+        """What GKE says of the subnetworks there; notes what keeps the cluster from its own, in a Shared VPC."""
+        client, path = self.cluster.client, self.body["subnetwork"]
+        project = str(self.cluster.project)
+        if not self.host:
+            return usable_subnetworks.listed(client, project, project)
+        usable, self.obstacles = usable_subnetworks.obstacles(client, project, path)
+        return usable
+
+    def _refuse_managed(self, range_name: str, usable: list[Json]) -> None:
         """Refuse a pod range that GKE made for another cluster; one that a user made may be shared."""
         cluster = self.cluster
-        project = self.body["subnetwork"].split("/")[1]
-        usable = cluster.client.list_all(
-            "container",
-            f"projects/{cluster.project}/aggregated/usableSubnetworks",
-            key="subnetworks",
-            filter=f"networkProjectId={project}",
-        )
         for item in usable:
             if item.get("subnetwork") != self.body["subnetwork"]:
                 continue

@@ -27,6 +27,11 @@ SERVICES: dict[str, tuple[str, str, str]] = {
         "GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT",
         "https://iamcredentials.googleapis.com/v1/",
     ),
+    "cloudresourcemanager": (
+        "resource_manager_endpoint",
+        "GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT",
+        "https://cloudresourcemanager.googleapis.com/v1/",
+    ),
 }
 
 

@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ..arguments import Call, Definition
 from ..engine import converge
 from .client import Client
 from .fields import Json
-from .peerings import CREDENTIALS, SPEC, Peering, inactive
+from .other_credentials import other_client
+from .peerings import SPEC, Peering, inactive
 from .task import BASE_SPEC, consent, diff, rehearse, warn
 
 
 def execute(call: Call) -> dict[str, t.Any]:
     client = Client.for_call(call)
-    peering = Peering(client, _peer_client(call, client), call)
+    peering = Peering(client, other_client(call, client, "peer_auth"), call)
+    peering.prerequisites()
     (outcome,) = converge([peering], consent(call), check_mode=call.check_mode)
     warn(call, [outcome])
     present = call.params["state"] == "present"
@@ -49,18 +50,11 @@ DEFINITION = Definition(name="network_peering", spec=BASE_SPEC.merge(SPEC), exec
 
 
 def _then(peering: Peering, mine: Json | None, theirs: Json | None, *, present: bool) -> tuple[Json | None, ...]:
-    """Both sides as they would be."""
-    entries = zip(peering.sides, (mine, theirs), strict=True)
-    return tuple(entry if side.params is None else side.wanted(entry) if present else None for side, entry in entries)
-
-
-def _peer_client(call: Call, client: Client) -> Client:
-    """The client of the peer's side: the same one, unless other credentials are given for it."""
-    given = {name: value for name, value in (call.params.get("peer_auth") or {}).items() if value}
-    if not given:
-        return client
-    # who else is to be asked for, as the same one or as another
-    forgotten = CREDENTIALS if given.keys() - {"scopes", "impersonate_service_account"} else CREDENTIALS[-1:]
-    nobody: dict[str, t.Any] = dict.fromkeys(forgotten)
-    params = {**call.params, **nobody, **given, "projects": client.projects, "project": client.project}
-    return Client.for_call(dataclasses.replace(call, params=params))
+    """Both sides as they would be. What is removed is what leads to the peer network."""
+    entries = list(zip(peering.sides, (mine, theirs), strict=True))
+    if present:
+        return tuple(entry if side.params is None else side.wanted(entry) for side, entry in entries)
+    return tuple(
+        entry if side.params is None or (entry is not None and not side.is_peer(entry)) else None
+        for side, entry in entries
+    )

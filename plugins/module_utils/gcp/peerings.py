@@ -20,10 +20,10 @@ from .. import addressing
 from ..arguments import ArgumentSpec, Call
 from ..engine import Grade, Plan, Step
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
-from .auth import AUTH_SPEC
 from .client import RETRIED_TEXTS, Client
 from .fields import Default, Field, Json, Patch, Request
 from .locks import locked
+from .other_credentials import CREDENTIALS_OPTION
 from .peering_surroundings import (
     SUBNET,
     Coming,
@@ -41,16 +41,6 @@ from .resource import NAME
 #: how many peerings a network may have: https://cloud.google.com/vpc/docs/quota
 PEERING_LIMIT = 25
 QUOTA = "PEERINGS_PER_NETWORK"
-#: the credentials of the peer's side: what says who asks, without the environment's defaults for the own side
-CREDENTIALS = (
-    "auth_kind",
-    "service_account_file",
-    "service_account_contents",
-    "service_account_email",
-    "access_token",
-    "scopes",
-    "impersonate_service_account",
-)
 FLAGS: dict[str, t.Any] = {
     "export_custom_routes": {"type": "bool"},
     "import_custom_routes": {"type": "bool"},
@@ -66,14 +56,10 @@ SPEC = ArgumentSpec(
         "peer_project": {"type": "str"},
         **FLAGS,
         "peer_side": {"type": "dict", "options": {"name": {"type": "str"}, **FLAGS}},
-        "peer_auth": {
-            "type": "dict",
-            "options": {
-                name: {key: value for key, value in AUTH_SPEC.options[name].items() if key != "fallback"}
-                for name in CREDENTIALS
-            },
-        },
+        "peer_auth": CREDENTIALS_OPTION,
         "peering_limit": {"type": "int", "default": PEERING_LIMIT},
+        "prerequisite_timeout": {"type": "int", "default": 0},
+        "unmarked": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
         "timeout": {"type": "int", "default": 1800},
     }
 )
@@ -244,6 +230,9 @@ class Peering:
             self._invalid("peer_network", f"{there} is the network itself: a network cannot be peered with itself")
         if params["peering_limit"] < 1:
             self._invalid("peering_limit", f"{params['peering_limit']}: write a whole number from 1 up")
+        if params["prerequisite_timeout"] < 0:
+            wait = f"{params['prerequisite_timeout']}: a number of seconds is wanted, 0 for no wait"
+            self._invalid("prerequisite_timeout", wait)
         raise_all(self.errors)
         mine = Side(client, here, there, self.name, params)
         theirs = Side(peer_client, there, here, (other or {}).get("name") or self.name, other)
@@ -272,6 +261,25 @@ class Peering:
         path = path_of(value, f"projects/{project}")
         self._check_name(option, path.rpartition("/")[2])
         return path
+
+    def prerequisites(self) -> None:
+        """Wait for the networks as long as the caller allows: another job may be building them."""
+        seconds = self.params["prerequisite_timeout"]
+        if not seconds or self.call.check_mode or self.params["state"] == "absent":
+            return
+
+        def missing() -> list[str]:
+            there = self.read() or {}
+            pairs = zip(self.sides, there["networks"], strict=True)
+            return [
+                f"network {side.network} does not exist"
+                for side, network in pairs
+                if side.params is not None and not network
+            ]
+
+        self.client.wait_until(missing, seconds, f"{self.label}: waits for what it needs")
+        for side in self.sides:
+            side.client.renew()
 
     # -- what the engine asks
 
@@ -304,11 +312,15 @@ class Peering:
                     warnings += self._missing(side, network, check_mode=check_mode)
                     steps += side.bringing(network, self.params["peering_limit"])
             except Refused as error:
-                errors.append(error)
+                if error.code == "not-ours" and self.params["unmarked"] == "keep":
+                    warnings.append(str(error))
+                else:
+                    errors.append(error)
         errors += self._unlisted(steps)
         raise_all(errors)
         if self.params["state"] == "absent":
-            return Plan(_peerings(before), None, tuple(steps))
+            kept = [item for item in before if not any(step.request.side.network == item["network"] for step in steps)]
+            return Plan(_peerings(before), _peerings(kept), tuple(steps), tuple(warnings))
         after = [shown for side, network in pairs if (shown := side.shown(side.wanted(side.entry(network))))]
         if steps and networks[0] is not None:
             steps, more = self._look_around(networks, steps)

@@ -15,7 +15,7 @@ import ipaddress
 import typing as t
 
 from ..gcp.peering_surroundings import DYNAMIC, Route, judged
-from ..path_findings import SHADOWED
+from ..path_findings.amazon import SHADOWED
 from .slots import Json
 
 

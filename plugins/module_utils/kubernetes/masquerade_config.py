@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from ansible.module_utils.basic import missing_required_lib
 
 from ..errors import PodreachError
-from .client import Json
+
+if t.TYPE_CHECKING:
+    from .client import Json
 
 try:
     import yaml

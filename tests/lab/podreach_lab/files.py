@@ -75,6 +75,7 @@ def environment(directory: pathlib.Path, port: int) -> dict[str, str]:
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{url}/compute/v1/",
         "GOOGLE_CONTAINER_CUSTOM_ENDPOINT": f"{url}/v1/",
         "GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT": f"{url}/v1/",
+        "GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT": f"{url}/v1/",
         "GCP_AUTH_KIND": "serviceaccount",
         "GCP_SERVICE_ACCOUNT_FILE": str(directory / "credentials" / "operator.json"),
         "GCP_PROJECT": "podreach-lab",

@@ -25,9 +25,10 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     peerings,
     resource_set,
     routers,
+    shared_vpc,
     subnetworks,
 )
-from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.auth import AUTH_SPEC, RESOURCE_MANAGER_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import BASE_SPEC
 from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn import task as ha_vpn
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import access, masquerade, probes, services
@@ -63,6 +64,7 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
     ),
     "vpn": (ha_vpn.SPEC.without("wait").options, set()),
     "peering": (BASE_SPEC.merge(peerings.SPEC).without("wait").options, set()),
+    "shared_vpc": (BASE_SPEC.merge(RESOURCE_MANAGER_SPEC).merge(shared_vpc.SPEC).without("wait").options, set()),
     "internal_lb": (services.SPEC.options, {"address", "projects"}),
     "masquerade": (masquerade.SPEC.options, set()),
     "verify": (

@@ -66,6 +66,10 @@ vpns:
   v1: {network: n1, asn: 65010, aws: {vpc_name: aws-vpc, route_tables: [all]}}
 aws:
   a1: {vpc: aws-vpc, rules: [{group: aws-ec2, ranges: [10.16.0.0/14]}]}
+peerings:
+  p1: {network: n1, peer_network: projects/other-project/global/networks/n2}
+masquerades:
+  m1: {cluster: c1, masquerade: [10.2.0.0/16]}
 services:
   lb1: {cluster: c1, selector: {app: web}, ports: [{port: 80}]}
 flows:
@@ -205,7 +209,7 @@ def test_secrets_are_not_shown() -> None:
 def test_secret_inputs_have_no_choices() -> None:
     """Ansible prints the value of an option that is none of its choices, no_log or not."""
     secrets = [(name, option) for spec in SPECS.values() for name, option in spec.items() if option.get("no_log")]
-    assert len(secrets) == 18
+    assert len(secrets) == 23
     assert not [name for name, option in secrets if "choices" in option]
 
 
@@ -274,8 +278,8 @@ def test_examples_are_good(path: pathlib.Path) -> None:
     assert [warning.path for warning in result.warnings] == told
     declared = yaml.safe_load(path.read_text())
     groups = parse(path).get_groups_dict()
-    assert groups["podreach_networks"] == list(declared["networks"])
-    assert groups["podreach_clusters"] == list(declared["clusters"])
+    for kind in topology.KINDS:
+        assert groups[kind.group] == list(declared.get(kind.key, ()))
 
 
 def test_only_declared_roles_inputs_become_variables() -> None:

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is judged of VPNs, access to AWS, Services and flows in a topology. What is refused is in bad_topologies."""
+"""What is judged of VPNs, access to AWS, peerings, masquerades, Services and flows in a topology. What is refused is in
+bad_topologies.
+"""
 
 from __future__ import annotations
 
@@ -106,6 +108,32 @@ aws:
       - {group: sg-0a1b, ranges: [10.1.128.0/19], protocol: tcp, ports: ["80", 8000-8100]}
       - {group: aws-ec2, vpc: vpc-0a1b, ranges: [10.1.1.0/24], protocol: all}
   a2: {state: absent, rules: [{group: sg-0a1b}]}
+peerings:
+  p1:
+    network: n1
+    name: n1-to-n2
+    peer_network: n2
+    peer_project: my-peer-project
+    export_custom_routes: true
+    export_subnet_routes_with_public_ip: false
+    stack_type: IPV4_IPV6
+    peering_limit: 30
+    peer_side: {name: n2-to-n1, import_custom_routes: true}
+    peer_auth: {impersonate_service_account: a@b.c, access_token: hush}
+  p2: {state: absent, network: n1, peer_network: projects/my-peer-project/global/networks/n3}
+masquerades:
+  m1:
+    cluster: c1
+    owner: shop
+    keep: [10.9.0.0/16]
+    masquerade: [10.2.0.0/16]
+    unmentioned: masquerade
+    cluster_ranges: [10.1.0.0/16]
+    resync_interval: 30s
+    masq_link_local: false
+  m2: {cluster: c1, owner: list, non_masquerade_cidrs: [10.0.0.0/8, "fd20::/64"]}
+  m3: {cluster: c1, owner: gone, state: absent}
+  m4: {cluster: c2, location: asia-northeast1, masquerade: [10.2.0.0/16]}
 services:
   lb1:
     cluster: c1
@@ -171,7 +199,8 @@ def with_value(document: t.Any, path: tuple[t.Any, ...], value: t.Any) -> t.Any:
 
 
 DOCUMENT = yaml.safe_load(FULL)
-PLACES = [path for kind in ("vpns", "aws", "services", "flows") for path in places({kind: DOCUMENT[kind]})]
+KINDS = ("vpns", "aws", "peerings", "masquerades", "services", "flows")
+PLACES = [path for kind in KINDS for path in places({kind: DOCUMENT[kind]})]
 
 
 def test_no_template_is_judged_anywhere() -> None:
@@ -332,6 +361,8 @@ PROBES: tuple[dict[str, t.Any], ...] = (
     {"min_received": 4}, {"count": 4, "min_received": 4}, {"namespace": "A"}, {"pod": "A"}, {"pod": "a.b-c"},
     {"labels": {"a": []}}, {"labels": {"a": 1}}, {"labels": {"app.kubernetes.io/managed-by": "x"}},
     {"labels": {"app.kubernetes.io/component": "x"}}, {"node_selector": {"a": None}},
+    {"host_network": True}, {"host_network": True, "pod": "a"}, {"host_network": False, "pod": "a"},
+    {"source_url": "http://10.0.1.7/"}, {"source_url": "10.0.1.7/"}, {"source_url": "ftp://10.0.1.7/"},
 )  # fmt: skip
 SERVICE = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
 

@@ -146,7 +146,7 @@ def key(private_key: str, server: TokenServer) -> dict[str, t.Any]:
 
 def params_of(**given: t.Any) -> dict[str, t.Any]:
     """The parameters of a module (network, with its defaults), validated as Ansible does."""
-    spec = BASE_SPEC.merge(SPEC)
+    spec = BASE_SPEC.merge(auth.RESOURCE_MANAGER_SPEC).merge(SPEC)
     validation = ArgumentSpecValidator(spec.options, **spec.rules()).validate(spec.tidy({"name": "n", **given}))
     assert not validation.errors.errors, validation.error_messages
     return t.cast("dict[str, t.Any]", validation.validated_parameters)
@@ -596,6 +596,18 @@ def test_impersonation_belongs_to_the_environment_too() -> None:
             impersonate_service_account=OTHER,
             iam_credentials_endpoint="http://127.0.0.1:5/v1/",
         )
+
+
+@pytest.mark.usefixtures("_nobody_is_asked")
+def test_the_resource_managers_address_matters_to_who_asks_it() -> None:
+    services = ("compute", "container", "cloudresourcemanager")
+    params = params_of(environment="lab", access_token="x", project="p", **LAB_URLS)
+    Client.for_call(Call(params=params))
+    with pytest.raises(Refused, match="environment is lab, but the cloudresourcemanager API is at https://cloudres"):
+        Client.for_call(Call(params=params), services)
+    params = params_of(environment="cloud", access_token="x", project="p", resource_manager_endpoint="http://[::1]/v1/")
+    with pytest.raises(Refused, match="environment is cloud, but the cloudresourcemanager API is at http://"):
+        Client.for_call(Call(params=params), services)
 
 
 def test_the_iam_address_does_not_matter_where_nobody_is_impersonated() -> None:

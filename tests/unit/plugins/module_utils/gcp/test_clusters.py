@@ -30,6 +30,7 @@ PATH = f"{COLLECTION}/c"
 NETWORK = "projects/p/global/networks/n"
 SUBNETWORK = "projects/p/regions/asia-northeast1/subnetworks/s"
 USABLE = "projects/p/aggregated/usableSubnetworks"
+THEIRS = "projects/host/regions/asia-northeast1/subnetworks/s"
 OPERATIONS = f"{LOCATION}/operations"
 POLL = "projects/100/locations/asia-northeast1/operations/operation-1"
 POD_RANGES = {"pods": "10.1.128.0/19", "svc": "10.1.160.0/22", "more": "10.2.0.0/16"}
@@ -292,8 +293,8 @@ def test_shared_vpc_reads_the_host_project() -> None:
     wire = Wire(
         absent(PATH),
         Expected("GET", "projects/host/global/networks/n", {"name": "n"}),
-        Expected("GET", "projects/host/regions/asia-northeast1/subnetworks/s", subnetwork()),
-        Expected("GET", USABLE, {}, query={"filter": "networkProjectId=host"}),
+        Expected("GET", THEIRS, subnetwork()),
+        Expected("GET", USABLE, {"subnetworks": [{"subnetwork": THEIRS}]}, query={"filter": "networkProjectId=host"}),
         post(
             body(
                 network="projects/host/global/networks/n",
@@ -304,6 +305,75 @@ def test_shared_vpc_reads_the_host_project() -> None:
         Expected("GET", PATH, cluster()),
     )
     assert wire.run(MODULE, params)["changed"]
+
+
+IN_HOST: Json = {**NAMED, "network": "projects/host/global/networks/n", "subnetwork": THEIRS}
+HOST_LOOKS = [Expected("GET", "projects/host/global/networks/n", {"name": "n"}), Expected("GET", THEIRS, subnetwork())]
+
+
+def test_shared_vpc_takes_no_right_to_read_the_host_where_gke_tells() -> None:
+    denied = google_error(403, "forbidden")
+    ranges = subnetwork()["secondaryIpRanges"]
+    wire = Wire(
+        absent(PATH),
+        Expected("GET", "projects/host/global/networks/n", denied, status=403),
+        Expected("GET", THEIRS, denied, status=403),
+        Expected("GET", USABLE, {"subnetworks": [{"subnetwork": THEIRS, "secondaryIpRanges": ranges}]}),
+        post(body(network="projects/host/global/networks/n", subnetwork=THEIRS, ipAllocationPolicy=BY_NAMES)),
+        Expected("GET", PATH, cluster()),
+    )
+    assert wire.run(MODULE, IN_HOST)["changed"]
+
+
+ROBOT, APIS = "service-7@container-engine-robot.iam.gserviceaccount.com", "7@cloudservices.gserviceaccount.com"
+
+
+@pytest.mark.parametrize(
+    ("usable_there", "host", "account", "told"),
+    [
+        ([], {}, None, ["project p is not attached to the host project host (it is attached to no host project)"]),
+        ([], {"name": "second"}, None, ["it is attached to second, and a project has one host"]),
+        (
+            [],
+            {"name": "host"},
+            "7-compute@developer.gserviceaccount.com",
+            [f"roles/container.hostServiceAgentUser on project host to {ROBOT}", f"to {ROBOT} and {APIS}"],
+        ),
+        (
+            [{"subnetwork": THEIRS, "statusMessage": "Required 'compute.subnetworks.get' permission"}],
+            {"name": "host"},
+            "nodes@p.iam.gserviceaccount.com",
+            ["Required 'compute.subnetworks.get'", f"roles/compute.networkUser on {THEIRS}", "service-NUMBER-OF-p@"],
+        ),
+    ],
+)
+def test_what_keeps_a_cluster_from_a_hosts_subnetwork_is_told(
+    usable_there: list[Json], host: Json, account: str | None, told: list[str]
+) -> None:
+    looked = [
+        *HOST_LOOKS,
+        Expected("GET", USABLE, {"subnetworks": usable_there}, query={"filter": "networkProjectId=host"}),
+        Expected("GET", "projects/p/getXpnHost", host),
+        *([Expected("GET", "projects/p", {"defaultServiceAccount": account})] if account else []),
+    ]
+    error = Wire(absent(PATH), *looked).fails(MODULE, IN_HOST)
+    assert error.code == "subnetwork-not-usable"
+    assert [words for words in told if words not in str(error)] == []
+    warnings: list[str] = []
+    assert Wire(absent(PATH), *looked).run(MODULE, IN_HOST, check_mode=True, warnings=warnings)["changed"]
+    assert told[0] in warnings[0]
+
+
+def test_what_may_not_be_asked_is_taken_for_right() -> None:
+    denied = google_error(403, "forbidden")
+    wire = Wire(
+        absent(PATH),
+        *HOST_LOOKS,
+        Expected("GET", USABLE, denied, status=403),
+        Expected("GET", "projects/p/getXpnHost", denied, status=403),
+        Expected("GET", "projects/p", denied, status=403),
+    )
+    assert "cannot be asked (GET https://container" in str(wire.fails(MODULE, IN_HOST))
 
 
 def test_check_mode_of_a_creation_only_reads() -> None:

@@ -96,6 +96,7 @@ def test_googles_addresses_are_the_defaults() -> None:
         "compute": "https://compute.googleapis.com/compute/v1/",
         "container": "https://container.googleapis.com/v1/",
         "iamcredentials": "https://iamcredentials.googleapis.com/v1/",
+        "cloudresourcemanager": "https://cloudresourcemanager.googleapis.com/v1/",
     }
     endpoints.check("cloud", endpoints.resolve({}))
 
@@ -105,7 +106,7 @@ def test_an_override_ends_in_one_slash(url: str) -> None:
     assert endpoints.resolve({"compute_endpoint": url})["compute"] == "http://127.0.0.1:9/compute/v1/"
 
 
-@pytest.mark.parametrize("option", ["compute_endpoint", "container_endpoint", "iam_credentials_endpoint"])
+@pytest.mark.parametrize("option", [option for option, _variable, _url in endpoints.SERVICES.values()])
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:80", "ftp://x/", "http://", "nonsense", "http://[::1", "http://x:port/", "http://u:p@x/"]
 )

@@ -19,6 +19,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import client, tr
 
 COMPUTE = "https://compute.googleapis.com/compute/v1/"
 CONTAINER = "https://container.googleapis.com/v1/"
+RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com/v1/"
 
 
 @dataclass
@@ -92,7 +93,9 @@ class Wire:
         self.sleeps: list[float] = []
 
     def __call__(self, method: str, url: str, body: dict[str, t.Any] | None) -> transport.Answer:
-        bare = url.split("?")[0].removeprefix(COMPUTE).removeprefix(CONTAINER)
+        bare = url.split("?")[0]
+        for root in (COMPUTE, CONTAINER, RESOURCE_MANAGER):
+            bare = bare.removeprefix(root)
         assert self.expected, f"nothing more was expected, but there came {method} {bare} {body}"
         want = self.expected.pop(0)
         assert (method, bare) == (want.method, want.path), f"expected {want.method} {want.path}"
@@ -100,7 +103,7 @@ class Wire:
         if want.body is not None:
             assert body == want.body
         query = parse_qs(urlsplit(url).query)
-        if method != "GET" and url.startswith(COMPUTE):
+        if method != "GET" and url.startswith(COMPUTE) and not bare.endswith("/setIamPolicy"):
             self.request_ids += query.pop("requestId")
         assert "requestId" not in query, "only a change of compute bears a request id"
         if want.query is not None:
@@ -118,7 +121,7 @@ class Wire:
 
     def client(self, *, timeout: float = 600, **more: t.Any) -> client.Client:
         """A client over this wire, for project p."""
-        urls = {"compute": COMPUTE, "container": CONTAINER}
+        urls = {"compute": COMPUTE, "container": CONTAINER, "cloudresourcemanager": RESOURCE_MANAGER}
         return client.Client(self, urls, project="p", timeout=timeout, clock=self, **more)  # type: ignore[arg-type]
 
     def fails(self, definition: Definition, params: dict[str, t.Any], **more: t.Any) -> PodreachError:
