@@ -144,7 +144,14 @@ class Client:
         return found
 
     def mutate(
-        self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *, resource: str = ""
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: dict[str, t.Any] | None = None,
+        *,
+        resource: str = "",
+        **query: t.Any,
     ) -> dict[str, t.Any]:
         """Send a change; the answer is an operation, not waited for.
 
@@ -159,7 +166,8 @@ class Client:
                 code="project-not-listed",
                 resource=resource or None,
             )
-        query = {"requestId": str(uuid.uuid4())} if service == "compute" else {}
+        if service == "compute":
+            query = {**query, "requestId": str(uuid.uuid4())}
         try:
             return self.request(service, method, path, query=query, body=body, again=service == "compute")
         except ApiError as error:
