@@ -124,18 +124,21 @@ class Api:
 
     # ---- load balancers
 
-    def template(self, name: str = "t1", *, subnetwork: str = "s1") -> None:
-        """A template of machines in a subnetwork, which have the tag web."""
+    def template(self, name: str = "t1", *, subnetwork: str = "s1", **card: t.Any) -> None:
+        """A template of machines in a subnetwork, which have the tag web. ``card`` is more of their interface."""
+        where = f"projects/{PROJECT}/regions/{REGION}/subnetworks/{subnetwork}"
         properties = {
             "machineType": "e2-micro",
-            "networkInterfaces": [{"subnetwork": f"projects/{PROJECT}/regions/{REGION}/subnetworks/{subnetwork}"}],
+            "networkInterfaces": [{"subnetwork": where, **card}],
             "disks": [{"boot": True, "initializeParams": {"sourceImage": IMAGE}}],
             "tags": {"items": ["web"]},
         }
         self.post(f"{COMPUTE}/global/instanceTemplates", {"name": name, "properties": properties})
 
-    def health_check(self, name: str = "h1", *, where: str = f"regions/{REGION}", marked: bool = True) -> None:
-        body = {"name": name, "type": "TCP", "tcpHealthCheck": {"port": 80}, **_mark(marked)}
+    def health_check(
+        self, name: str = "h1", *, where: str = f"regions/{REGION}", marked: bool = True, **fields: t.Any
+    ) -> None:
+        body = {"name": name, "type": "TCP", "tcpHealthCheck": {"port": 80}, **_mark(marked), **fields}
         self.post(f"{COMPUTE}/{where}/healthChecks", body)
 
     def managed_group(
