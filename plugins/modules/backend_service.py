@@ -124,7 +124,19 @@ resource:
   returned: success
   type: dict
   sample:
-    name: x
+    backends:
+      - balancingMode: CONNECTION
+        group: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/instanceGroups/proxy
+    connectionDraining:
+      drainingTimeoutSec: 60
+    description: '[podreach.gke]'
+    healthChecks:
+      - https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/healthChecks/proxy
+    loadBalancingScheme: INTERNAL
+    name: proxy
+    protocol: TCP
+    region: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1
+    sessionAffinity: NONE
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success
@@ -148,7 +160,7 @@ plan:
     - action: create
       fields: []
       grade: safe
-      summary: create backend_service x
+      summary: create backend_service proxy
 operation:
   description: The operation that still goes on, where O(wait=false).
   returned: success

@@ -72,7 +72,17 @@ resources:
   type: list
   elements: dict
   sample:
-    - name: x
+    - health:
+        - group: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/instanceGroups/proxy
+          healthStatus:
+            - forwardingRule: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/forwardingRules/proxy
+              forwardingRuleIp: 10.1.0.2
+              healthState: HEALTHY
+              instance: https://www.googleapis.com/compute/v1/projects/my-project/zones/asia-northeast1-b/instances/proxy-1207
+              ipAddress: 10.1.0.3
+              port: 80
+      name: proxy
+      protocol: TCP
 error:
   description: What went wrong, for programs.
   returned: failure

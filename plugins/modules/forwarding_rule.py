@@ -114,7 +114,18 @@ resource:
   returned: success
   type: dict
   sample:
-    name: x
+    IPAddress: 10.1.0.2
+    IPProtocol: TCP
+    allowGlobalAccess: true
+    backendService: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/backendServices/proxy
+    description: '[podreach.gke]'
+    loadBalancingScheme: INTERNAL
+    name: proxy
+    network: https://www.googleapis.com/compute/v1/projects/my-project/global/networks/my-network
+    ports:
+      - '80'
+    region: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1
+    subnetwork: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/subnetworks/my-subnet
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success
@@ -138,7 +149,7 @@ plan:
     - action: create
       fields: []
       grade: safe
-      summary: create forwarding_rule x
+      summary: create forwarding_rule proxy
 operation:
   description: The operation that still goes on, where O(wait=false).
   returned: success

@@ -74,7 +74,18 @@ resources:
   type: list
   elements: dict
   sample:
-    - name: x
+    - IPAddress: 10.1.0.2
+      IPProtocol: TCP
+      allowGlobalAccess: true
+      backendService: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/backendServices/proxy
+      description: '[podreach.gke]'
+      loadBalancingScheme: INTERNAL
+      name: proxy
+      network: https://www.googleapis.com/compute/v1/projects/my-project/global/networks/my-network
+      ports:
+        - '80'
+      region: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1
+      subnetwork: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/subnetworks/my-subnet
 error:
   description: What went wrong, for programs.
   returned: failure

@@ -131,7 +131,16 @@ resource:
   returned: success
   type: dict
   sample:
-    name: x
+    checkIntervalSec: 10
+    description: '[podreach.gke]'
+    healthyThreshold: 2
+    name: proxy-healing
+    tcpHealthCheck:
+      port: 80
+      proxyHeader: NONE
+    timeoutSec: 5
+    type: TCP
+    unhealthyThreshold: 3
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success
@@ -155,7 +164,7 @@ plan:
     - action: create
       fields: []
       grade: safe
-      summary: create health_check x
+      summary: create health_check proxy-healing
 operation:
   description: The operation that still goes on, where O(wait=false).
   returned: success

@@ -56,7 +56,16 @@ resources:
   type: list
   elements: dict
   sample:
-    - name: x
+    - checkIntervalSec: 10
+      description: '[podreach.gke]'
+      healthyThreshold: 2
+      name: proxy-healing
+      tcpHealthCheck:
+        port: 80
+        proxyHeader: NONE
+      timeoutSec: 5
+      type: TCP
+      unhealthyThreshold: 3
 error:
   description: What went wrong, for programs.
   returned: failure

@@ -135,7 +135,26 @@ resource:
   returned: success
   type: dict
   sample:
-    name: x
+    autoHealingPolicies:
+      - healthCheck: https://www.googleapis.com/compute/v1/projects/my-project/global/healthChecks/proxy-healing
+        initialDelaySec: 120
+    baseInstanceName: proxy
+    description: '[podreach.gke]'
+    distributionPolicy:
+      targetShape: EVEN
+      zones:
+        - zone: https://www.googleapis.com/compute/v1/projects/my-project/zones/asia-northeast1-a
+        - zone: https://www.googleapis.com/compute/v1/projects/my-project/zones/asia-northeast1-b
+    instanceGroup: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/instanceGroups/proxy
+    instanceTemplate: https://www.googleapis.com/compute/v1/projects/my-project/global/instanceTemplates/proxy-2
+    name: proxy
+    region: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1
+    selfLink: https://www.googleapis.com/compute/v1/projects/my-project/regions/asia-northeast1/instanceGroupManagers/proxy
+    status:
+      isStable: true
+      versionTarget:
+        isReached: false
+    targetSize: 2
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success
@@ -156,10 +175,11 @@ plan:
       type: list
       elements: str
   sample:
-    - action: create
-      fields: []
+    - action: update
+      fields:
+        - instanceTemplate
       grade: safe
-      summary: create instance_group_manager x
+      summary: set template proxy-2 for instance_group_manager proxy
 operation:
   description: The operation that still goes on, where O(wait=false).
   returned: success

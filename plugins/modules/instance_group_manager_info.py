@@ -81,7 +81,19 @@ resources:
   type: list
   elements: dict
   sample:
-    - name: x
+    - description: '[podreach.gke]'
+      managedInstances:
+        - currentAction: NONE
+          instance: https://www.googleapis.com/compute/v1/projects/my-project/zones/asia-northeast1-b/instances/proxy-1207
+          instanceHealth:
+            - detailedHealthState: HEALTHY
+              healthCheck: https://www.googleapis.com/compute/v1/projects/my-project/global/healthChecks/proxy-healing
+          instanceStatus: RUNNING
+          name: proxy-1207
+          version:
+            instanceTemplate: https://www.googleapis.com/compute/v1/projects/my-project/global/instanceTemplates/proxy-1
+      name: proxy
+      targetSize: 1
 error:
   description: What went wrong, for programs.
   returned: failure
