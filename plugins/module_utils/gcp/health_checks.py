@@ -46,9 +46,14 @@ _BLOCKS = {"TCP": "tcp_health_check", "HTTP": "http_health_check"}
 _DEFAULTS = {"checkIntervalSec": 5, "timeoutSec": 5, "healthyThreshold": 2, "unhealthyThreshold": 2}
 
 
-def _less_patient(old: t.Any, new: t.Any) -> Grade:
+def _patience(name: str) -> Field:
     """A check that gives up sooner may find machines unwell that were well."""
-    return Grade.DISRUPTIVE if new < (old or 0) else Grade.SAFE
+    usual = _DEFAULTS[name]
+
+    def grade(old: t.Any, new: t.Any) -> Grade:
+        return Grade.DISRUPTIVE if new < (usual if old is None else old) else Grade.SAFE
+
+    return Field(name, Patch(grade), Default(usual))
 
 
 class HealthCheck(GcpResource):
@@ -62,10 +67,10 @@ class HealthCheck(GcpResource):
         Field("httpHealthCheck.port", Patch(disruptive), Default(80)),
         Field("httpHealthCheck.requestPath", Patch(disruptive), Default("/")),
         Field("httpHealthCheck.host", Patch(disruptive), Default("")),
-        Field("checkIntervalSec", Patch(_less_patient), Default(_DEFAULTS["checkIntervalSec"])),
-        Field("timeoutSec", Patch(_less_patient), Default(_DEFAULTS["timeoutSec"])),
+        _patience("checkIntervalSec"),
+        _patience("timeoutSec"),
         Field("healthyThreshold", Patch(), Default(_DEFAULTS["healthyThreshold"])),
-        Field("unhealthyThreshold", Patch(_less_patient), Default(_DEFAULTS["unhealthyThreshold"])),
+        _patience("unhealthyThreshold"),
     )
 
     def __init__(self, client: Client, call: Call, params: t.Mapping[str, t.Any]) -> None:
