@@ -15,7 +15,7 @@ LAB := tests/lab/lab
 ANSIBLE := ANSIBLE_CONFIG='$(CURDIR)/ansible.cfg'
 
 .DEFAULT_GOAL := help
-.PHONY: help site test test-resume lab lab-down bench lint unit sanity molecule integration playbooks lab-truth package importer changelog clean \
+.PHONY: help site test test-by-hand test-resume lab lab-down bench lint unit sanity molecule integration modules playbooks lab-truth clients package importer changelog clean \
 	system-packages run-venv venv community yamllint ruff shellcheck mypy licence-headers antsibull-changelog ansible-lint \
 	antsibull-docs action-groups action-groups-write
 
@@ -66,21 +66,25 @@ bench: system-packages run-venv ## measure; figures as JSON in .bench/
 
 # --- testing it ---------------------------------------------------------------------------------------------------
 
-# What holds the lab itself to the truth. It uses nothing of the collection, and takes as long as all the rest.
-LAB_TRUTH := $(patsubst %,tests/integration/test_%.py,amazon_aws bgp fabric fabric_aws gcloud_conformance gcloud_peering \
-	golden_packets kubectl_conformance kubernetes_core lab_life random_topologies story_aws_vpn story_peered_project \
-	transit_gateway)
-
+# What holds the lab itself to the truth. It uses nothing of the collection.
+LAB_TRUTH := bgp fabric fabric_aws golden_packets lab_life random_topologies story_aws_vpn story_peered_project transit_gateway
+# So do gcloud, kubectl, kubernetes.core and amazon.aws, where they are.
+CLIENTS := amazon_aws gcloud_balancers gcloud_both_ways gcloud_conformance gcloud_managed_groups gcloud_peering \
+	gcloud_shared_vpc kubectl_conformance kubernetes_core
 # What runs whole playbooks, and what it takes most time to bring up.
-PLAYBOOKS := $(patsubst %,tests/integration/test_%.py,ha_vpn installed pods_to_aws resume secrets site slices verify)
+PLAYBOOKS := ha_vpn installed pods_to_aws resume secrets site slices verify
+# One module at a time, by both paths.
+MODULES := aws_modules bad_calls in_process info kubernetes_modules masquerade masquerade_kernel modules
+FILES = $(patsubst %,tests/integration/test_%.py,$(1))
 READING := yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs
 
-# Three lanes on two cores: the tests on a lab wait for it half of their time.
+# Three at a time on two cores, the long ones first: the tests on a lab wait for it half of their time.
 test: system-packages venv ## all that CI runs
-	@python tests/tools/gates.py \
-		'lab-truth' \
-		'$(READING) package importer unit molecule sanity playbooks' \
-		'integration'
+	@python tests/tools/gates.py 3 playbooks lab-truth clients integration modules sanity molecule unit importer package $(READING)
+
+# It takes minutes, most of them gcloud's; CI tells the stories from what it sent (tests/integration/data).
+test-by-hand: system-packages venv ## the stories told with gcloud, kubectl and aws, as a user would type them
+	$(ANSIBLE) pytest -m by_hand $(call FILES,$(LAB_TRUTH)) $(ARGS)
 
 # CI does so after a request of each kind (tests/integration/test_resume.py).
 test-resume: system-packages venv ## kill `make site` after every request that changes something, run it again, compare
@@ -128,14 +132,21 @@ molecule: system-packages venv ## every scenario, against a lab of its own
 	@molecule reset >/dev/null 2>&1 # what a killed run left would make it skip the start of the lab
 	molecule test --all
 
-integration: system-packages venv ## tests/integration besides lab-truth and playbooks, against a lab of its own
-	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 tests/integration $(LAB_TRUTH:%=--ignore=%) $(PLAYBOOKS:%=--ignore=%) $(ARGS)
+integration: system-packages venv ## all of tests/integration that no other gate names, against a lab of its own
+	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 tests/integration \
+		$(addprefix --ignore=,$(call FILES,$(LAB_TRUTH) $(CLIENTS) $(PLAYBOOKS) $(MODULES))) $(ARGS)
+
+modules: system-packages venv ## the modules one by one, against a lab of its own
+	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(call FILES,$(MODULES)) $(ARGS)
 
 playbooks: system-packages venv ## whole playbooks, killed ones too, against a lab of its own
-	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(PLAYBOOKS) $(ARGS)
+	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(call FILES,$(PLAYBOOKS)) $(ARGS)
 
-lab-truth: system-packages venv community ## the lab against oracles, golden vectors, gcloud, kubectl, the stories
-	$(ANSIBLE) pytest --durations=20 $(LAB_TRUTH) $(ARGS)
+lab-truth: system-packages venv ## the lab against oracles, golden vectors and what real clients sent in the stories
+	$(ANSIBLE) pytest --durations=20 -m 'not by_hand' $(call FILES,$(LAB_TRUTH)) $(ARGS)
+
+clients: system-packages venv community ## gcloud, kubectl, kubernetes.core and amazon.aws against the lab
+	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(call FILES,$(CLIENTS)) $(ARGS)
 
 package: venv ## build the tarball as a fresh clone would, install it in an empty place, try it
 	tests/tools/package

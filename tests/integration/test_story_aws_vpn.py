@@ -57,6 +57,7 @@ def told(name: str, lab: Lab, story: t.Callable[[Lab], Teller]) -> Teller:
     return teller
 
 
+@pytest.mark.by_hand
 @BY_HAND
 @pytest.mark.parametrize("name", STORIES)
 def test_by_hand(fast_lab: Lab, name: str) -> None:

@@ -33,6 +33,7 @@ def fast_lab(tmp_path: pathlib.Path) -> t.Iterator[Lab]:
     lab.stop()
 
 
+@pytest.mark.by_hand
 @pytest.mark.skipif(bool(MISSING), reason=f"not on this machine: {', '.join(MISSING)}; the recorded story is told")
 def test_by_hand(fast_lab: Lab) -> None:
     story = Typist(fast_lab)

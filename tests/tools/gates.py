@@ -1,15 +1,16 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs make targets ("gates") in lanes side by side, and says of each how long it took and whether it passed.
+"""Runs make targets ("gates"), some side by side, and says of each how long it took and whether it passed.
 
-Usage: ``gates.py LANE LANE...`` where a lane is a quoted list of targets that run one after another. What a gate
-prints is shown when it ends, under its heading, and is kept in ``.cache/gates/NAME.log``. All gates run even when one
-fails; the exit code is 1 if any did.
+Usage: ``gates.py NUMBER GATE...``: that many at a time, begun in the order given, so the long ones belong first. What a
+gate prints is shown when it ends, under its heading, and is kept in ``.cache/gates/NAME.log``. All gates run even when
+one fails; the exit code is 1 if any did.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -27,11 +28,6 @@ class Runner:
         self.began = time.monotonic()
         self.results: list[tuple[str, int, float]] = []
         self.lock = threading.Lock()
-
-    def run_lane(self, targets: list[str]) -> None:
-        """Run these make targets one after another."""
-        for target in targets:
-            self.run_gate(target)
 
     def run_gate(self, target: str) -> None:
         """Run one make target, then print its output under a heading."""
@@ -65,14 +61,12 @@ class Runner:
 
 
 def main() -> int:
-    """Run every lane in a thread of its own."""
+    """Run every gate."""
     LOGS.mkdir(parents=True, exist_ok=True)
     runner = Runner()
-    lanes = [threading.Thread(target=runner.run_lane, args=(lane.split(),)) for lane in sys.argv[1:]]
-    for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
+    number, *gates = sys.argv[1:]
+    with concurrent.futures.ThreadPoolExecutor(int(number)) as side_by_side:
+        list(side_by_side.map(runner.run_gate, gates))
     return runner.summary()
 
 

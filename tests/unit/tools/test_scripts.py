@@ -147,7 +147,7 @@ def test_debian_packages_leaves_apt_alone_when_all_is_there(repository: pathlib.
 def test_gates_run_all_and_fail_if_one_fails(tmp_path: pathlib.Path) -> None:
     (tmp_path / "Makefile").write_text("good:\n\t@echo fine\nbad:\n\t@echo broken; exit 3\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(TOOLS / "gates.py"), "bad good", "good"],
+        [sys.executable, str(TOOLS / "gates.py"), "2", "bad", "good", "good"],
         cwd=tmp_path,
         check=False,
         capture_output=True,
