@@ -195,6 +195,24 @@ def test_what_is_refused_says_why(estate: Estate) -> None:
     assert served(estate) in members(estate)
 
 
+def test_a_group_that_was_begun_is_waited_for(estate: Estate) -> None:
+    """Machines take their time; a run that finds its group at work waits for it, and makes nothing anew."""
+    options = {"environment": "lab", "name": "timed", "zone": ZONE, "instance_template": "t1", "target_size": 1}
+    estate.lab.admin("POST", "latency", {"profile": "realistic", "scale": 0.05})
+    try:
+        tasks = [
+            task(name, "instance_group_manager", {**options, "wait": name == "stands"}) for name in ("begun", "stands")
+        ]
+        begun, stands = estate.playbooks.run(play(tasks)).records
+    finally:
+        estate.lab.admin("POST", "latency", {"profile": "zero", "scale": 1.0})
+    assert begun.result["changed"]
+    assert begun.result["operation"]
+    assert not stands.result["changed"]
+    assert stands.result["resource"]["status"]["isStable"]
+    estate.api.delete(f"{COMPUTE}/zones/{ZONE}/instanceGroupManagers/timed")
+
+
 def test_taken_down_in_reverse(estate: Estate) -> None:
     def absent() -> Json:
         return play(

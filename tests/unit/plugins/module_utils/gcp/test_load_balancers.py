@@ -23,6 +23,7 @@ from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire i
     Expected,
     Wire,
     absent,
+    google_error,
     operation,
 )
 
@@ -281,6 +282,23 @@ def test_a_group_more_keeps_the_others_as_they_are() -> None:
         read(BACKENDS, service(backends=backends)),
     ).run(SERVICE, {**OURS, "backends": [{"group": "zones/r1-a/instanceGroupManagers/z"}]})
     assert [step["grade"] for step in result["plan"]] == ["safe"]
+
+
+def test_a_group_that_somebody_else_adds_meanwhile_stays() -> None:
+    added = service("a", "c")["backends"][1]
+    del added["maxConnections"]
+    known = read(f"{HERE}/instanceGroups/c", {"name": "c"})
+    after = [*service("a", "b")["backends"], added]
+    stale = google_error(412, "conditionNotMet", "Invalid fingerprint.")
+    Wire(
+        read(BACKENDS, service("a")),
+        known,
+        Expected("PATCH", BACKENDS, stale, status=412, body={"fingerprint": "f", "backends": [after[0], added]}),
+        read(BACKENDS, service("a", "b", fingerprint="f2")),
+        known,
+        sent("PATCH", BACKENDS, {"fingerprint": "f2", "backends": after}),
+        read(BACKENDS, service(backends=after)),
+    ).run(SERVICE, {**OURS, "backends": [{"group": "c"}]})
 
 
 @pytest.mark.parametrize(
