@@ -436,6 +436,10 @@ BAD: dict[str, Bad] = {
             ("external_vpn_gateway", {}),
             ("vpn_tunnel", {"region": REGION}),
             ("address", {"region": REGION}),
+            ("health_check", {"region": REGION}),
+            ("instance_group_manager", {"region": REGION}),
+            ("backend_service", {"region": REGION}),
+            ("forwarding_rule", {"region": REGION}),
             ("cluster", {"location": ZONE, "deletion_protection": False}),
         )
     },
@@ -674,11 +678,6 @@ BAD: dict[str, Bad] = {
         {"name": "h1", "region": REGION, "tcp_health_check": {"port": 81}},
         ["tcp_health_check.port", "allow_disruption: true"],
     ),
-    "check-of-theirs": (
-        "health_check",
-        {"name": "theirs", "region": REGION, "state": "absent"},
-        ["theirs", "did not create it"],
-    ),
     "group-nowhere": ("instance_group_manager", {"name": "new"}, ["region, zone"]),
     "group-in-two-places": ("instance_group_manager", group(zone=ZONE), ["mutually exclusive", "region"]),
     "group-of-nothing": (
@@ -693,6 +692,11 @@ BAD: dict[str, Bad] = {
         "instance_group_manager",
         group(instance_template="none"),
         ["global/instanceTemplates/none does not exist"],
+    ),
+    "group-template-name": (
+        "instance_group_manager",
+        group(instance_template="t1?x", auto_healing_policies=[{"health_check": "No"}]),
+        ["instance_template", "'t1?x'", "auto_healing_policies[0].health_check", "'No'"],
     ),
     "group-check": (
         "instance_group_manager",
@@ -748,11 +752,6 @@ BAD: dict[str, Bad] = {
         },
         ["auto_healing_policies", "allow_disruption: true"],
     ),
-    "group-of-theirs": (
-        "instance_group_manager",
-        {"name": "theirs", "region": REGION, "state": "absent"},
-        ["theirs", "did not create it"],
-    ),
     "service-of-nothing": ("backend_service", {"name": "new", "region": REGION}, ["health_checks", "missing"]),
     "service-two-checks": ("backend_service", service(health_checks=["h1", "h2"]), ["health_checks", "exactly one"]),
     "service-check": (
@@ -764,6 +763,11 @@ BAD: dict[str, Bad] = {
         "backend_service",
         service(backends=[{"group": "none"}]),
         [f"regions/{REGION}/instanceGroups/none does not exist"],
+    ),
+    "service-names": (
+        "backend_service",
+        service(health_checks=["global/healthChecks/H"], backends=[{"group": "zones/z/instanceGroups/G"}]),
+        ["health_checks[0]", "'H'", "backends[0].group", "'G'"],
     ),
     "service-group-twice": (
         "backend_service",
@@ -800,13 +804,13 @@ BAD: dict[str, Bad] = {
         {"name": "b1", "region": REGION, "session_affinity": "CLIENT_IP"},
         ["session_affinity", "allow_disruption: true"],
     ),
-    "service-of-theirs": (
-        "backend_service",
-        {"name": "theirs", "region": REGION, "state": "absent"},
-        ["theirs", "did not create it"],
-    ),
     "rule-of-nothing": ("forwarding_rule", {"name": "new", "region": REGION}, ["backend_service", "missing"]),
     "rule-service": ("forwarding_rule", forwarding(backend_service="none"), ["backendServices/none does not exist"]),
+    "rule-names": (
+        "forwarding_rule",
+        forwarding(backend_service="B", ip_address="my_address"),
+        ["backend_service", "'B'", "ip_address", "'my_address'"],
+    ),
     "rule-protocol": (
         "forwarding_rule",
         forwarding(ip_protocol="UDP"),
@@ -849,11 +853,6 @@ BAD: dict[str, Bad] = {
         "forwarding_rule",
         {"name": "f1", "region": REGION, "ip_address": "theirs"},
         ["ip_address", "another name"],
-    ),
-    "rule-of-theirs": (
-        "forwarding_rule",
-        {"name": "theirs", "region": REGION, "state": "absent"},
-        ["theirs", "did not create it"],
     ),
     # ---- where it may not be done
     "project-not-listed": (

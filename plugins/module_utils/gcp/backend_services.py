@@ -14,7 +14,7 @@ import typing as t
 from ..arguments import ArgumentSpec, Call
 from .client import Client
 from .fields import Default, Field, Fixed, Json, Keyed, Patch, disruptive, disruptive_if_less, full_path, to_api
-from .references import URL, Path, Paths, required
+from .references import URL, Path, Paths, check_link, required
 from .resource import GcpResource
 
 AFFINITIES = ("NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO", "CLIENT_IP_NO_DESTINATION")
@@ -118,6 +118,8 @@ class BackendService(GcpResource):
         checks = params.get("health_checks")
         if checks is not None and len(checks) != 1:
             self.invalid("health_checks", checks, "exactly one is wanted")
+        for number, check in enumerate(checks or []):
+            check_link(self, f"health_checks[{number}]", check)
         draining = (params.get("connection_draining") or {}).get("draining_timeout_sec")
         if draining is not None and not 0 <= draining <= MOST_DRAINING:
             where = "connection_draining.draining_timeout_sec"
@@ -125,6 +127,7 @@ class BackendService(GcpResource):
         seen: set[tuple[str, ...]] = set()
         for number, item in enumerate(params.get("backends") or []):
             (key,) = Backends().keys([item])
+            check_link(self, f"backends[{number}].group", key[0])
             if key in seen:
                 self.invalid(f"backends[{number}].group", key[0], "this group is there twice")
             seen.add(key)

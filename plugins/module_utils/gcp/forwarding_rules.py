@@ -18,7 +18,7 @@ from ..engine import Grade
 from .addresses import place_refusal
 from .client import Client, network_path
 from .fields import Default, Field, Fixed, Json, Link, Patch, Whole, full_path
-from .references import Path, required
+from .references import Path, check_link, required
 from .resource import GcpResource
 
 SPEC = ArgumentSpec(
@@ -95,6 +95,7 @@ class ForwardingRule(GcpResource):
         for option in ("network", "subnetwork"):
             if params.get(option) is not None:
                 self.check_name(option, str(Link().canonical(params[option])))
+        check_link(self, "backend_service", params.get("backend_service"))
         address = params.get("ip_address")
         if address and _numeric(address):
             try:
@@ -103,8 +104,8 @@ class ForwardingRule(GcpResource):
                 self.invalid(
                     "ip_address", address, "an IPv4 address is wanted, such as 10.1.1.77, or a reserved one's name"
                 )
-        elif address:
-            self.check_name("ip_address", address.rpartition("/")[2])
+        else:
+            check_link(self, "ip_address", address)
         ports = params.get("ports")
         if ports is not None and not 1 <= len(ports) <= MOST_PORTS:
             self.invalid("ports", ports, f"1 to {MOST_PORTS} ports are wanted; all_ports: true for more")

@@ -16,7 +16,7 @@ from ..engine import Grade, Plan, Step
 from ..errors import Timeout
 from .client import Client
 from .fields import Default, Field, Fixed, Json, Kind, Patch, Request, Via, dig, full_path
-from .references import Path, required
+from .references import Path, check_link, required
 from .resource import NAME, GcpResource
 
 SPEC = ArgumentSpec(
@@ -153,6 +153,7 @@ class InstanceGroupManager(GcpResource):
         for option in ("region", "zone"):
             if params.get(option) is not None:
                 self.check_name(option, params[option])
+        check_link(self, "instance_template", params.get("instance_template"))
         base = params.get("base_instance_name")
         if base is not None:
             self.check_name("base_instance_name", base, MOST_OF_BASE)
@@ -165,6 +166,7 @@ class InstanceGroupManager(GcpResource):
         if len(policies) > 1:
             self.invalid("auto_healing_policies", len(policies), "a group has one policy at most")
         for number, policy in enumerate(policies):
+            check_link(self, f"auto_healing_policies[{number}].health_check", policy.get("health_check"))
             delay = policy.get("initial_delay_sec")
             if delay is not None and not 0 <= delay <= 3600:
                 where = f"auto_healing_policies[{number}].initial_delay_sec"

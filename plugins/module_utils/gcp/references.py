@@ -32,6 +32,12 @@ class Paths(Whole):
         return sorted(Path().canonical(item) for item in value or [])
 
 
+def check_link(resource: GcpResource, option: str, path: str | None) -> None:
+    """Note that the name at the end of a link cannot be any."""
+    if path:
+        resource.check_name(option, path.rpartition("/")[2])
+
+
 def required(resource: GcpResource, what: str, path: str, warnings: list[str], *, check_mode: bool) -> Json | None:
     """What a resource cannot be without. Where it is missing: refused, or a warning more in check mode."""
     found = resource.look_at(path)
