@@ -79,7 +79,7 @@ def _backends_grade(old: t.Any, new: t.Any) -> t.Any:
 
 class BackendService(GcpResource):
     kind = "backend_service"
-    role = "tcp_proxy"
+    role = ""
     required = ("health_checks",)
     fingerprinted = True
     fields = (

@@ -54,7 +54,7 @@ def _access_grade(old: t.Any, new: t.Any) -> Grade:
 
 class ForwardingRule(GcpResource):
     kind = "forwarding_rule"
-    role = "tcp_proxy"
+    role = ""
     required = ("backend_service",)
     fingerprinted = True
     fields = (

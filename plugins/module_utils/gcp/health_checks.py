@@ -58,7 +58,7 @@ def _patience(name: str) -> Field:
 
 class HealthCheck(GcpResource):
     kind = "health_check"
-    role = "tcp_proxy"
+    role = ""
     required = ("type",)
     fields = (
         Field("description", Patch(), Default("")),

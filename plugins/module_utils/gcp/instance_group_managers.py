@@ -111,7 +111,7 @@ def _resize(group: InstanceGroupManager, current: Json, new: int) -> list[Step]:
 
 class InstanceGroupManager(GcpResource):
     kind = "instance_group_manager"
-    role = "tcp_proxy"
+    role = ""
     required = ("instance_template", "target_size")
     fingerprinted = True
     fields = (
