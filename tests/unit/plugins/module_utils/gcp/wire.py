@@ -20,6 +20,8 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import client, tr
 COMPUTE = "https://compute.googleapis.com/compute/v1/"
 CONTAINER = "https://container.googleapis.com/v1/"
 RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com/v1/"
+#: the shortest pause of a wait in seconds, by which it may go beyond its end
+LAST_PAUSE = 0.011
 #: what is asked by POST and changes nothing
 READING = ("/getHealth", "/listManagedInstances")
 
