@@ -18,11 +18,19 @@ import yaml
 
 from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, PROJECT, Api, Json
 from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT, Playbooks, Run
-from ansible_collections.podreach.gke.tests.integration.sites import EXAMPLES, Sites, changed, failures
+from ansible_collections.podreach.gke.tests.integration.sites import (
+    EXAMPLES,
+    Sites,
+    changed,
+    differences,
+    estate,
+    failures,
+)
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 EXAMPLE = EXAMPLES / "pods-to-peer.podreach.yml"
 VERIFY = ROOT / "playbooks" / "verify.yml"
+STORY = ROOT / "playbooks" / "story_peer.yml"
 PEER = "podreach-peer"
 THERE = f"/compute/v1/projects/{PEER}"
 HEAD: Json = {
@@ -31,6 +39,7 @@ HEAD: Json = {
     "project": PROJECT,
     "region": "asia-northeast1",
 }
+REACHED = {"pod-to-peer": "reachable", "node-to-peer": "reachable", "pod-to-own-project": "reachable"}
 SPOKES = 25
 #: Of site.yml alone: verify.yml asks for each peering once more what is not as declared.
 MANY = ("-f", "20", "--tags", "network,peering")
@@ -70,7 +79,7 @@ def test_the_example_from_nothing_to_nothing(sites: Sites) -> None:
     since = sites.lab.seq()
     again = sites.site(EXAMPLE)
     assert changed(again) == []
-    assert flows(again) == {"pod-to-own-project": "reachable", "pod-to-peer": "reachable"}
+    assert flows(again) == REACHED
     assert changes(sites, since) == []
 
     # somebody turns the routes off
@@ -97,7 +106,7 @@ def test_the_example_from_nothing_to_nothing(sites: Sites) -> None:
     other = write(sites, "masqueraded", masqueraded)
     built = sites.site(other)
     assert [line.split(":")[0] for line in changed(built)] == ["seen-as-nodes"]
-    assert flows(built) == {"pod-to-own-project": "reachable", "pod-to-peer": "reachable"}
+    assert flows(built) == REACHED
 
     # one side is somebody else's by now, with the same name
     api = Api(sites.lab)
@@ -112,6 +121,20 @@ def test_the_example_from_nothing_to_nothing(sites: Sites) -> None:
     assert list(peerings(sites, THERE, "target-network")) == ["target-to-my"]
     assert api.get(f"{COMPUTE}/global/networks/my-network") is not None
     assert changed(sites.teardown(other)) == []
+
+
+def test_the_story(sites: Sites) -> None:
+    """Told where its end is built already; every look in it is held against what it says, and nothing is left of it."""
+    sites.lab.preset("peered-project")
+    assert flows(sites.site(EXAMPLE)) == REACHED
+    before = estate(sites.lab)
+    told = sites.run(STORY, "-i", str(EXAMPLE))
+    assert failures(told) == {} and told.rc == 0
+    assert "Found duplicate mapping key" not in told.output
+    looks = re.findall(r'"flow +pod-to-peer +(\S+)', told.output)
+    assert looks.count("reachable") == 6 and looks.count("unreachable") == 6
+    assert flows(told) == REACHED
+    assert differences(before, estate(sites.lab)) == []
 
 
 def star(spokes: t.Sequence[int]) -> Json:
