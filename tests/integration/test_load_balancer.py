@@ -1,189 +1,183 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One internal address before a group of machines that heals itself: built by modules, tried by packets, taken down."""
+"""examples/tcp-proxy-group.yml: one internal address before a group of machines that heals itself, tried by packets."""
 
 from __future__ import annotations
 
+import copy
 import json
 import typing as t
 
 import pytest
+import yaml
 
-from ansible_collections.podreach.gke.tests.integration import machines
-from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, PROJECT, REGION, ZONE, Api, Json
-from ansible_collections.podreach.gke.tests.integration.playbooks import Playbooks, Run, play, task
+from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, FIREWALLS, PROJECT, REGION, ZONE, Api, Json
+from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT, Playbooks, Record, Run, play, task
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
-VIP = "10.1.0.100"
 HERE = {"region": REGION}
 REGIONAL = f"{COMPUTE}/regions/{REGION}"
-#: what stands on what, the first first
-PARTS: list[tuple[str, Json]] = [
-    ("address", {"name": "proxy", **HERE, "subnetwork": "net", "address": VIP}),
-    ("health_check", {"name": "proxy", **HERE, "tcp_health_check": {"port": 80}}),
-    ("health_check", {"name": "healing", "http_health_check": {"request_path": "/health"}, "unhealthy_threshold": 3}),
-    (
-        "firewall_rule",
-        {
-            "name": "checks",
-            "network": "net",
-            "source_ranges": ["35.191.0.0/16", "130.211.0.0/22", "10.1.0.0/24"],
-            "target_tags": ["web"],
-            "allowed": [{"ip_protocol": "tcp", "ports": ["80"]}],
-        },
-    ),
-    (
-        "instance_group_manager",
-        {
-            "name": "proxy",
-            **HERE,
-            "instance_template": "t1",
-            "target_size": 2,
-            "distribution_policy": {"zones": [ZONE, f"{REGION}-b"]},
-            "auto_healing_policies": [{"health_check": "healing", "initial_delay_sec": 60}],
-        },
-    ),
-    (
-        "backend_service",
-        {
-            "name": "proxy",
-            **HERE,
-            "health_checks": ["proxy"],
-            "backends": [{"group": "proxy"}],
-            "connection_draining": {"draining_timeout_sec": 30},
-        },
-    ),
-    (
-        "forwarding_rule",
-        {
-            "name": "proxy",
-            **HERE,
-            "subnetwork": "net",
-            "ip_address": "proxy",
-            "ports": [80],
-            "backend_service": "proxy",
-            "allow_global_access": True,
-        },
-    ),
-]
-#: tasks that must fail, and what they say
-REFUSED: dict[str, tuple[str, Json, list[str]]] = {
-    "deaf": (
-        "instance_group_manager",
-        {
-            "name": "deaf",
-            "zone": ZONE,
-            "instance_template": "t1",
-            "target_size": 1,
-            "auto_healing_policies": [{"health_check": "elsewhere"}],
-            "wait_stable": 1,
-        },
-        ["not stable: verifying 1", "health check", "35.191.0.0/16"],
-    ),
-    "no-room": (
-        "instance_group_manager",
-        {"name": "no-room", "zone": ZONE, "instance_template": "one-address", "target_size": 2, "wait_stable": 1},
-        ["not stable: creating 1", "It says", "10.1.0.50"],
-    ),
-    "smaller": (
-        "instance_group_manager",
-        {"name": "proxy", **HERE, "target_size": 1},
-        ["resize instance_group_manager proxy from 2 to 1", "allow_disruption"],
-    ),
-    "group-in-use": ("instance_group_manager", {"name": "proxy", **HERE, "state": "absent"}, ["already being used by"]),
-    "check-in-use": ("health_check", {"name": "proxy", **HERE, "state": "absent"}, ["already being used by"]),
-    "service-in-use": ("backend_service", {"name": "proxy", **HERE, "state": "absent"}, ["already being used by"]),
-}
+EXAMPLE: Json = yaml.safe_load((ROOT / "examples" / "tcp-proxy-group.yml").read_text("utf-8"))[0]
+#: its tasks that make something, without the startup script
+BUILD = [item["name"] for item in EXAMPLE["tasks"][0]["block"][1:]]
+#: its variables here: the client takes the place of the pods, and nobody waits for connections
+ESTATE: Json = {"proxy_clients": ["10.1.0.9/32"], "proxy_drain_seconds": 0}
+MORE: Json = {**EXAMPLE["vars"]["proxy_listeners"][0], "name": "more", "port": 81}
 
 
-def named(number: int) -> str:
-    return f"{PARTS[number][0]} {PARTS[number][1]['name']}"
+def refused(generation: str) -> dict[str, tuple[str, Json, list[str]]]:
+    """Tasks that must fail, and what they say. The group and its template are of this name."""
+    absent = {"state": "absent"}
+    in_use = ["already being used by"]
+    return {
+        "deaf": (
+            "instance_group_manager",
+            {
+                "name": "deaf",
+                "zone": ZONE,
+                "instance_template": "t1",
+                "target_size": 1,
+                "auto_healing_policies": [{"health_check": "elsewhere"}],
+                "wait_stable": 1,
+            },
+            ["not stable: verifying 1", "health check", "35.191.0.0/16"],
+        ),
+        "no-room": (
+            "instance_group_manager",
+            {"name": "no-room", "zone": ZONE, "instance_template": "one-address", "target_size": 2, "wait_stable": 1},
+            ["not stable: creating 1", "It says", "10.1.0.50"],
+        ),
+        "smaller": (
+            "instance_group_manager",
+            {"name": generation, **HERE, "target_size": 1},
+            [f"resize instance_group_manager {generation} from 2 to 1", "allow_disruption"],
+        ),
+        "group-in-use": ("instance_group_manager", {"name": generation, **HERE, **absent}, in_use),
+        "check-in-use": ("health_check", {"name": "proxy", **HERE, **absent}, in_use),
+        "service-in-use": ("backend_service", {"name": "proxy", **HERE, **absent}, in_use),
+        "address-in-use": ("address", {"name": "proxy", **HERE, **absent}, ["in use by", "forwardingRules/proxy"]),
+        "template-in-use": ("instance_template", {"name": generation, **absent}, ["make their instances from it"]),
+    }
 
 
-def building(**keywords: t.Any) -> Json:
-    return play(
-        [
-            task(named(at), kind, {"environment": "lab", **options}, **keywords)
-            for at, (kind, options) in enumerate(PARTS)
-        ]
-    )
+def example(*, check_mode: bool = False, **variables: t.Any) -> Json:
+    """The example's play, with other values of some variables."""
+    found = copy.deepcopy(EXAMPLE)
+    found["vars"] |= {**ESTATE, **variables}
+    return {**found, "check_mode": check_mode}
+
+
+def rounds(run: Run) -> list[list[Record]]:
+    """The records of each play of a run that plays the example several times. None of its tasks has failed."""
+    assert run.rc == 0, run.output
+    begins = [at for at, record in enumerate(run.records) if record.task == run.records[0].task]
+    return [run.records[start:end] for start, end in zip(begins, [*begins[1:], len(run.records)], strict=True)]
+
+
+def changed(records: list[Record]) -> list[str]:
+    return [record.task for record in records if record.result.get("changed")]
+
+
+def result(records: list[Record], begin: str) -> Json:
+    """What the only task whose name begins so gave."""
+    (found,) = (record.result for record in records if record.task.startswith(begin))
+    return found
 
 
 class Estate(t.NamedTuple):
-    """A network with a client, and the load balancer that a playbook made in it."""
+    """A network with a client, and the load balancer that the example made in it."""
 
     lab: Lab
     api: Api
     playbooks: Playbooks
-    planned: Run
-    made: Run
+    planned: list[Record]
+    made: list[Record]
+
+    @property
+    def generation(self) -> str:
+        """The name of the group, and of its template."""
+        return str(result(self.made, "Group, ")["resource"]["name"])
+
+    @property
+    def address(self) -> str:
+        return str(result(self.made, "Forwarding rule")["resource"]["IPAddress"])
 
 
 @pytest.fixture(scope="module")
 def estate(lab_process: Lab, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     lab_process.reset()
+    lab_process.preset("peered-project")
     api = Api(lab_process)
-    machines.network(api, "net", "10.1.0.0/24")
-    machines.vm(api, "net", "client", "10.1.0.9")
-    api.template(subnetwork="net")
-    api.template("one-address", subnetwork="net", networkIP="10.1.0.50")
+    # what the example admits is all that comes in
+    api.delete(f"{FIREWALLS}/my-network-allow-private")
+    api.template(subnetwork="my-subnet")
+    api.template("one-address", subnetwork="my-subnet", networkIP="10.1.0.50")
     api.health_check("elsewhere", where="global", tcpHealthCheck={"port": 9999})
     playbooks = Playbooks(lab_process, tmp_path_factory.mktemp("balancer"))
-    return Estate(lab_process, api, playbooks, playbooks.run(building(check_mode=True)), playbooks.run(building()))
+    planned, made = rounds(playbooks.run(example(check_mode=True), example()))
+    return Estate(lab_process, api, playbooks, planned, made)
 
 
 def served(estate: Estate) -> str:
     """The machine that answers the client at the load balancer's address."""
-    answer = estate.lab.exec("client", "curl", "-s", "--max-time", "5", f"http://{VIP}/")
+    answer = estate.lab.exec("test-gce-01", "curl", "-s", "--max-time", "5", f"http://{estate.address}/")
     return str(json.loads(answer.stdout)["served_by"]).rpartition("/")[2]
 
 
-def members(estate: Estate) -> dict[str, str]:
+def members(estate: Estate, generation: str = "") -> dict[str, str]:
     """The group's machines: where each is, by its name."""
-    answer = estate.api.post(f"{REGIONAL}/instanceGroupManagers/proxy/listManagedInstances", {})
+    group = f"{REGIONAL}/instanceGroupManagers/{generation or estate.generation}"
+    answer = estate.api.post(f"{group}/listManagedInstances", {})
     return {item["name"]: item["instance"].partition("/projects/")[2] for item in answer["managedInstances"]}
 
 
 def test_planned_whole_before_anything_is_there(estate: Estate) -> None:
-    assert [record.status for record in estate.planned.records] == ["ok"] * len(PARTS)
-    assert all(record.result["changed"] for record in estate.planned.records)
-    assert estate.planned.records[-1].mutations == estate.planned.records[0].mutations
-    group = estate.planned["backend_service proxy"]
-    assert any("instanceGroups/proxy does not exist yet" in warning for warning in group.result["warnings"])
+    assert changed(estate.planned) == BUILD
+    assert estate.planned[-1].mutations == estate.planned[0].mutations
+    warnings = result(estate.planned, "Backend service")["warnings"]
+    assert any(f"instanceGroups/{estate.generation} does not exist yet" in warning for warning in warnings)
 
 
 def test_answers_from_both_machines(estate: Estate) -> None:
-    assert [record.status for record in estate.made.records] == ["ok"] * len(PARTS), estate.made.output
-    group = estate.made["instance_group_manager proxy"].result["resource"]
-    assert group["status"]["isStable"]
-    rule = estate.made["forwarding_rule proxy"].result["resource"]
-    assert (rule["IPAddress"], rule["allowGlobalAccess"]) == (VIP, True)
+    assert changed(estate.made) == BUILD
+    assert result(estate.made, "Group, ")["resource"]["status"]["isStable"]
+    assert result(estate.made, "Forwarding rule")["resource"]["allowGlobalAccess"]
+    assert estate.address in result(estate.made, "Say where")["msg"]
     found = members(estate)
     assert {place.split("/")[2] for place in found.values()} == {ZONE, f"{REGION}-b"}
     assert served(estate) in found
 
 
 def test_answers_while_machines_are_lost_and_heals(estate: Estate) -> None:
-    deleted, killed = members(estate).items()
-    before = estate.api.get(f"/compute/v1/projects/{killed[1]}")
-    estate.lab.kill_node(killed[0])
-    assert served(estate) == deleted[0]
-    estate.api.delete(f"/compute/v1/projects/{deleted[1]}")
-    again = estate.playbooks.run(building())
-    assert [record.result["changed"] for record in again.records] == [False] * len(PARTS), again.output
-    assert again["instance_group_manager proxy"].result["resource"]["status"]["isStable"]
-    after = estate.api.get(f"/compute/v1/projects/{killed[1]}")
-    assert before
-    assert after
-    assert before["id"] != after["id"]
+    found = members(estate)
+    first, second = found
+    estate.lab.admin("POST", "latency", {"profile": "realistic", "scale": 1.0})  # so that nothing heals meanwhile
+    try:
+        estate.lab.kill_node(first)
+        assert [served(estate) for _time in range(3)] == [second] * 3
+        estate.lab.kill_node(first, end=True)
+    finally:
+        estate.lab.admin("POST", "latency", {"profile": "zero", "scale": 1.0})
+
+    def ids() -> list[str]:
+        return [(estate.api.get(f"/compute/v1/projects/{place}") or {})["id"] for place in found.values()]
+
+    before = ids()
+    estate.lab.kill_node(second)
+    estate.api.delete(f"/compute/v1/projects/{found[first]}")
+    (again,) = rounds(estate.playbooks.run(example()))
+    assert changed(again) == []
+    assert result(again, "Group, ")["resource"]["status"]["isStable"]
+    assert set(before).isdisjoint(ids())
     assert served(estate) in members(estate)
 
 
 def test_what_is_refused_says_why(estate: Estate) -> None:
-    tasks = [task(name, kind, {"environment": "lab", **options}) for name, (kind, options, _words) in REFUSED.items()]
+    cases = refused(estate.generation)
+    tasks = [task(name, kind, {"environment": "lab", **options}) for name, (kind, options, _words) in cases.items()]
     run = estate.playbooks.run(play(tasks))
-    for name, (_kind, _options, words) in REFUSED.items():
+    for name, (_kind, _options, words) in cases.items():
         assert run[name].failed
         message = run[name].result["msg"]
         assert [word for word in words if word not in message] == [], message
@@ -213,25 +207,38 @@ def test_a_group_that_was_begun_is_waited_for(estate: Estate) -> None:
     estate.api.delete(f"{COMPUTE}/zones/{ZONE}/instanceGroupManagers/timed")
 
 
+def test_other_listeners_are_another_group(estate: Estate) -> None:
+    """Which stands before the backend service goes over to it; the former one and its template are deleted."""
+    former, listeners = estate.generation, [*EXAMPLE["vars"]["proxy_listeners"], MORE]
+    (run,) = rounds(estate.playbooks.run(example(proxy_listeners=listeners)))
+    tasks = ("Admit the pods", "Template", "Group, and", "Backend service", "No former group", "No former template")
+    assert [name for name in changed(run) if not name.startswith(tasks)] == []
+    assert len(changed(run)) == len(tasks)
+    generation = result(run, "Group, ")["resource"]["name"]
+    assert generation != former
+    assert served(estate) in members(estate, generation)
+    assert estate.api.get(f"{REGIONAL}/instanceGroupManagers/{former}") is None
+    assert estate.api.get(f"{COMPUTE}/global/instanceTemplates/{former}") is None
+
+
 def test_taken_down_in_reverse(estate: Estate) -> None:
-    def absent() -> Json:
-        return play(
-            [
-                task(named(at), PARTS[at][0], {"environment": "lab", "state": "absent", **which(PARTS[at][1])})
-                for at in reversed(range(len(PARTS)))
-            ]
+    """The plan of it is whole, too, though all are still in use then."""
+    plan, run, again = rounds(
+        estate.playbooks.run(
+            example(proxy_state="absent", check_mode=True),
+            example(proxy_state="absent"),
+            example(proxy_state="absent"),
         )
-
-    def which(options: Json) -> Json:
-        return {key: options[key] for key in ("name", "region") if key in options}
-
-    run, again = estate.playbooks.run(absent()), estate.playbooks.run(absent())
-    assert [record.result["changed"] for record in run.records] == [True] * len(PARTS), run.output
-    assert [record.result["changed"] for record in again.records] == [False] * len(PARTS), again.output
+    )
+    assert len(changed(run)) == 8
+    assert changed(plan) == changed(run)
+    assert plan[-1].mutations == plan[0].mutations
+    assert changed(again) == []
     left = estate.api.get(f"{COMPUTE}/aggregated/instances")
     assert left
-    assert [item["name"] for scope in left["items"].values() for item in scope.get("instances", [])] == ["client"]
+    assert [item["name"] for scope in left["items"].values() for item in scope.get("instances", [])] == ["test-gce-01"]
     reserved = estate.api.get(f"{COMPUTE}/aggregated/addresses?filter=name%3Dproxy")
     assert reserved
     assert not any(scope.get("addresses") for scope in reserved["items"].values())
+    assert not (estate.api.get(FIREWALLS) or {}).get("items")
     assert estate.api.get(f"/compute/v1/projects/{PROJECT}/global/instanceTemplates/t1")
