@@ -10,9 +10,9 @@ module: masquerade
 short_description: Manage toward which destinations pods of a GKE cluster are masqueraded
 version_added: 0.1.0
 description:
-  - Manages the configuration of the ip-masq-agent, which decides toward which destinations pods keep their own address.
-    Toward all others, they leave with the address of their node, as is needed where a network has a route to the nodes
-    but none to the pods.
+  - Manages the configuration of the ip-masq-agent, which decides toward which destinations pods keep their own address;
+    in Autopilot clusters, the EgressNATPolicy objects, which decide there. Toward all others, they leave with the
+    address of their node, as is needed where a network has a route to the nodes but none to the pods.
   - Either gives the list as it is to be (O(non_masquerade_cidrs)), or says what is wanted (O(keep), O(masquerade)), and
     the shortest list is derived from what is in force. The cluster's own pod, node and Services ranges are kept then
     in any case.
@@ -21,8 +21,11 @@ description:
     the letter.
   - The configuration is held against the agent's own rules before it is written. What the agent would refuse, it would
     ignore as a whole.
-  - Where no agent runs, nothing reads the ConfigMap. This is refused, unless O(deploy_agent=true). So are Autopilot
-    clusters, which have EgressNATPolicy objects instead.
+  - Where no agent runs, nothing reads the ConfigMap. This is refused, unless O(deploy_agent=true).
+  - In an Autopilot cluster, what O(owner) adds goes into an EgressNATPolicy of its own. What stands against its wish is
+    taken out of the policy C(default), which GKE makes with the built-in list, and what remains of it comes into the
+    owner's policy. Annotations say who took what, and O(state=absent) puts it back. Policies C(gke-...) are GKE's, and
+    never changed; those of others only with O(adopt=true).
   - Any destination that will see another source address than before is named. Such a change needs O(allow_disruption).
 author:
   - podreach.gke contributors (@podreach)
@@ -58,7 +61,8 @@ options:
       - Destinations toward which pods keep their own addresses, beside those of others in the list. An entry that an
         earlier call of the same O(owner) added, and this one leaves out, goes.
       - The first list replaces the agent's built-in one, so it has to name all that is to be kept, the pod range among
-        that. An empty list masquerades everything.
+        that. An empty list masquerades everything. In an Autopilot cluster, the built-in list is that of the policy
+        C(default), the cluster's own ranges need not be named, and all ranges are of IPv4.
     type: list
     elements: str
   keep:
@@ -90,11 +94,13 @@ options:
   resync_interval:
     description:
       - How often the agent looks at its configuration, like V(60s) or V(5m). The agent's own default is V(60s).
+      - Not for Autopilot clusters.
     type: str
   masq_link_local:
     description:
       - Whether packets to V(169.254.0.0/16), the metadata server among that, are masqueraded too. The agent's own
         default is V(false).
+      - Not for Autopilot clusters, where they never are.
     type: bool
   deploy_agent:
     description:
@@ -102,6 +108,7 @@ options:
         is used as it is.
       - With O(state=absent), delete the agent that this module deployed, after it has taken the list away. The rules
         that it leaves behind keep what GKE's own do.
+      - Not for Autopilot clusters.
     type: bool
     default: false
   agent_image:
@@ -112,7 +119,8 @@ options:
   adopt:
     description:
       - Take entries of others that stand against O(masquerade) out of the list, and put what remains of them there.
-        O(state=absent) puts them back.
+        O(state=absent) puts them back. In an Autopilot cluster, these are entries in policies of others, and those in
+        the policy C(default) that are not of its built-in list.
     type: bool
     default: false
   allow_disruption:
@@ -125,7 +133,8 @@ options:
   wait:
     description:
       - Whether to wait until all agents use a changed configuration. Only agents that run with C(--v=2) or more say in
-        their logs what they use; for others, RV(in_force.at_latest) says when they will.
+        their logs what they use; for others, RV(in_force.at_latest) says when they will. Of the policies of an
+        Autopilot cluster, nothing tells.
     type: bool
     default: true
   timeout:
@@ -136,15 +145,20 @@ options:
 notes:
   - Needs the right to get, create, patch and delete ConfigMaps and to get DaemonSets in C(kube-system). For
     O(deploy_agent=true), also to create, patch and delete the latter, and for O(wait), where agents tell it, to list
-    pods and get their logs. O(cluster) needs C(container.clusters.get) at Google, and O(keep) and O(masquerade) need
+    pods and get their logs. In an Autopilot cluster, it is the right to list, create, patch and delete EgressNATPolicy
+    objects. O(cluster) needs C(container.clusters.get) at Google, and O(keep) and O(masquerade) need
     C(compute.subnetworks.get).
   - A flow that runs already keeps its translation; new ones follow the new list.
   - Pods with C(hostNetwork), and pods of Windows nodes, leave with the node's address whatever the list says.
 seealso:
+  - module: podreach.gke.masquerade_info
   - module: podreach.gke.pod_probe
   - name: IP masquerade agent
     description: Google's documentation.
     link: https://cloud.google.com/kubernetes-engine/docs/concepts/ip-masquerade-agent
+  - name: Egress NAT policies of Autopilot clusters
+    description: Google's documentation.
+    link: https://cloud.google.com/kubernetes-engine/docs/how-to/egress-nat-policy-ip-masq-autopilot
 """
 
 EXAMPLES = r"""
@@ -180,7 +194,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 config:
-  description: The text under the key C(config); in check mode as it would be. Null where there is none.
+  description:
+    - The text under the key C(config); in check mode as it would be. Null where there is none, and in Autopilot
+      clusters.
   returned: success
   type: str
   sample: |
@@ -204,7 +220,9 @@ config:
     - 203.0.113.0/24
     - 240.0.0.0/4
 non_masquerade_cidrs:
-  description: Destinations toward which pods keep their own addresses by the agent's list, its built-in one if need be.
+  description:
+    - Destinations toward which pods keep their own addresses by the agent's list, its built-in one if need be; in
+      Autopilot clusters, those that any policy names.
   returned: success
   type: list
   elements: str
@@ -228,7 +246,7 @@ non_masquerade_cidrs:
     - 203.0.113.0/24
     - 240.0.0.0/4
 owned_cidrs:
-  description: Those of them that O(owner) holds.
+  description: Those of them that O(owner) holds, in Autopilot clusters in a policy of its own.
   returned: success
   type: list
   elements: str
@@ -252,7 +270,7 @@ owned_cidrs:
     - 203.0.113.0/24
     - 240.0.0.0/4
 resync_seconds:
-  description: How often the agent looks at its configuration.
+  description: How often the agent looks at its configuration. Null in Autopilot clusters.
   returned: success
   type: float
   sample: 60.0
@@ -281,7 +299,8 @@ in_force:
     at_latest:
       description:
         - When it is in force at the latest, by the interval that the agents had so far and the time that a ConfigMap
-          takes to reach running pods. Null where nothing was changed, or it was seen to be in force.
+          takes to reach running pods. Null where nothing was changed, it was seen to be in force, or the cluster is
+          an Autopilot one, of which Google does not say it.
       type: str
   sample:
     at_latest: "2026-11-23T17:19:14+00:00"
@@ -302,7 +321,7 @@ plan:
       description: V(safe), V(disruptive) (destinations see another source address) or V(destructive) (removes).
       type: str
     fields:
-      description: The keys of the configuration that differ.
+      description: The keys of the configuration, or of the policy, that differ.
       type: list
       elements: str
   sample:

@@ -124,6 +124,15 @@ def estate(api: Api) -> None:
     api.patch(f"{ROUTERS}/r1", {"interfaces": [interface], "bgpPeers": [peer]})
     where = f"/compute/v1/{REGIONAL}/addresses"
     api.post(where, {"name": "theirs", "addressType": "INTERNAL", "subnetwork": f"{REGIONAL}/subnetworks/s1"})
+    card = {"subnetwork": f"{REGIONAL}/subnetworks/s1"}
+    machine = {
+        "disks": [{"boot": True, "source": f"projects/{PROJECT}/zones/{ZONE}/disks/d"}],
+        "networkInterfaces": [card],
+    }
+    there = {"name": "theirs", **machine, "machineType": f"zones/{ZONE}/machineTypes/e2-micro"}
+    api.post(f"/compute/v1/projects/{PROJECT}/zones/{ZONE}/instances", there)
+    template = {"name": "theirs", "properties": {**machine, "machineType": "e2-micro"}}
+    api.post(f"/compute/v1/projects/{PROJECT}/global/instanceTemplates", template)
     api.firewall("f1")
     api.firewall("theirs", marked=False)
     api.cluster("c1")
@@ -408,6 +417,8 @@ BAD: dict[str, Bad] = {
             ("external_vpn_gateway", {}),
             ("vpn_tunnel", {"region": REGION}),
             ("address", {"region": REGION}),
+            ("instance", {"zone": ZONE}),
+            ("instance_template", {}),
             ("cluster", {"location": ZONE, "deletion_protection": False}),
         )
     },
@@ -661,6 +672,39 @@ BAD: dict[str, Bad] = {
         ["environment is lab", "https://compute.googleapis.com"],
     ),
     "status-forbidden": ("router_status_info", {"project": "podreach-forbidden"}, ["podreach-forbidden", "403"]),
+    # ---- machines
+    "instance-moved": (
+        "instance",
+        {"name": "theirs", "zone": ZONE, "network_interfaces": [{"subnetwork": "theirs"}]},
+        ["network_interfaces", "subnetworks/s1", "theirs", "make another one"],
+    ),
+    "instance-running": (
+        "instance",
+        {"name": "theirs", "zone": ZONE, "machine_type": "e2-small"},
+        ["e2-micro", "e2-small", "Stop it", "RUNNING"],
+    ),
+    "instance-of-nothing": ("instance", {"name": "new", "zone": ZONE}, ["machine_type, boot_disk, network_interfaces"]),
+    "instance-nowhere": (
+        "instance",
+        {
+            "name": "new",
+            "zone": ZONE,
+            "machine_type": "e2-small",
+            "boot_disk": {"image": "i"},
+            "network_interfaces": [{"subnetwork": "none"}],
+        },
+        ["network_interfaces[0].subnetwork", "subnetworks/none", "create it first"],
+    ),
+    "template-changed": (
+        "instance_template",
+        {"name": "theirs", "can_ip_forward": True},
+        ["can_ip_forward", "another"],
+    ),
+    "template-bare-subnetwork": (
+        "instance_template",
+        {"name": "new", "network_interfaces": [{"subnetwork": "s1"}]},
+        ["network_interfaces[0].subnetwork", "'s1'", "region"],
+    ),
     # ---- several at once
     "set-with-several": (
         "resource_set",

@@ -12,6 +12,8 @@ import shutil
 import pytest
 
 from ansible_collections.podreach.gke.plugins.module_utils import bgp
+from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, ZONE, Api, Json
+from ansible_collections.podreach.gke.tests.integration.playbooks import Playbooks, play, task
 from ansible_collections.podreach.gke.tests.integration.sites import AFTER, BEFORE, Sites, changed, estate
 from ansible_collections.podreach.gke.tests.integration.test_gcloud_conformance import (
     NETWORK,
@@ -20,6 +22,7 @@ from ansible_collections.podreach.gke.tests.integration.test_gcloud_conformance 
     SUBNET_2,
     Gcloud,
 )
+from ansible_collections.podreach.gke.tests.integration.test_gcloud_peering import As
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 pytestmark = pytest.mark.skipif(
@@ -124,3 +127,55 @@ def test_what_gcloud_prints_of_a_router_is_read_like_the_response(lab: Lab) -> N
     pasted = "...\n  bgpPeerStatus:\n" + tail.partition("\n  network:")[0] + "\n...\n"
     assert head
     assert bgp.read(pasted).peers == told.peers
+
+
+def test_machines(lab: Lab, tmp_path: pathlib.Path) -> None:
+    """What gcloud made as declared is found as it is; what is changed then, gcloud shows and heeds."""
+    api, gcloud = Api(lab), As(lab, "operator", tmp_path)
+    api.network()
+    api.subnetwork()
+    given = "--machine-type e2-small --image-family debian-12 --image-project debian-cloud --boot-disk-size 10GB "
+    given += "--boot-disk-type pd-balanced --no-address --tags proxy --labels role=proxy --metadata flag=TRUE"
+    where = f"--zone {ZONE}"
+    gcloud(f"compute instances create i1 {where} --subnet s1 --private-network-ip 10.1.0.20 {given}")
+    gcloud(f"compute instance-templates create it1 --network n1 --subnet s1 --region {REGION} {given}")
+    common: Json = {
+        "environment": "lab",
+        "machine_type": "e2-small",
+        "boot_disk": {
+            "image": "projects/debian-cloud/global/images/family/debian-12",
+            "size_gb": 10,
+            "type": "pd-balanced",
+        },
+        "tags": ["proxy"],
+        "labels": {"role": "proxy"},
+        "metadata": {"flag": True},
+    }
+    mine: Json = {"name": "i1", "zone": ZONE}
+    cards = [{"subnetwork": "s1", "network_ip": "10.1.0.20", "external_address": False}]
+    more = {"tags": ["more"], "metadata": {"script": "text"}, "deletion_protection": True}
+    run = Playbooks(lab, tmp_path).run(
+        play(
+            [
+                task("instance", "instance", {**mine, **common, "network_interfaces": cards}),
+                task(
+                    "template",
+                    "instance_template",
+                    {"name": "it1", "region": REGION, **common, "network_interfaces": [{"subnetwork": "s1"}]},
+                ),
+                task("change", "instance", {"environment": "lab", **mine, **more}),
+            ]
+        )
+    )
+    assert {record.status for record in run.records} == {"ok"}, run.output
+    assert [run[name].result["changed"] for name in ("instance", "template", "change")] == [False, False, True]
+    described = gcloud.json(f"compute instances describe i1 {where}")
+    assert sorted(described["tags"]["items"]) == ["more", "proxy"]
+    assert {item["key"]: item["value"] for item in described["metadata"]["items"]} == {"flag": "TRUE", "script": "text"}
+    assert "protected against deletion" in gcloud.fails(f"compute instances delete i1 {where}")
+    gcloud(f"compute instances update i1 {where} --no-deletion-protection")
+    api.post(f"{COMPUTE}/zones/{ZONE}/instances/i1/stop", {})
+    gcloud(f"compute instances set-machine-type i1 {where} --machine-type e2-micro")
+    now = api.get(f"{COMPUTE}/zones/{ZONE}/instances/i1")
+    assert now
+    assert (now["machineType"].rpartition("/")[2], now["deletionProtection"]) == ("e2-micro", False)

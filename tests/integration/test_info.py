@@ -38,6 +38,15 @@ def estate(lab: Lab) -> None:
     api.cluster("my-gke", network=AWS, subnetwork=SUBNETWORK)
     mine = {"subnetwork": f"projects/{PROJECT}/regions/{REGION}/subnetworks/{SUBNETWORK}", "description": MARKER}
     api.post(f"{COMPUTE}/regions/{REGION}/addresses", {"name": "web", "addressType": "INTERNAL", **mine})
+    machine = {
+        "disks": [{"boot": True, "initializeParams": {"sourceImage": "projects/debian-cloud/global/images/family/x"}}],
+        "networkInterfaces": [{"subnetwork": mine["subnetwork"]}],
+        "labels": {"role": "proxy"},
+    }
+    there = f"zones/{ZONE}/machineTypes/e2-small"
+    api.post(f"{COMPUTE}/zones/{ZONE}/instances", {"name": "i1", **machine, "machineType": there})
+    template = {"name": "proxy-1", "properties": {**machine, "machineType": "e2-small"}}
+    api.post(f"{COMPUTE}/global/instanceTemplates", template)
     api.network("n1")
     api.subnetwork("s1", "10.20.0.0/24", region=ELSEWHERE)
     api.firewall("f1")
@@ -49,6 +58,11 @@ def estate(lab: Lab) -> None:
 
 #: id -> kind, options, the names that are found
 CASES: dict[str, tuple[str, Json, list[str]]] = {
+    "instances": ("instance", {"filter": "labels.role = proxy"}, ["i1"]),
+    "instance": ("instance", {"zone": ZONE, "name": "i1"}, ["i1"]),
+    "instance-zone": ("instance", {"zone": f"{REGION}-b"}, []),
+    "instance_templates": ("instance_template", {"filter": 'name eq "proxy-.*"'}, ["proxy-1"]),
+    "instance_template": ("instance_template", {"name": "proxy-1"}, ["proxy-1"]),
     "networks": ("network", {}, [AWS, "n1"]),
     "network": ("network", {"name": "n1"}, ["n1"]),
     "network-none": ("network", {"name": "none"}, []),

@@ -325,27 +325,6 @@ def test_default_snat_disabled(lab: Lab, tmp_path: pathlib.Path) -> None:
     assert "default SNAT disabled, so pods keep their own addresses toward everything" in message
 
 
-def test_autopilot(lab: Lab, tmp_path: pathlib.Path) -> None:
-    lab.reset()
-    lab.preset("peered-project")
-    api = Api(lab)
-    parent = CLUSTERS.replace("asia-northeast1-a", "asia-northeast1")
-    body = {"name": "auto", "network": "my-network", "subnetwork": "my-subnet", "autopilot": {"enabled": True}}
-    api.post(parent, {"cluster": body})
-    playbooks = Playbooks(lab, tmp_path)
-    found = api.get(f"{parent}/auto")
-    assert found is not None
-    site = Site(lab, api, Kube(found, lab.token(), tmp_path), found, tmp_path, playbooks)
-    named = {"cluster": "auto", "location": "asia-northeast1"}
-    host = {"cluster": None, "location": None, "host": f"https://{found['endpoint']}", "api_key": lab.token()}
-    host["ca_cert"] = str(authority(found, tmp_path))
-    done = site.run(masq("named", {**STEPS[0][1], **named}), masq("by address", {**STEPS[0][1], **host}))
-    for record in done.records:
-        assert "EgressNATPolicy" in failed(record)
-        assert f"To be masqueraded: {PEER}" in failed(record)
-        assert record.result["error"]["code"] == "masq-wrong-mode"
-
-
 def authority(cluster: Json, scratch: pathlib.Path) -> pathlib.Path:
     path = scratch / "ca.pem"
     path.write_bytes(base64.b64decode(cluster["masterAuth"]["clusterCaCertificate"]))

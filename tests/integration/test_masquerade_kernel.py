@@ -4,7 +4,9 @@
 """The decision of masquerade_rules.would_masquerade against that of the lab's kernel, for random cases.
 
 A case is a state of a cluster, a list (of which some are refused by the agent), and a destination; a packet is sent
-from a pod, and the address with which it comes into the network is compared. PODREACH_MASQUERADE_CASES says how many
+from a pod, and the address with which it comes into the network is compared. Of every few destinations, one is
+link-local, one is tried from a pod in the node's network, and on Autopilot, where several policies share the list, one
+is the cluster's own. Where default SNAT is disabled, an agent comes halfway. PODREACH_MASQUERADE_CASES says how many
 are tried, PODREACH_MASQUERADE_SEED with which seed:
 PODREACH_MASQUERADE_CASES=10000 make integration ARGS="-k the_decision_is_the_kernels" takes some minutes.
 """
@@ -21,8 +23,13 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import masquerade_config, masquerade_rules
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import (
+    masquerade_agent,
+    masquerade_config,
+    masquerade_rules,
+)
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes.masquerade_config import Config, Flags, Rejected
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes.masquerade_rules import LINK_LOCAL
 from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration.api import Api, Json
 from ansible_collections.podreach.gke.tests.integration.kubernetes_site import CLUSTERS, needs_packets
@@ -32,6 +39,9 @@ CASES = int(os.environ.get("PODREACH_MASQUERADE_CASES", "300"))
 SEED = int(os.environ.get("PODREACH_MASQUERADE_SEED", "1"))
 #: destinations that are tried with one list
 EACH = 6
+#: lists of which some are refused
+EACH_FAULT = 10
+POLICIES = ("default", "podreach.gke", "theirs")
 STATES = ("agent", "two-chains", "none", "disabled", "autopilot")
 #: where lists and destinations come from, so that they meet often
 ROOTS = (
@@ -55,22 +65,31 @@ class Ground:
     cluster: Json
     flags: Flags | None
     config: Config | None
-    policy: Json | None = None
+    #: those that somebody may write, by name
+    policies: dict[str, Json] = dataclasses.field(default_factory=dict)
     pods: dict[str, Json] = dataclasses.field(default_factory=dict)
 
+    @property
+    def own(self) -> list[str]:
+        """The cluster's own ranges."""
+        return [self.cluster["clusterIpv4Cidr"], self.cluster["servicesIpv4Cidr"], "10.1.0.0/16"]
+
     def effective(self) -> masquerade_rules.Effective:
-        if self.policy is not None:
-            own = [self.cluster["clusterIpv4Cidr"], self.cluster["servicesIpv4Cidr"], "10.1.0.0/16"]
-            return masquerade_rules.autopilot([self.policy], own)
+        if self.policies:
+            return masquerade_rules.autopilot(self.policies.values(), self.own)
         return masquerade_rules.standard(self.flags, self.config, snat_disabled=self.state == "disabled")
 
-    def write(self, cidrs: list[str], *, link_local: bool) -> None:
+    def write(self, chance: random.Random, cidrs: list[str]) -> None:
         """Bring a list into the cluster; what the agent refuses leaves it as it was."""
-        if self.policy is not None:
-            self.policy["spec"]["destinations"] = [{"cidr": cidr} for cidr in cidrs]
-            self.kube.put(self.policy)
+        if self.policies:
+            for policy in self.policies.values():
+                policy["spec"]["destinations"] = []
+            for cidr in cidrs:
+                self.policies[chance.choice(POLICIES)]["spec"]["destinations"].append({"cidr": cidr})
+            for policy in self.policies.values():
+                self.kube.put(policy)
             return
-        text = yaml.safe_dump({"nonMasqueradeCIDRs": cidrs, "masqLinkLocal": link_local})
+        text = yaml.safe_dump({"nonMasqueradeCIDRs": cidrs, "masqLinkLocal": chance.random() < 0.3})
         metadata = {"name": "ip-masq-agent", "namespace": "kube-system"}
         self.kube.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"config": text}})
         if self.flags:
@@ -78,6 +97,22 @@ class Ground:
                 self.config = masquerade_config.read(text, self.flags)
             except Rejected:
                 return
+
+    def deploy(self) -> None:
+        """The agent as the module deploys it, with nothing to read yet."""
+        self.kube.delete("ConfigMap", "ip-masq-agent", "kube-system")
+        item = self.kube.put(masquerade_agent.daemon_set(masquerade_agent.IMAGE))
+        self.flags = masquerade_config.flags_of(item["spec"]["template"]["spec"]["containers"][0])
+        self.await_agent()
+
+    def await_agent(self) -> None:
+        self.kube.wait(
+            "the agent runs",
+            lambda: any(
+                pod["metadata"]["name"].startswith("ip-masq-agent") and pod["status"].get("phase") == "Running"
+                for pod in self.kube.items("Pod", "kube-system")
+            ),
+        )
 
 
 def ground(lab: Lab, scratch: pathlib.Path, state: str) -> Ground:
@@ -122,16 +157,14 @@ def ground(lab: Lab, scratch: pathlib.Path, state: str) -> Ground:
     agent = kube.get("DaemonSet", "ip-masq-agent", "kube-system")
     flags = masquerade_config.flags_of(agent["spec"]["template"]["spec"]["containers"][0]) if agent else None
     assert (flags is not None) == (state in ("agent", "two-chains"))
+    here = Ground(lab, state, kube, cluster, flags, None, pods=pods)
     if flags:
-        kube.wait(
-            "the agent runs",
-            lambda: any(
-                pod["metadata"]["name"].startswith("ip-masq-agent") and pod["status"].get("phase") == "Running"
-                for pod in kube.items("Pod", "kube-system")
-            ),
-        )
-    policy = kube.get("EgressNATPolicy", "default") if state == "autopilot" else None
-    return Ground(lab, state, kube, cluster, flags, None, policy, pods)
+        here.await_agent()
+    if state == "autopilot":
+        for name in POLICIES:
+            metadata = {"apiVersion": "networking.gke.io/v1", "kind": "EgressNATPolicy", "metadata": {"name": name}}
+            here.policies[name] = {**metadata, "spec": {"action": "NoSNAT", "destinations": []}}
+    return here
 
 
 def some_range(chance: random.Random) -> str:
@@ -141,22 +174,20 @@ def some_range(chance: random.Random) -> str:
     return str(ipaddress.IPv4Network((address >> (32 - length) << (32 - length), length)))
 
 
-def some_list(chance: random.Random) -> list[str]:
+def some_list(chance: random.Random, number: int) -> list[str]:
+    """Some ranges; of every few lists, three are such that the agent refuses them, each for another reason."""
     found = [some_range(chance) for _number in range(chance.randint(0, 8))]
-    fault = chance.random()
-    if fault < 0.05:
-        found.append("10.0.0.1/8")
-    elif fault < 0.1:
-        found = [f"10.{number}.0.0/16" for number in range(65)]
-    elif fault < 0.12:
-        found.append("fc00::/7")
-    return found
+    return {
+        3: [*found, "10.0.0.1/8"],
+        6: [f"10.{number}.0.0/16" for number in range(65)],
+        8: [*found, "fc00::/7"],
+    }.get(number % EACH_FAULT, found)
 
 
-def some_destination(chance: random.Random, cidrs: t.Sequence[str]) -> str:
-    """An address in a range of the list, just outside of one, or anywhere; never one of the pod's own network."""
+def some_destination(chance: random.Random, ranges: t.Sequence[str]) -> str:
+    """An address in one of the ranges, or just outside of one; none that no packet goes to."""
     while True:
-        source = chance.choice([*cidrs, *ROOTS])
+        source = chance.choice(ranges)
         if ":" in source:
             continue
         network = ipaddress.ip_network(source, strict=False)
@@ -181,23 +212,28 @@ def test_the_decision_is_the_kernels(lab: Lab, tmp_path: pathlib.Path, state: st
     addresses = {name: pod["status"]["podIP"] for name, pod in here.pods.items()}
     nodes = {name: pod["status"]["hostIP"] for name, pod in here.pods.items()}
     tally = {True: 0, False: 0}
-    while sum(tally.values()) < CASES // len(STATES):
-        cidrs = some_list(chance)
+    wanted = CASES // len(STATES)
+    lists = 0
+    while sum(tally.values()) < wanted:
+        if state == "disabled" and here.flags is None and sum(tally.values()) >= wanted // 2:
+            here.deploy()
+        cidrs = some_list(chance, lists)
         if state == "autopilot":
-            cidrs = [cidr for cidr in cidrs if cidr != "10.0.0.1/8" and ":" not in cidr]
-        here.write(cidrs, link_local=chance.random() < 0.3)
+            cidrs = [cidr for cidr in cidrs if cidr != "10.0.0.1/8"]
+        lists += 1
+        here.write(chance, cidrs)
         here.lab.settle()
-        for _number in range(EACH):
-            to = some_destination(chance, cidrs)
-            name = "of-node" if chance.random() < 0.1 else "own"
+        for number in range(EACH):
+            sources = [LINK_LOCAL] if number == 0 else here.own if number == 1 and here.policies else [*cidrs, *ROOTS]
+            to = some_destination(chance, sources)
+            name = "of-node" if number == 2 else "own"
             answer = lab.trace(name, to)
-            sources = [hop["source"] for hop in answer["request"]["hops"] if hop["at"].startswith("network ")]
-            if not sources:
+            seen = [hop["source"] for hop in answer["request"]["hops"] if hop["at"].startswith("network ")]
+            if not seen:
                 # it never left the node: its own address, or one that is on it
                 continue
             expected = masquerade_rules.would_masquerade(here.effective(), to, host_network=name == "of-node")
-            told = f"{state}, seed {SEED}: {name} to {to} with {cidrs}: {sources[0]}"
-            assert sources[0] == (nodes if expected else addresses)[name], told
+            told = f"{state}, seed {SEED}: {name} to {to} with {cidrs}: {seen[0]}"
+            assert seen[0] == (nodes if expected else addresses)[name], told
             tally[bool(expected)] += 1
-    if state != "disabled":
-        assert min(tally.values()) > sum(tally.values()) // 20, tally
+    assert min(tally.values()) > sum(tally.values()) // 20, tally

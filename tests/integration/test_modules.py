@@ -78,6 +78,14 @@ def with_subnetwork(api: Api) -> None:
     api.subnetwork(ranges={"pod": "10.1.128.0/19", "svc": "10.1.160.0/22", "more": "10.2.0.0/20"})
 
 
+def with_address(api: Api) -> None:
+    """A subnetwork, and in it the reserved address proxy."""
+    with_subnetwork(api)
+    where = f"projects/{PROJECT}/regions/{REGION}/subnetworks/s1"
+    body = {"name": "proxy", "addressType": "INTERNAL", "subnetwork": where, "address": "10.1.0.20"}
+    api.post(f"{COMPUTE}/regions/{REGION}/addresses", body)
+
+
 def with_vpn(api: Api) -> None:
     """What a tunnel stands on."""
     api.network()
@@ -92,6 +100,7 @@ def with_cluster(api: Api) -> None:
 
 
 REGIONAL = f"{COMPUTE}/regions/{REGION}"
+DEBIAN = "projects/debian-cloud/global/images/family/debian-12"
 TUNNEL: Json = {
     "name": "t1",
     "region": REGION,
@@ -256,6 +265,107 @@ ROWS = [
         with_vpn,
     ),
     Row(
+        "instance",
+        f"{COMPUTE}/zones/{ZONE}/instances/i1",
+        {
+            "name": "i1",
+            "zone": ZONE,
+            "machine_type": "e2-small",
+            "boot_disk": {"image": DEBIAN, "size_gb": 10, "type": "pd-balanced"},
+            "network_interfaces": [{"subnetwork": "s1", "network_ip": "proxy"}],
+            "tags": ["proxy"],
+            "labels": {"role": "proxy"},
+            "metadata": {"startup-script": "#!/bin/sh\nexit 0\n", "enable-oslogin": True},
+            "service_account": {"email": "default"},
+            "deletion_protection": True,
+        },
+        {
+            "description": MARKER,
+            "status": "RUNNING",
+            "machineType": f"{PREFIX}projects/{PROJECT}/zones/{ZONE}/machineTypes/e2-small",
+            "canIpForward": False,
+            "tags": {"items": ["proxy"]},
+            "labels": {"role": "proxy"},
+            "metadata": {
+                "items": [
+                    {"key": "startup-script", "value": "#!/bin/sh\nexit 0\n"},
+                    {"key": "enable-oslogin", "value": "TRUE"},
+                ]
+            },
+            "networkInterfaces": [
+                {
+                    "networkIP": "10.1.0.20",
+                    "subnetwork": f"{PREFIX}projects/{PROJECT}/regions/{REGION}/subnetworks/s1",
+                    "accessConfigs": None,
+                }
+            ],
+            "deletionProtection": True,
+        },
+        # each by a call of its own; what is not mentioned stays
+        {
+            "name": "i1",
+            "zone": ZONE,
+            "tags": ["web"],
+            "labels": {"team": "network"},
+            "metadata": {"startup-script": "#!/bin/sh\nexit 1\n"},
+            "network_interfaces": [{"subnetwork": "s1", "network_ip": "10.1.0.20", "external_address": False}],
+            "deletion_protection": False,
+        },
+        {
+            "tags": {"items": ["proxy", "web"]},
+            "labels": {"role": "proxy", "team": "network"},
+            "metadata": {
+                "items": [
+                    {"key": "enable-oslogin", "value": "TRUE"},
+                    {"key": "startup-script", "value": "#!/bin/sh\nexit 1\n"},
+                ]
+            },
+            "deletionProtection": False,
+        },
+        {"name": "i1", "zone": ZONE},
+        with_address,
+    ),
+    Row(
+        "instance_template",
+        f"{COMPUTE}/global/instanceTemplates/it1",
+        {
+            "name": "it1",
+            "region": REGION,
+            "machine_type": "e2-small",
+            "boot_disk": {"image": DEBIAN, "size_gb": 10, "type": "pd-balanced"},
+            "network_interfaces": [{"subnetwork": "s1"}],
+            "tags": ["proxy"],
+            "labels": {"role": "proxy"},
+            "metadata": {"startup-script": "#!/bin/sh\n"},
+            "can_ip_forward": True,
+            "service_account": {"email": "default"},
+        },
+        {
+            "description": MARKER,
+            "properties": {
+                "machineType": "e2-small",
+                "canIpForward": True,
+                "tags": {"items": ["proxy"]},
+                "labels": {"role": "proxy"},
+                "metadata": {"items": [{"key": "startup-script", "value": "#!/bin/sh\n"}]},
+                "disks": [
+                    {
+                        "boot": True,
+                        "autoDelete": True,
+                        "initializeParams": {"sourceImage": DEBIAN, "diskSizeGb": "10", "diskType": "pd-balanced"},
+                    }
+                ],
+                "networkInterfaces": [
+                    {"subnetwork": f"{PREFIX}projects/{PROJECT}/regions/{REGION}/subnetworks/s1"},
+                ],
+            },
+        },
+        None,
+        {},
+        {"name": "it1"},
+        with_subnetwork,
+    ),
+    Row(
         "address",
         f"{REGIONAL}/addresses/a1",
         {
@@ -417,6 +527,7 @@ CASES = [(row, f"{verb}-{how}") for row in ROWS for verb in row.verbs for how in
 ITS_OWN = {
     "id",
     "creationTimestamp",
+    "lastStartTimestamp",
     "createTime",
     "fingerprint",
     "labelFingerprint",

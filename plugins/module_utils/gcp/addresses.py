@@ -84,24 +84,10 @@ class Address(GcpResource):
                 return [f"{self.label}: subnetwork {path} does not exist yet; counted as planned."]
             raise self.refused(f"subnetwork {path} does not exist: create it first", code="missing-prerequisite")
         if after.get("address") and subnetwork.get("ipCidrRange"):
-            self._check_place(after["address"], ipaddress.IPv4Network(subnetwork["ipCidrRange"]), path)
+            refusal = place_refusal(self, "address", after["address"], subnetwork["ipCidrRange"], path)
+            if refusal:
+                raise refusal
         return []
-
-    def _check_place(self, text: str, network: ipaddress.IPv4Network, path: str) -> None:
-        address = ipaddress.IPv4Address(text)
-        if address not in network:
-            raise self.refused(
-                f"address: {text} is not in {network}, the primary range of subnetwork {path}: take one of that range, "
-                "or leave address out",
-                code="address-outside",
-            )
-        # https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet
-        if address in (network[0], network[1], network[-2], network[-1]):
-            raise self.refused(
-                f"address: {text} is one of the four that Google keeps for itself in {network} (the first two and the "
-                "last two): take another",
-                code="address-reserved",
-            )
 
     def removal_refusal(self, current: Json) -> Refused | None:
         users = current.get("users") or []
@@ -109,3 +95,22 @@ class Address(GcpResource):
             names = ", ".join("projects/" + user.split("/projects/", 1)[-1] for user in users)
             return self.refused(f"it is in use by {names}: delete these first", code="in-use")
         return None
+
+
+def place_refusal(resource: GcpResource, option: str, text: str, cidr: str, path: str) -> Refused | None:
+    """Why an internal address cannot be one of this subnetwork with this primary range, if so."""
+    address, network = ipaddress.IPv4Address(text), ipaddress.IPv4Network(cidr)
+    if address not in network:
+        return resource.refused(
+            f"{option}: {text} is not in {network}, the primary range of subnetwork {path}: take one of that range, "
+            f"or leave {option} out",
+            code="address-outside",
+        )
+    # https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet
+    if address in (network[0], network[1], network[-2], network[-1]):
+        return resource.refused(
+            f"{option}: {text} is one of the four that Google keeps for itself in {network} (the first two and the "
+            "last two): take another",
+            code="address-reserved",
+        )
+    return None

@@ -144,7 +144,14 @@ class Client:
         return found
 
     def mutate(
-        self, service: str, method: str, path: str, body: dict[str, t.Any] | None = None, *, resource: str = ""
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: dict[str, t.Any] | None = None,
+        *,
+        resource: str = "",
+        **query: t.Any,
     ) -> dict[str, t.Any]:
         """Send a change; the answer is an operation, not waited for.
 
@@ -163,7 +170,8 @@ class Client:
                 resource=resource or None,
             )
         named = service == "compute" and not path.endswith("/setIamPolicy")
-        query = {"requestId": str(uuid.uuid4())} if named else {}
+        if named:
+            query = {**query, "requestId": str(uuid.uuid4())}
         try:
             return self.request(service, method, path, query=query, body=body, again=named)
         except ApiError as error:

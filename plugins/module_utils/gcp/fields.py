@@ -239,11 +239,11 @@ class Field:
     purge: str | None = None
     #: turns the option's value into the API's
     encode: t.Callable[[t.Any], t.Any] = to_api
-    #: the option's dotted path
-    option: str = field(init=False)
+    #: the option's dotted path, where the API's name is not simply in another case (IPAddress)
+    option: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "option", ".".join(snake(part) for part in self.path.split(".")))
+        object.__setattr__(self, "option", self.option or ".".join(snake(part) for part in self.path.split(".")))
 
     def wanted(self, params: t.Mapping[str, t.Any]) -> t.Any:
         """The API's value for what the caller said, ``None`` if nothing was said."""
@@ -253,11 +253,12 @@ class Field:
 
 @dataclass(frozen=True)
 class Request:
-    """A change as HTTP: where, and with which body."""
+    """A change as HTTP: where, and with which body and query."""
 
     method: str
     path: str
     body: Json | None = None
+    query: t.Mapping[str, t.Any] = field(default_factory=dict)
 
 
 def disruptive_if_less(kind: Kind) -> t.Callable[[t.Any, t.Any], Grade]:

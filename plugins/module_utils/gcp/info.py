@@ -63,7 +63,7 @@ class Kind:
         elif not self.place or place == "global":
             where = "global"
         else:
-            where = f"regions/{place}" if place else "aggregated"
+            where = f"{self.place}s/{place}" if place else "aggregated"
         return f"projects/{project}/{where}/{self.collection}"
 
     def spec(self) -> ArgumentSpec:
@@ -80,6 +80,8 @@ KINDS: t.Mapping[str, Kind] = {
     "cluster": Kind("clusters", "location", {"network": "networkConfig.network"}, service="container"),
     "external_vpn_gateway": Kind("externalVpnGateways"),
     "firewall_rule": Kind("firewalls", links=_NETWORK),
+    "instance": Kind("instances", "zone"),
+    "instance_template": Kind("instanceTemplates"),
     "network": Kind("networks"),
     "router": Kind("routers", "region", _NETWORK),
     "subnetwork": Kind("subnetworks", "region", _NETWORK),
@@ -99,7 +101,9 @@ def definition(name: str) -> Definition:
         for option, more in kind.more.items():
             if call.params[option]:
                 found = [full for item in found if (full := more(client, item)) is not None]
-        found.sort(key=lambda item: (str(item["name"]), str(item.get("region") or item.get("location"))))
+        found.sort(
+            key=lambda item: (str(item["name"]), str(item.get("region") or item.get("zone") or item.get("location")))
+        )
         return {"changed": False, kind.key: [public(item) for item in found]}
 
     return Definition(name=f"{name}_info", spec=kind.spec(), execute=execute, rehearse=rehearse)

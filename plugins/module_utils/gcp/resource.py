@@ -308,7 +308,7 @@ class GcpResource(Usual):
         request: Request = step.request
         try:
             operation = self.client.mutate(
-                self.service, request.method, request.path, request.body, resource=self.label
+                self.service, request.method, request.path, request.body, resource=self.label, **request.query
             )
         except ApiError as error:
             already = (step.action == "create" and error.status == 409) or (

@@ -94,18 +94,35 @@ def diff(outcome: Outcome) -> dict[str, t.Any]:
     return {
         "before_header": label,
         "after_header": steps or label,
-        "before": outcome.plan.before or {},
-        "after": (outcome.plan.after if outcome.changed else outcome.plan.before) or {},
+        "before": public(outcome.plan.before) or {},
+        "after": public(outcome.plan.after if outcome.changed else outcome.plan.before) or {},
     }
 
 
 def public(data: Json | None) -> Json | None:
-    """An object of the API without what is nobody's business: a cluster's own credentials, a tunnel's secret.
+    """An object of the API without what is nobody's business: a cluster's own credentials, a tunnel's secret, what
+    GKE tells its nodes.
 
     The hash of a secret goes too: whoever has it can try out secrets without asking anybody.
     """
     data = data and {key: value for key, value in data.items() if not key.startswith("sharedSecret")}
     if not data or "masterAuth" not in data:
-        return data
+        return data and _without_nodes_secrets(data)
     hidden = ("clientKey", "clientCertificate", "password", "username")
     return {**data, "masterAuth": {k: v for k, v in data["masterAuth"].items() if k not in hidden}}
+
+
+#: Keys of metadata by which a node of GKE comes to its credentials:
+#: https://cloud.google.com/kubernetes-engine/docs/how-to/metadata-concealment
+NODES_SECRETS = frozenset({"kube-env", "kubeconfig"})
+
+
+def _without_nodes_secrets(machine: Json) -> Json:
+    """An instance, or a template, without what only a node of GKE should know; anything else as it is."""
+    if isinstance(machine.get("properties"), dict):
+        return {**machine, "properties": _without_nodes_secrets(machine["properties"])}
+    metadata = machine.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("items"):
+        return machine
+    items = [{**item, "value": "(not shown)"} if item["key"] in NODES_SECRETS else item for item in metadata["items"]]
+    return {**machine, "metadata": {**metadata, "items": items}}

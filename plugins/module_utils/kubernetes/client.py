@@ -214,6 +214,18 @@ class Kube:
                 raise as_error(answer, method, what, attempt)
             self._pause(attempt, limit, answer.headers.get("retry-after"))
 
+    def items(self, path: str, what: str, query: t.Mapping[str, str] | None = None) -> list[Json]:
+        """All objects of a collection, page by page."""
+        found: list[Json] = []
+        more: dict[str, str] = {**(query or {}), "limit": "500"}
+        while True:
+            page = self.request("GET", path, what, query=more)
+            found += page.get("items") or []
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            more["continue"] = following
+
     # -- waits
 
     def pause(self, attempt: int) -> None:

@@ -11,31 +11,38 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import ipaddress
 import json
 import typing as t
-from dataclasses import dataclass, field
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..engine import Consent, Grade, Outcome, Plan, Resource, Step, Usual, converge
-from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, Timeout, raise_all
-from ..gcp.client import Client
+from ..engine import Consent, Outcome, Plan, Resource, Step, Usual, converge
+from ..errors import InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.task import rehearse
-from . import masquerade_agent, masquerade_changes, masquerade_config, masquerade_rules, workloads
+from . import (
+    masquerade_agent,
+    masquerade_autopilot,
+    masquerade_changes,
+    masquerade_cluster,
+    masquerade_config,
+    masquerade_requests,
+    masquerade_rules,
+    workloads,
+)
 from .access import ACCESS_SPEC
-from .client import FIELD_MANAGER, JSON, MANAGED_BY, MERGE_PATCH, OWNER, Json, Kube
+from .client import MANAGED_BY, MERGE_PATCH, OWNER, Json, Kube
 from .masquerade_agent import IMAGE, KEY, NAME, NAMESPACE
 from .masquerade_changes import ANNOTATION, Asked, Change, Record
-from .masquerade_config import FIELDS, LIST, Config, Flags, Rejected
+from .masquerade_cluster import CONFIG_MAP, CONFIG_MAPS, HOW_TO, Surroundings, surroundings
+from .masquerade_config import LIST, Config, Rejected
+from .masquerade_requests import Request, deletion
+from .service_changes import is_ours
 
-COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 #: Seconds until a changed ConfigMap is in the files of running pods: the kubelet looks once a minute, or a little less
 #: often. https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
 PROPAGATION = 90
 #: the verbosity at which the agent logs which configuration it uses
 TALKATIVE = 2
 USING, REJECTED, MISSING = "] Using config: ", "] Error syncing configuration: ", "] No config file found at "
-HOW_TO = "https://cloud.google.com/kubernetes-engine/docs/how-to/ip-masquerade-agent"
 
 SPEC = ACCESS_SPEC.merge(
     ArgumentSpec(
@@ -61,107 +68,11 @@ SPEC = ACCESS_SPEC.merge(
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request that changes the ConfigMap."""
-
-    method: str
-    path: str
-    body: Json
-    content_type: str = JSON
-
-
-@dataclass
-class Surroundings:
-    """What decides about the ConfigMap: the agent, the cluster's mode, its own ranges (range -> what it is)."""
-
-    agent: Json | None = None
-    #: this call brings the agent, so there is none yet
-    deploying: bool = False
-    autopilot: bool = False
-    snat_disabled: bool = False
-    windows: bool = False
-    own: dict[str, str] = field(default_factory=dict)
-    #: what of the cluster's own ranges could not be read, and why
-    unread: list[str] = field(default_factory=list)
-
-    @property
-    def flags(self) -> Flags:
-        """The agent's, as far as there is one."""
-        spec = (((self.agent or {}).get("spec") or {}).get("template") or {}).get("spec") or {}
-        containers = spec.get("containers") or []
-        chosen = [item for item in containers if item.get("name") == NAME] or containers[:1]
-        return masquerade_config.flags_of(chosen[0]) if chosen else Flags()
-
-    def effective(self, config: Config) -> masquerade_rules.Effective:
-        """What nodes do with that configuration of the agent."""
-        return masquerade_rules.standard(self.flags, config, snat_disabled=self.snat_disabled)
-
-    def effective_before(self, config: Config) -> masquerade_rules.Effective:
-        """What they did before this call."""
-        if self.deploying:
-            return masquerade_rules.standard(None, None, snat_disabled=self.snat_disabled)
-        return self.effective(config)
-
-
-def surroundings(kube: Kube, call: Call, *, planned: bool) -> Surroundings:
-    """Read them. A cluster that is only planned counts as one with GKE's agent."""
-    found = Surroundings()
-    for text in call.params.get("cluster_ranges") or []:
-        found.own[text] = "one of cluster_ranges"
-    cluster = (kube.access.cluster if kube.access else None) or {}
-    if cluster:
-        _of_google(found, cluster, t.cast(Client, t.cast(t.Any, kube.access).google))
-    if planned:
-        return found
-    found.agent = kube.get(f"{masquerade_agent.COLLECTION}/{NAME}", f"DaemonSet {NAMESPACE}/{NAME}")
-    if not cluster and not found.agent:
-        policies = "/apis/networking.gke.io/v1/egressnatpolicies/default"
-        found.autopilot = kube.get(policies, "EgressNATPolicy default") is not None
-    return found
-
-
-def _of_google(found: Surroundings, cluster: Json, client: Client) -> None:
-    """What the container API and the subnetwork say."""
-    found.autopilot = bool((cluster.get("autopilot") or {}).get("enabled"))
-    network = cluster.get("networkConfig") or {}
-    found.snat_disabled = bool((network.get("defaultSnatStatus") or {}).get("disabled"))
-    policy = cluster.get("ipAllocationPolicy") or {}
-    pools = cluster.get("nodePools") or []
-    found.windows = any(
-        str((pool.get("config") or {}).get("imageType") or "").upper().startswith("WINDOWS") for pool in pools
-    )
-    for cidr in [
-        cluster.get("clusterIpv4Cidr") or policy.get("clusterIpv4CidrBlock"),
-        *((pool.get("networkConfig") or {}).get("podIpv4CidrBlock") for pool in pools),
-    ]:
-        if cidr:
-            found.own.setdefault(cidr, "the cluster's pod range")
-    services = cluster.get("servicesIpv4Cidr") or policy.get("servicesIpv4CidrBlock")
-    if services:
-        found.own.setdefault(services, "the cluster's Services range")
-    path = network.get("subnetwork")
-    if not path:
-        found.unread.append("the node range (the cluster names no subnetwork)")
-        return
-    try:
-        subnetwork = client.get("compute", path) or {}
-    except PodreachError as error:
-        found.unread.append(f"the node range ({error})")
-        return
-    if subnetwork.get("ipCidrRange"):
-        found.own.setdefault(subnetwork["ipCidrRange"], "the cluster's node range")
-    more = (policy.get("additionalPodRangesConfig") or {}).get("podRangeNames") or []
-    for secondary in subnetwork.get("secondaryIpRanges") or []:
-        if secondary.get("rangeName") in more:
-            found.own.setdefault(secondary["ipCidrRange"], "the cluster's pod range")
-
-
 class Masquerade(Usual):
     """The ConfigMap and what the caller wants of it; a :class:`..engine.Resource`."""
 
     name = NAME
-    label = f"ConfigMap {NAMESPACE}/{NAME}"
+    label = CONFIG_MAP
 
     def __init__(self, kube: Kube, call: Call, around: Surroundings, asked: Asked) -> None:
         self.kube = kube
@@ -173,7 +84,7 @@ class Masquerade(Usual):
         self.first: Change | None = None
 
     def read(self) -> Json | None:
-        return self.kube.get(f"{COLLECTION}/{NAME}", self.label)
+        return self.kube.get(f"{CONFIG_MAPS}/{NAME}", self.label)
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
         return current, None
@@ -219,11 +130,7 @@ class Masquerade(Usual):
 
     def _step(self, current: Json | None, change: Change, *, absent: bool) -> Step:
         to_node, to_pod = self.moved(change)
-        grade = Grade.DISRUPTIVE if to_node or to_pod else Grade.SAFE
-        if absent:
-            grade = Grade.DESTRUCTIVE
-        words = [f"keep pods' addresses toward {_some(to_pod)}"] if to_pod else []
-        words += [f"masquerade toward {_some(to_node)}"] if to_node else []
+        grade = masquerade_requests.grade(to_node, to_pod, absent=absent)
         fields = tuple(
             key
             for key, differs in (
@@ -233,7 +140,7 @@ class Masquerade(Usual):
             )
             if differs
         )
-        effect = f": {', '.join(words)}" if words else ""
+        effect = masquerade_requests.effect(to_node, to_pod)
         annotation = change.record.as_text()
         if current is None:
             body = {
@@ -247,13 +154,11 @@ class Masquerade(Usual):
                 },
                 "data": {KEY: change.text},
             }
-            return Step("create", f"create {self.label}{effect}", Request("POST", COLLECTION, body), grade, fields)
+            return Step("create", f"create {self.label}{effect}", Request("POST", CONFIG_MAPS, body), grade, fields)
         metadata = current["metadata"]
-        path = f"{COLLECTION}/{NAME}"
+        path = f"{CONFIG_MAPS}/{NAME}"
         if self._after(current, change) is None:
-            seen = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
-            body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": seen}
-            return Step("delete", f"delete {self.label}{effect}", Request("DELETE", path, body), grade, fields)
+            return Step("delete", f"delete {self.label}{effect}", deletion(path, current), grade, fields)
         body = {
             "metadata": {"resourceVersion": metadata["resourceVersion"], "annotations": {ANNOTATION: annotation}},
             "data": {KEY: change.text},
@@ -268,53 +173,18 @@ class Masquerade(Usual):
         return masquerade_rules.moved(before, self.around.effective(change.after).kept)
 
     def _warnings(self, current: Json | None, change: Change) -> t.Iterator[str]:
-        for key, text in ((current or {}).get("data") or {}).items():
-            if key != KEY and _is_config(text):
-                yield (
-                    f"{self.label}: its key {key!r} holds a configuration, but the agent reads only the key {KEY!r}: "
-                    "that is why it has no effect (masq-wrong-key). Delete it."
-                )
-        if self.params["state"] == "absent":
-            return
-        for key in change.before.unknown:
-            near = masquerade_config.meant(key)
-            yield (
-                f"{self.label}: the agent does not know {key!r} and ignores it"
-                + (f"; {near} may be meant" if near else "")
-                + "."
-            )
-        kept = self.around.effective(change.after).kept
-        for cidr, what in self.around.own.items():
-            if "Services" not in what and not masquerade_rules.covers(kept, [cidr]):
-                code = "masq-node-range-missing" if "node" in what else "masq-pod-range-missing"
-                yield (
-                    f"{self.label}: the list does not cover {cidr}, {what}: there, pods of this cluster are seen with "
-                    f"a node's address, and network policies do not know them ({code}). Add it."
-                )
-        if change.text != ((current or {}).get("data") or {}).get(KEY) and "#" in _config_text(current):
+        found = list(masquerade_cluster.of_config_map(current))
+        absent = self.params["state"] == "absent"
+        if not absent:
+            found += masquerade_cluster.of_config(change.before)
+            found += masquerade_cluster.of_ranges(self.around, self.around.effective(change.after).kept)
+        yield from (finding.as_warning() for finding in found)
+        written = change.text != ((current or {}).get("data") or {}).get(KEY)
+        if not absent and written and "#" in _config_text(current):
             yield f"{self.label}: the text under {KEY} is written anew, and its comments go."
 
     def send(self, step: Step) -> str | None:
-        request: Request = step.request
-        query = {} if request.method == "DELETE" else {"fieldManager": FIELD_MANAGER}
-        try:
-            self.kube.request(
-                request.method,
-                request.path,
-                self.label,
-                query=query,
-                body=request.body,
-                content_type=request.content_type,
-            )
-        except ApiError as error:
-            raced = (request.method == "POST" and error.reason == "AlreadyExists") or (
-                request.method != "POST" and error.status == 404
-            )
-            if isinstance(error, Conflict) or not raced:
-                raise
-            raise Conflict(
-                str(error), unsure=error.tries > 1, status=error.status, reason=error.reason, resource=self.label
-            ) from None
+        masquerade_requests.send(self.kube, step.request, self.label)
         return None
 
     # -- in force
@@ -375,19 +245,8 @@ def _annotations(item: Json | None) -> Json:
     return t.cast("Json", ((item or {}).get("metadata") or {}).get("annotations") or {})
 
 
-def is_ours(item: Json) -> bool:
-    return bool((item["metadata"].get("labels") or {}).get(MANAGED_BY) == OWNER)
-
-
 def _config_text(item: Json | None) -> str:
     return str(((item or {}).get("data") or {}).get(KEY) or "")
-
-
-def _is_config(text: str) -> bool:
-    try:
-        return any(key in FIELDS for key in masquerade_config.fields(text))
-    except Rejected:
-        return False
 
 
 def projection(item: Json | None) -> Json | None:
@@ -399,10 +258,6 @@ def projection(item: Json | None) -> Json | None:
     return {"metadata": metadata, "data": dict(item.get("data") or {})}
 
 
-def _some(cidrs: t.Sequence[str]) -> str:
-    return ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
-
-
 # ---- the call
 
 
@@ -411,7 +266,7 @@ def asked_of(params: Json) -> Asked:
     problems = []
     for option in ("non_masquerade_cidrs", "keep", "masquerade", "cluster_ranges"):
         for index, text in enumerate(params.get(option) or []):
-            problem = _range_problem(text, ipv6=option == "non_masquerade_cidrs")
+            problem = masquerade_cluster.range_problem(text, ipv6=option == "non_masquerade_cidrs")
             if problem:
                 problems.append(f"{option}[{index}]: {text!r} {problem}")
     if params.get("resync_interval") is not None:
@@ -440,32 +295,8 @@ def asked_of(params: Json) -> Asked:
     )
 
 
-def _range_problem(text: str, *, ipv6: bool) -> str | None:
-    try:
-        network = ipaddress.ip_network(text)
-    except ValueError:
-        try:
-            return f"is no range: write {ipaddress.ip_network(text, strict=False)}"
-        except ValueError:
-            return "is no range: write one like 10.0.0.0/8"
-    if "/" not in text:
-        return f"has no mask: write {network}"
-    if network.version == 6 and not ipv6:
-        return "is a range of IPv6, which is for non_masquerade_cidrs alone"
-    return None
-
-
-def refuse_without_agent(around: Surroundings, asked: Asked) -> None:
+def refuse_without_agent(around: Surroundings) -> None:
     """Raise where nothing would read the ConfigMap."""
-    if around.autopilot:
-        raise Refused(
-            "this is an Autopilot cluster, which does not heed the ip-masq-agent's ConfigMap (masq-wrong-mode). "
-            "Destinations that keep pods' addresses are those of its EgressNATPolicy objects: take what is to be "
-            "masqueraded out of the policy named default "
-            "(https://cloud.google.com/kubernetes-engine/docs/how-to/egress-nat-policy-ip-masq-autopilot)"
-            + (f". To be masqueraded: {', '.join(asked.masquerade)}" if asked.masquerade else "."),
-            code="masq-wrong-mode",
-        )
     if around.agent is None:
         now = (
             "the cluster has default SNAT disabled, so pods keep their own addresses toward everything"
@@ -482,7 +313,7 @@ def refuse_without_agent(around: Surroundings, asked: Asked) -> None:
 
 def agent_of(kube: Kube, call: Call, around: Surroundings, *, planned: bool) -> list[workloads.Applied]:
     """The agent as something to bring about, or to take away: where that is asked for, and GKE or others did not."""
-    if not call.params["deploy_agent"] or around.autopilot or (around.agent and not is_ours(around.agent)):
+    if not call.params["deploy_agent"] or (around.agent and not is_ours(around.agent)):
         return []
     if planned:
         call.warn("The cluster is still to come: whether GKE will deploy the agent to it is not known yet.")
@@ -501,12 +332,15 @@ def execute(call: Call) -> dict[str, t.Any]:
     absent = params["state"] == "absent"
     kube, planned = workloads.reach(call)
     around = surroundings(kube, call, planned=planned)
+    if around.autopilot:
+        return masquerade_autopilot.run(kube, call, around, asked)
     agents = agent_of(kube, call, around, planned=planned)
     if not absent and not planned:
-        refuse_without_agent(around, asked)
-        _warn(call, around)
+        refuse_without_agent(around)
+        for finding in masquerade_cluster.of_agent(around):
+            call.warn(finding.as_warning())
         if asked.derives:
-            _require_own(around)
+            masquerade_cluster.require_own(around)
     resource = Masquerade(kube, call, around, asked)
     consent = Consent(params["allow_disruption"])
     # the agent comes when its list is there, and goes when it has taken the list away
@@ -537,39 +371,6 @@ def execute(call: Call) -> dict[str, t.Any]:
         problem.changed = result["changed"]
         return {**failure(problem), **result}
     return result
-
-
-def _require_own(around: Surroundings) -> None:
-    """A list is only derived where it is known what it has to keep in any case."""
-    needed = [what for what in ("pod range", "node range") if not any(what in found for found in around.own.values())]
-    if needed and "one of cluster_ranges" not in around.own.values():
-        why = f": {'; '.join(around.unread)}" if around.unread else ""
-        raise InvalidInput(
-            f"keep, masquerade: the cluster's {' and '.join(needed)} cannot be read{why}. Name the cluster (cluster, "
-            "location), or give its pod, node and Services ranges as cluster_ranges.",
-            code="no-ranges",
-        )
-
-
-def _warn(call: Call, around: Surroundings) -> None:
-    status = (around.agent or {}).get("status") or {}
-    ready, wanted = status.get("numberReady") or 0, status.get("desiredNumberScheduled") or 0
-    if (ready < wanted or not wanted) and not around.deploying:
-        call.warn(
-            f"DaemonSet {NAMESPACE}/{NAME}: the agent is ready on {ready} of {wanted} nodes: the others keep the rules "
-            "that they have (masq-agent-not-on-node)."
-        )
-    if around.windows:
-        call.warn(
-            "The cluster has Windows nodes: their pods leave with the node's address whatever the ConfigMap says "
-            "(masq-windows)."
-        )
-    if around.flags.chain != masquerade_config.GKE_CHAIN and not around.snat_disabled:
-        call.warn(
-            f"DaemonSet {NAMESPACE}/{NAME}: it writes the chain {around.flags.chain} beside GKE's own "
-            f"{masquerade_config.GKE_CHAIN}, and either may masquerade (masq-two-chains): set "
-            f"--masq-chain={masquerade_config.GKE_CHAIN}."
-        )
 
 
 def report(resource: Masquerade, outcomes: t.Sequence[Outcome], call: Call, seen: bool | None) -> dict[str, t.Any]:

@@ -20,6 +20,7 @@ from ..errors import InvalidInput, Refused
 from . import masquerade_config, masquerade_rules
 from .client import Json
 from .masquerade_config import LINK_LOCAL, LIST, RESYNC, Config, Flags, Rejected
+from .masquerade_rules import Spans, minus, overlaps, spans
 
 ANNOTATION = "podreach.gke/masquerade"
 #: option -> the agent's key
@@ -30,21 +31,22 @@ SETTINGS = {"masq_link_local": LINK_LOCAL, "resync_interval": RESYNC}
 class Owner:
     """What one owner holds: entries of the list, and settings with what they were before (key -> [now, before]).
 
-    ``from_default`` says that its entries were derived from the agent's built-in list, which the first list replaces.
+    ``replaced`` are entries of others that had to give way to its wish. ``from_default`` says that its entries were
+    derived from the agent's built-in list, which the first list replaces.
     """
 
     cidrs: list[str] = field(default_factory=list)
     settings: dict[str, list[t.Any]] = field(default_factory=dict)
     from_default: bool = False
+    replaced: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Record:
-    """What the annotation says. ``previous`` is the text before the first owner came, ``replaced`` are others' entries
-    that had to give way, and ``made_list`` says that there was no list before."""
+    """What the annotation says. ``previous`` is the text before the first owner came, and ``made_list`` says that there
+    was no list before."""
 
     owners: dict[str, Owner] = field(default_factory=dict)
-    replaced: list[str] = field(default_factory=list)
     previous: str | None = None
     made_list: bool = False
 
@@ -55,12 +57,15 @@ class Record:
             found = json.loads(text or "{}")
             owners = {
                 str(name): Owner(
-                    list(one.get("cidrs") or []), dict(one.get("settings") or {}), bool(one.get("from_default"))
+                    list(one.get("cidrs") or []),
+                    dict(one.get("settings") or {}),
+                    bool(one.get("from_default")),
+                    list(one.get("replaced") or []),
                 )
                 for name, one in (found.get("owners") or {}).items()
             }
             previous = found.get("previous")
-            return cls(owners, list(found.get("replaced") or []), previous, bool(found.get("madeList")))
+            return cls(owners, previous, bool(found.get("madeList")))
         except (ValueError, AttributeError, TypeError):
             return cls()
 
@@ -70,7 +75,6 @@ class Record:
             return None
         found = {
             "owners": {name: dataclasses.asdict(one) for name, one in sorted(self.owners.items())},
-            "replaced": self.replaced,
             "previous": self.previous,
             "madeList": self.made_list,
         }
@@ -79,6 +83,10 @@ class Record:
     def held(self, *, but: str | None = None) -> list[str]:
         """The entries that owners hold."""
         return [cidr for name, one in self.owners.items() if name != but for cidr in one.cidrs]
+
+    def replaced(self, *, but: str) -> list[str]:
+        """The entries of others that gave way to owners."""
+        return [cidr for name, one in self.owners.items() if name != but for cidr in one.replaced]
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,9 @@ def present(asked: Asked, text: str | None, record: Record, flags: Flags, own: t
     elsewhere = record.held(but=asked.owner)
     foreign = [cidr for cidr in current if cidr not in (*elsewhere, *mine.cidrs)]
     others = [cidr for cidr in current if cidr in (*foreign, *elsewhere)]
-    replaced = list(record.replaced)
+    # what gave way to another owner stays away
+    theirs = record.replaced(but=asked.owner)
+    replaced = [cidr for cidr in mine.replaced if cidr not in theirs]
     # where another owner's list has replaced the built-in one, that is no more what is in force
     from_default = asked.derives and not asked.masquerade_rest and made_list and (mine.from_default or not elsewhere)
     if asked.derives:
@@ -150,10 +160,14 @@ def present(asked: Asked, text: str | None, record: Record, flags: Flags, own: t
         )
         _refuse_hindered(asked, [cidr for cidr in wanted.hindering if cidr in others], foreign)
         gone, entries = set(wanted.hindering), list(wanted.add)
+        shared = _shared(asked, theirs, wanted.kept)
+        entries += _rest(shared, wanted.kept, [*entries, *(cidr for cidr in foreign if cidr not in gone)])
+        away = sorted({*gone, *shared})
     else:
         gone, entries = set(), [normal(cidr) for cidr in (mine.cidrs if asked.cidrs is None else asked.cidrs)]
+        away = []
         if asked.cidrs is None:
-            gone = set(replaced)
+            gone, away = set(replaced), list(mine.replaced)
     back = [cidr for cidr in replaced if cidr not in gone]
     held = [cidr for cidr in dict.fromkeys(entries) if cidr not in foreign and cidr not in back]
     stays = [cidr for cidr in current if (cidr in others and cidr not in gone) or cidr in held]
@@ -161,17 +175,30 @@ def present(asked: Asked, text: str | None, record: Record, flags: Flags, own: t
     if set(after_list) != set(current) or (asked.cidrs is not None and LIST not in values):
         values[LIST] = after_list
     keeps = asked.cidrs is None and not asked.derives and mine.from_default
-    fresh = Owner(held, dict(mine.settings), from_default or keeps)
+    fresh = Owner(held, dict(mine.settings), from_default or keeps, away)
     for option, key in SETTINGS.items():
         _set(asked, option, key, values, fresh, before, record)
     owners = {**record.owners, asked.owner: fresh}
     renewed = Record(
-        {name: one for name, one in owners.items() if one.cidrs or one.settings},
-        sorted({*replaced, *(cidr for cidr in gone if cidr in foreign)} - set(back)),
+        {name: one for name, one in owners.items() if one.cidrs or one.settings or one.replaced},
         record.previous if record.owners else text,
         made_list,
     )
     return _change(before, text, values, renewed, flags, current)
+
+
+def _shared(asked: Asked, theirs: t.Sequence[str], kept: Spans) -> list[str]:
+    """Of the entries that gave way to other owners, those that would stand against this one's wish too."""
+    wish = masquerade_rules.EVERYTHING[:1] if asked.masquerade_rest else asked.masquerade
+    unwanted = minus(spans(wish), kept)
+    return [cidr for cidr in dict.fromkeys(theirs) if overlaps(spans([cidr]), unwanted)]
+
+
+def _rest(shared: t.Sequence[str], kept: Spans, there: t.Sequence[str]) -> list[str]:
+    """What remains of shared entries, to be held by each who shares them: blocks that are not there by others' hand."""
+    whole = spans(shared)
+    needed = minus(minus(whole, minus(whole, kept)), spans(there))
+    return [block for block in masquerade_rules.blocks(kept) if overlaps(spans([block]), needed)]
 
 
 def _refuse_hindered(asked: Asked, hindering: t.Sequence[str], foreign: t.Sequence[str]) -> None:
@@ -228,8 +255,8 @@ def absent(owner: str, text: str | None, record: Record, flags: Flags) -> Change
     left = {name: one for name, one in record.owners.items() if name != owner}
     elsewhere = [cidr for one in left.values() for cidr in one.cidrs]
     entries = [cidr for cidr in current if cidr in elsewhere or cidr not in mine.cidrs]
-    if not left:
-        entries += [cidr for cidr in record.replaced if cidr not in entries]
+    away = {cidr for one in left.values() for cidr in one.replaced}
+    entries += [cidr for cidr in mine.replaced if cidr not in away and cidr not in entries]
     if LIST in values and entries != current:
         values[LIST] = entries
     if LIST in values and not entries and record.made_list and not left:
@@ -239,10 +266,10 @@ def absent(owner: str, text: str | None, record: Record, flags: Flags) -> Change
             values[key] = earlier
             if earlier is None:
                 del values[key]
-    renewed = dataclasses.replace(record, owners=left, replaced=record.replaced if left else [])
+    renewed = dataclasses.replace(record, owners=left)
     if not left and not values and record.previous is None:
         return _changed(before, None, renewed, flags, current)
-    if not left and record.previous is not None and _same(record.previous, values):
+    if not left and record.previous is not None and _same(record.previous, values, in_any_order=True):
         return _changed(before, record.previous, renewed, flags, current)
     return _change(before, text, values, renewed, flags, current)
 
@@ -254,11 +281,17 @@ def _lenient(text: str | None, flags: Flags) -> Config:
         return Config(flags.default_cidrs)
 
 
-def _same(text: str | None, values: Json) -> bool:
+def _same(text: str | None, values: Json, *, in_any_order: bool = False) -> bool:
+    """Whether a text says these values; of entries that came back, the order says nothing."""
     try:
-        return masquerade_config.fields(text) == values
+        found = masquerade_config.fields(text)
     except Rejected:
         return False
+    if in_any_order and isinstance(found.get(LIST), list) and isinstance(values.get(LIST), list):
+        entries = [[str(one) for one in listed] for listed in (found[LIST], values[LIST])]
+        if sorted(entries[0]) == sorted(entries[1]):
+            found = {**found, LIST: values[LIST]}
+    return found == values
 
 
 def _change(

@@ -115,6 +115,8 @@ def of_agent(config: Config) -> tuple[str, ...]:
     return (*own, *config.cidrs)
 
 
+#: where nothing masquerades
+NOTHING = Effective(())
 #: GKE's own rules on nodes without an agent
 OF_GKE = (LINK_LOCAL, *PRIVATE, *RESERVED)
 
@@ -132,13 +134,25 @@ def standard(agent: Flags | None, config: Config | None, *, snat_disabled: bool)
 
 def autopilot(policies: t.Iterable[Json], own: t.Iterable[str]) -> Effective:
     """A node of an Autopilot cluster: what its EgressNATPolicies name is kept, and the cluster's own ranges."""
-    named = [
-        str(destination["cidr"])
-        for policy in policies
-        if (policy.get("spec") or {}).get("action") == "NoSNAT"
-        for destination in policy["spec"].get("destinations") or []
-    ]
+    named = [cidr for policy in policies for cidr in named_by(policy)]
     return Effective(((LINK_LOCAL, *own, *named),))
+
+
+def named_by(policy: Json) -> list[str]:
+    """The IPv4 destinations that an EgressNATPolicy keeps, as they are written there."""
+    spec = policy.get("spec") or {}
+    if spec.get("action") != "NoSNAT":
+        return []
+    written = [str(destination.get("cidr")) for destination in spec.get("destinations") or []]
+    return [cidr for cidr in written if _is_ipv4(cidr)]
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def windows(own: t.Iterable[str]) -> Effective:

@@ -12,7 +12,7 @@ from ..errors import ApiError, InvalidInput
 from ..gcp.task import rehearse
 from . import workloads
 from .access import ACCESS_SPEC
-from .client import Json, Kube
+from .client import Json
 from .service_changes import NAMESPACE_NAME, address_of, canonical, is_internal, is_ours, target_of
 
 #: the label by which a slice names its Service
@@ -89,13 +89,13 @@ def execute(call: Call) -> dict[str, t.Any]:
     inside = f"/namespaces/{params['namespace']}" if params.get("namespace") else ""
     where = f"of namespace {params['namespace']}" if params.get("namespace") else "of all namespaces"
     query = {"fieldSelector": f"metadata.name={params['name']}"} if params.get("name") else {}
-    listed = _list(kube, f"/api/v1{inside}/services", f"Services {where}", query)
+    listed = kube.items(f"/api/v1{inside}/services", f"Services {where}", query)
     listed = [item for item in listed if (item.get("spec") or {}).get("type") == "LoadBalancer"]
     slices: list[Json] = []
     if listed:
         query = {"labelSelector": f"{SERVICE_NAME}={params['name']}"} if params.get("name") else {}
         try:
-            slices = _list(kube, f"/apis/discovery.k8s.io/v1{inside}/endpointslices", f"EndpointSlices {where}", query)
+            slices = kube.items(f"/apis/discovery.k8s.io/v1{inside}/endpointslices", f"EndpointSlices {where}", query)
         except ApiError as error:
             if error.status != 403:
                 raise
@@ -107,19 +107,6 @@ def execute(call: Call) -> dict[str, t.Any]:
             shown["events"] = kube.events(shown["namespace"], "Service", shown["name"], item["metadata"].get("uid"))
         found.append(shown)
     return {"changed": False, "services": found}
-
-
-def _list(kube: Kube, path: str, what: str, query: t.Mapping[str, str]) -> list[Json]:
-    """All pages of a list."""
-    found: list[Json] = []
-    more: dict[str, str] = {**query, "limit": "500"}
-    while True:
-        page = kube.request("GET", path, what, query=more)
-        found += page.get("items") or []
-        following = (page.get("metadata") or {}).get("continue")
-        if not following:
-            return found
-        more["continue"] = following
 
 
 DEFINITION = Definition(name="internal_service_info", spec=SPEC, execute=execute, rehearse=rehearse)

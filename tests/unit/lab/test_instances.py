@@ -209,6 +209,25 @@ def test_tags_labels_and_account(cloud: Cloud) -> None:
     assert (vm["tags"]["items"], vm["labels"], vm["serviceAccounts"][0]["email"]) == (["a", "b"], {"x": "y"}, "a@b")
 
 
+def test_machine_type_and_protection(cloud: Cloud) -> None:
+    cloud.estate()
+    create(cloud)
+    wanted = {"machineType": f"zones/{ZONE}/machineTypes/e2-micro"}
+    with pytest.raises(Refused, match="must be stopped"):
+        cloud.compute("POST", f"{HOME}/vm1/setMachineType", wanted)
+    cloud.compute("POST", f"{HOME}/vm1/stop")
+    with pytest.raises(Refused, match="machineType"):
+        cloud.compute("POST", f"{HOME}/vm1/setMachineType", {})
+    cloud.compute("POST", f"{HOME}/vm1/setMachineType", wanted)
+    assert cloud.compute("GET", f"{HOME}/vm1")["machineType"].endswith(f"/zones/{ZONE}/machineTypes/e2-micro")
+    # protected unless the parameter says otherwise
+    cloud.compute("POST", f"{HOME}/vm1/setDeletionProtection")
+    with pytest.raises(Refused, match="protected against deletion"):
+        cloud.compute("DELETE", f"{HOME}/vm1")
+    cloud.compute("POST", f"{HOME}/vm1/setDeletionProtection?deletionProtection=false")
+    cloud.compute("DELETE", f"{HOME}/vm1")
+
+
 def test_metadata(cloud: Cloud) -> None:
     cloud.estate()
     create(cloud)

@@ -302,6 +302,24 @@ def set_service_account(call: Call) -> Body:
     return changed(call, instance, "setServiceAccount")
 
 
+@method("compute.instances.setMachineType")
+def set_machine_type(call: Call) -> Body:
+    instance = target(call)
+    if instance.body["status"] != "TERMINATED":
+        raise ApiFault(400, "The instance must be stopped before the machine type can be changed.", "badRequest")
+    need(call.body, "machineType", prefix="")
+    machine = str(call.body["machineType"]).rstrip("/").rsplit("/", 1)[-1]
+    instance.body["machineType"] = f"{instance.body['zone']}/machineTypes/{machine}"
+    return changed(call, instance, "setMachineType")
+
+
+@method("compute.instances.setDeletionProtection")
+def set_deletion_protection(call: Call) -> Body:
+    instance = ready(call.get(f"{zone_path(call, 'instances')}/{call.params['resource']}"))
+    instance.body["deletionProtection"] = call.query.get("deletionProtection", True)
+    return changed(call, instance, "setDeletionProtection")
+
+
 @method("compute.instances.updateNetworkInterface")
 def update_interface(call: Call) -> Body:
     instance = target(call)

@@ -29,6 +29,8 @@ PATHS: dict[str, tuple[str, str]] = {
     "cluster": ("projects/p/locations/-/clusters", "projects/p/locations/r1/clusters"),
     "external_vpn_gateway": ("projects/p/global/externalVpnGateways", ""),
     "firewall_rule": ("projects/p/global/firewalls", ""),
+    "instance": ("projects/p/aggregated/instances", "projects/p/zones/r1/instances"),
+    "instance_template": ("projects/p/global/instanceTemplates", ""),
     "network": ("projects/p/global/networks", ""),
     "router": ("projects/p/aggregated/routers", "projects/p/regions/r1/routers"),
     "subnetwork": ("projects/p/aggregated/subnetworks", "projects/p/regions/r1/subnetworks"),

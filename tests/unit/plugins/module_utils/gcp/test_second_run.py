@@ -14,6 +14,7 @@ import re
 import tempfile
 import typing as t
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +26,8 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     clusters,
     external_vpn_gateways,
     firewall_rules,
+    instance_templates,
+    instances,
     networks,
     node_pools,
     routers,
@@ -87,6 +90,8 @@ class Cloud(Wire):
             found = self.read(path)
             return Answer(404, {}, google_error(404, "notFound")) if found is None else Answer(200, {}, found)
         self.changes += 1
+        if path.endswith("/setDeletionProtection"):
+            body = {"deletionProtection": parse_qs(urlsplit(url).query)["deletionProtection"] == ["true"]}
         self.write(method, path, copy.deepcopy(body or {}))
         return Answer(200, {}, container_operation() if "/locations/" in path else operation())
 
@@ -107,6 +112,9 @@ class Cloud(Wire):
             found["region"] = f"{URL}projects/p/regions/r1"
         if "/clusters/" in path:
             found["status"] = "RUNNING"
+        if "/instances/" in path:
+            # so that everything may be changed that ever may
+            found["status"] = "TERMINATED"
         return t.cast("Json", turned(found))
 
     def write(self, method: str, path: str, body: Json) -> None:
@@ -119,6 +127,8 @@ class Cloud(Wire):
             self.update(path, body)
         elif match := re.fullmatch(r"(.*)/(expandIpCidrRange|setPrivateIpGoogleAccess)", path):
             self.objects[match[1]] |= body
+        elif match := re.fullmatch(r"(.*/instances/\w+)/set(\w+)", path):
+            self.set_instance(self.objects[match[1]], match[2], body)
         elif match := re.fullmatch(r"(.*):(setAutoscaling|setManagement|setResourceLabels)", path):
             body.pop("labelFingerprint", None)
             self.objects[match[1]] |= body
@@ -128,6 +138,16 @@ class Cloud(Wire):
             made = body.get("cluster") or body.get("nodePool") or body
             self.objects[f"{path}/{made['name']}"] = made
             self.filled(f"{path}/{made['name']}", made)
+
+    @staticmethod
+    def set_instance(now: Json, what: str, body: Json) -> None:
+        body.pop("labelFingerprint", None)
+        if what in ("Tags", "Metadata"):
+            now[what.lower()] = body
+        elif what == "ServiceAccount":
+            now["serviceAccounts"] = [body]
+        else:
+            now |= body
 
     def filled(self, path: str, made: Json) -> None:
         """What Google answers in other words than it was asked."""
@@ -171,6 +191,13 @@ class Cloud(Wire):
             made |= {"sharedSecret": "*****", "sharedSecretHash": "x", "status": "FIRST_HANDSHAKE"}
         elif "/addresses/" in path:
             made.setdefault("address", "10.200.0.9")
+        elif "/instances/" in path:
+            made["disks"] = [{"boot": True, "source": "x"}]
+            for card in made["networkInterfaces"]:
+                card.setdefault("networkIP", "10.200.0.9")
+            for account in made.get("serviceAccounts", []):
+                if account["email"] == "default":
+                    account["email"] = "1-compute@developer.gserviceaccount.com"
 
     def update(self, path: str, body: Json) -> None:
         now = self.objects[path]
@@ -373,6 +400,17 @@ EXTERNAL = some(
     ),
 )
 
+MACHINE = {
+    "description": TEXT,
+    "can_ip_forward": FLAG,
+    "tags": subset("a", "b", "c"),
+    "labels": some(x=st.sampled_from(["1", "2"]), y=st.just(3)),
+    "metadata": some(script=st.sampled_from(["", "#!/bin/sh\n"]), flag=FLAG),
+    "service_account": st.fixed_dictionaries(
+        {"email": st.sampled_from(["default", "a@b"])}, optional={"scopes": subset("s1", "s2", least=1)}
+    ),
+}
+
 CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
     "network": (definition(networks.Network, networks.SPEC), {"name": "new"}, NETWORK),
     "subnetwork": (
@@ -423,6 +461,35 @@ CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
             address=st.just("10.200.0.77"),
             purpose=st.sampled_from(["GCE_ENDPOINT", "SHARED_LOADBALANCER_VIP"]),
         ),
+    ),
+    "instance": (
+        definition(instances.Instance, instances.SPEC),
+        {
+            "name": "new",
+            "zone": "r1-a",
+            "machine_type": "e2-small",
+            "boot_disk": {"image": "i"},
+            "network_interfaces": [{"subnetwork": "s"}],
+        },
+        some(
+            **MACHINE,
+            machine_type=st.sampled_from(["e2-small", "e2-micro"]),
+            deletion_protection=FLAG,
+            purge_tags=FLAG,
+            purge_labels=FLAG,
+            purge_metadata=FLAG,
+        ),
+    ),
+    "instance_template": (
+        definition(instance_templates.InstanceTemplate, instance_templates.SPEC),
+        {
+            "name": "new",
+            "region": "r1",
+            "machine_type": "e2-small",
+            "boot_disk": {"image": "i"},
+            "network_interfaces": [{"subnetwork": "s"}],
+        },
+        some(**MACHINE),
     ),
     "firewall_rule": (
         definition(firewall_rules.FirewallRule, firewall_rules.SPEC),
@@ -494,6 +561,8 @@ FIXED = {
     "vpn_tunnel": {"description"},
     "address": {"description", "address", "purpose"},
     "firewall_rule": set[str](),
+    "instance": {"description", "can_ip_forward"},
+    "instance_template": set(MACHINE),
     "cluster": {
         *("description", "ip_allocation_policy", "private_cluster_config", "network_config", "initial_cluster_version"),
     },

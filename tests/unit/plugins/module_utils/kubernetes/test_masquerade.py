@@ -186,6 +186,33 @@ def test_a_record_that_cannot_be_read_counts_as_none() -> None:
         assert Record.of(text) == Record()
 
 
+def test_what_gave_way_to_one_owner_stays_away_from_others() -> None:
+    text = "nonMasqueradeCIDRs: [10.0.0.0/8, 172.16.0.0/16]\n"
+    before = masquerade_rules.spans(["10.0.0.0/8", "172.16.0.0/16"])
+    masqueraded: tuple[list[str], list[str]] = (["10.2.0.0/16"], [])
+
+    def moved(change: Change) -> tuple[list[str], list[str]]:
+        return masquerade_rules.moved(before, masquerade_rules.spans(change.after.cidrs))
+
+    first = masquerade_changes.present(Asked("a", masquerade=("10.2.0.0/16",), adopt=True), text, Record(), FLAGS, OWN)
+    assert moved(first) == masqueraded
+    more = masquerade_changes.present(Asked("b", keep=("8.8.8.0/24",)), first.text, first.record, FLAGS, OWN)
+    assert moved(more) == (["10.2.0.0/16"], ["8.8.8.0/24"])
+    assert more.record.owners["b"].cidrs == ["8.8.8.0/24"]
+    # the one to whom it gave way goes: it comes back, also while another one is there
+    gone = masquerade_changes.absent("a", more.text, more.record, FLAGS)
+    assert moved(gone) == ([], ["8.8.8.0/24"])
+    assert masquerade_changes.absent("b", gone.text, gone.record, FLAGS).text == text
+    # of two with the same wish, the first one goes: all stays as it is, until the second one goes too
+    same = masquerade_changes.present(Asked("b", masquerade=("10.2.0.0/16",)), first.text, first.record, FLAGS, OWN)
+    assert moved(same) == masqueraded
+    again = masquerade_changes.present(Asked("b", masquerade=("10.2.0.0/16",)), same.text, same.record, FLAGS, OWN)
+    assert (again.text, again.record) == (same.text, same.record)
+    left = masquerade_changes.absent("a", same.text, same.record, FLAGS)
+    assert moved(left) == masqueraded
+    assert masquerade_changes.absent("b", left.text, left.record, FLAGS).text == text
+
+
 def test_a_second_owner_does_not_bring_the_built_in_list_back() -> None:
     one = Asked("one", masquerade=("10.2.0.0/16",))
     two = Asked("two", keep=("8.8.8.0/24",))
