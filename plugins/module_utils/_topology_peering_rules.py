@@ -53,32 +53,38 @@ def check_peering(peering: Entry, report: Report) -> None:
             f"'{peering.clean['peer_network']}' is the network itself, which cannot be peered with itself: name "
             "another one",
         )
-    if isinstance(other, dict) and peering.surely_present:
-        _check_peers_project(peering, report)
+    if peering.surely_present:
+        _check_projects(peering, report)
 
 
-def _check_peers_project(peering: Entry, report: Report) -> None:
-    """Both sides are written, so both projects have to be among those that may be."""
-    project, allowed = _peer_project(peering), peering.top.get("projects")
-    own = peering.effective("project")
+def _check_projects(peering: Entry, report: Report) -> None:
+    """The projects whose networks are written have to be among those that may be."""
+    own, allowed = peering.effective("project"), peering.top.get("projects")
     if allowed is None and peering.top.get("environment") == "cloud":
         allowed = [own]
-    if not isinstance(project, str) or not isinstance(allowed, list) or UNKNOWN in allowed or project in allowed:
+    if not isinstance(allowed, list) or not all(isinstance(project, str) for project in allowed):
         return
-    listed = ", ".join(allowed) or "none"
-    report.error(
-        peering.at("peer_side"),
-        f"the other side is in '{project}', which is not among the allowed projects ({listed}): add it to 'projects' "
-        "at the top, or remove 'peer_side'",
-    )
+    sides = [("network", _project_of(peering, "network", peering.network, own))]
+    if isinstance(peering.clean.get("peer_side"), dict):
+        elsewhere = peering.clean.get("peer_project", own)
+        sides.append(("peer_side", _project_of(peering, "peer_network", peering.peer, elsewhere)))
+    for key, project in sides:
+        if isinstance(project, str) and project not in allowed:
+            todo = "remove 'peer_side'" if key == "peer_side" else f"set 'project: {project}' here"
+            report.error(
+                peering.at(key),
+                f"it is in '{project}', which is not among the allowed projects ({', '.join(allowed) or 'none'}): add "
+                f"it to 'projects' at the top, or {todo}",
+            )
 
 
-def _peer_project(peering: Entry) -> t.Any:
-    if peering.peer is not None:
-        return peering.peer.effective("project")
-    name = peering.clean.get("peer_network")
+def _project_of(peering: Entry, key: str, network: Entry | None, otherwise: t.Any) -> t.Any:
+    """The project of one of the two networks."""
+    if network is not None:
+        return network.effective("project")
+    name = peering.clean.get(key)
     path = NETWORK_PATH.fullmatch(name) if isinstance(name, str) else None
-    return path["project"] if path else peering.clean.get("peer_project")
+    return path["project"] if path else otherwise
 
 
 def network_of(peering: Entry) -> str | None:

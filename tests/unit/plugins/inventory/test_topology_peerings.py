@@ -121,6 +121,27 @@ def test_the_declared_topology_names_keys_and_no_secrets() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("top", "entry", "refused"),
+    [
+        ({}, {"peer_side": {}}, ["peerings.p1.peer_side"]),
+        ({}, {}, []),
+        ({"projects": ["podreach-lab", "podreach-peer"]}, {"peer_side": {}}, []),
+        ({"projects": ["podreach-lab", TEMPLATE]}, {"peer_side": {}}, []),
+        ({}, {"network": "n2", "peer_network": "hub"}, ["peerings.p1.network"]),
+        ({}, {"network": "n2", "peer_network": "hub", "project": "podreach-peer"}, []),
+        ({"projects": ["podreach-peer"]}, {"state": "absent", "project": "podreach-peer", "peer_side": {}}, []),
+        ({"environment": "lab"}, {"peer_side": {}}, []),
+        ({"project": None}, {"peer_side": {}}, None),
+    ],
+)
+def test_projects_that_may_be_written(top: Json, entry: Json, refused: list[str] | None) -> None:
+    kinds = {"environment": "cloud", **top, "peerings": {"p1": {"network": "hub", "peer_network": "n2", **entry}}}
+    found = read(**kinds).errors
+    paths = [problem.path for problem in found if problem.path.startswith("peerings")]
+    assert paths == refused if refused is not None else found
+
+
 # ---- all of them together
 
 
