@@ -40,10 +40,13 @@ def check_masquerade(masquerade: Entry, report: Report) -> None:
             parse_range(report, cidr, path)
     for name in ("keep", "masquerade"):
         check_not_both(report, clean, masquerade.path, LIST, name)
-    cidrs = clean.get(LIST)
-    if isinstance(cidrs, list) and len(cidrs) > MAX_RANGES:
-        report.error(
-            masquerade.at(LIST), f"{len(cidrs)} ranges are more than the agent takes: aggregate them to {MAX_RANGES}"
+    cidrs, cluster = clean.get(LIST), masquerade.cluster
+    agent = cluster is not None and "autopilot" not in cluster.clean
+    if agent and isinstance(cidrs, list) and len(cidrs) > MAX_RANGES:
+        report.warning(
+            masquerade.at(LIST),
+            f"{len(cidrs)} ranges are more than the agent takes, {MAX_RANGES} unless its own cidrLimit is another: "
+            "aggregate them",
         )
     interval = clean.get("resync_interval")
     if isinstance(interval, str) and not _is_time(interval):

@@ -183,7 +183,7 @@ def test_a_hub_with_as_many_spokes_as_its_quota_allows(sites: Sites) -> None:
     order = list(range(SPOKES))
     random.Random(6).shuffle(order)
     topology = write(sites, "star", star(order))
-    sites.lab.admin("POST", "latency", {"profile": "fast", "scale": 2})
+    sites.lab.admin("POST", "latency", {"profile": "fast", "scale": 0.5})
     try:
         waiting = sites.start(ROOT / "playbooks" / "site.yml", "-i", str(slice_of(sites, topology)))
         built = sites.site(topology, *MANY, "--limit", "!peering-7")

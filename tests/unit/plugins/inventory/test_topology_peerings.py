@@ -263,7 +263,10 @@ def test_more_ranges_than_the_agent_takes() -> None:
     for count, told in ((64, 0), (65, 1)):
         cidrs = [f"10.{number}.0.0/24" for number in range(count)]
         entry = {"cluster": "c1", "non_masquerade_cidrs": cidrs}
-        assert len(errors(clusters=CLUSTER, masquerades={"m1": entry})) == told
+        found = read(clusters=CLUSTER, masquerades={"m1": entry})
+        assert (found.errors, len(found.warnings)) == ([], told)
+        autopilot = {"c1": {**CLUSTER["c1"], "autopilot": {"enabled": True}}}
+        assert read(clusters=autopilot, masquerades={"m1": entry}).warnings == []
 
 
 def test_the_examples_of_the_readmes() -> None:
