@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ._topology_references import SUBNETWORK_PATH, host_of, region_of
+from ._topology_references import NETWORK_PATH, SUBNETWORK_PATH, host_of, region_of
+from ._topology_rules import routes_based
 from ._topology_shape import UNKNOWN, Report
 from ._topology_values import Item, check_name, check_project, check_region, check_there, items, strings
+from .addressing import GKE_DEFAULT_SERVICES_RANGE
 
 if t.TYPE_CHECKING:
     from .topology import Entry
@@ -84,6 +86,8 @@ def check_shared_vpcs(entries: t.Sequence[Entry], report: Report) -> None:
     for entry in entries:
         if entry.kind.key == "clusters" and entry.present:
             _check_cluster(entry, shared, report)
+            if entry.surely_present and _in_another_project(entry):
+                _check_ranges_of(entry, report)
 
 
 def _services(shared: Entry) -> list[tuple[str, str]]:
@@ -165,6 +169,38 @@ def _check_cluster(cluster: Entry, shared: list[Entry], report: Report) -> None:
             cluster.at("subnetwork"),
             f"'{cluster.clean['subnetwork']}' is not among the subnetworks of {entry.path}, which attaches '{project}' "
             f"to {host}: add it there, unless somebody else shares it",
+        )
+
+
+def _in_another_project(cluster: Entry) -> bool:
+    """Is its network certainly one of a host project?"""
+    name, own = cluster.clean.get("network"), cluster.effective("project")
+    path = NETWORK_PATH.fullmatch(name) if isinstance(name, str) else None
+    host = path["project"] if path else cluster.network.effective("project") if cluster.network is not None else None
+    return isinstance(own, str) and isinstance(host, str) and own != host
+
+
+def _check_ranges_of(cluster: Entry, report: Report) -> None:
+    """GKE makes no ranges in a host project: they are there, and named. It may have Services in its own range."""
+    policy, at = cluster.clean.get("ip_allocation_policy", {}), cluster.at("ip_allocation_policy")
+    if not isinstance(policy, dict):
+        return
+    where = "the network is another project's"
+    if routes_based(cluster):
+        report.error(f"{at}.use_routes", f"{where}, where clusters cannot be routes-based: remove 'use_routes'")
+        return
+    if "cluster_secondary_range_name" not in policy:
+        report.error(
+            f"{at}.cluster_secondary_range_name",
+            f"'cluster_secondary_range_name' is missing, and {where}, where GKE makes no ranges: name a secondary "
+            "range of the subnetwork for pods",
+        )
+    services = policy.get("services_ipv4_cidr_block", GKE_DEFAULT_SERVICES_RANGE)
+    if services not in (UNKNOWN, GKE_DEFAULT_SERVICES_RANGE):
+        report.error(
+            f"{at}.services_ipv4_cidr_block",
+            f"{where}, where GKE makes no ranges: name a secondary range with 'services_secondary_range_name' instead, "
+            "or neither, for GKE's own",
         )
 
 

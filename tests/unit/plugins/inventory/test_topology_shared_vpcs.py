@@ -33,15 +33,24 @@ def subnetwork(name: str, number: int, **more: t.Any) -> Json:
     return {"name": name, "ip_cidr_range": f"10.{number}.0.0/24", **more}
 
 
+PODS = [{"range_name": "pods", "ip_cidr_range": "10.16.0.0/16"}]
 NETWORKS: Json = {
     "shared": {
         "name": "main",
         "project": HOST,
-        "subnetworks": [subnetwork("s1", 1), subnetwork("s2", 2, region="us-east1"), subnetwork("s3", 3)],
+        "subnetworks": [
+            subnetwork("s1", 1, secondary_ip_ranges=[{"range_name": "pods", "ip_cidr_range": "10.16.0.0/16"}]),
+            subnetwork("s2", 2, region="us-east1"),
+            subnetwork("s3", 3),
+        ],
     },
     "own": {"subnetworks": [subnetwork("s4", 4, region="us-west1")]},
 }
-CLUSTER: Json = {"network": "shared", "subnetwork": "s1", "ip_allocation_policy": {"use_ip_aliases": True}}
+CLUSTER: Json = {
+    "network": "shared",
+    "subnetwork": "s1",
+    "ip_allocation_policy": {"cluster_secondary_range_name": "pods"},
+}
 
 
 def read(**keys: t.Any) -> topology.Topology:
@@ -161,6 +170,29 @@ def test_a_cluster_whose_subnetwork_is_not_shared(subnetworks: t.Any, told: int)
     assert [text.partition(":")[0] for text in found] == ["clusters.c1.subnetwork"] * told
     for other in ({**entry, "all_subnetworks": True}, {**entry, "service_projects": ["podreach-more"]}):
         assert warnings(other, clusters={"c1": CLUSTER}) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ({}, ["cluster_secondary_range_name"]),
+        ({"use_routes": True}, ["use_routes"]),
+        ({"cluster_ipv4_cidr_block": "/16"}, ["cluster_secondary_range_name"]),
+        ({"cluster_secondary_range_name": "pods", "services_ipv4_cidr_block": "/20"}, ["services_ipv4_cidr_block"]),
+        ({"cluster_secondary_range_name": "pods", "services_ipv4_cidr_block": "34.118.224.0/20"}, []),
+        ({"cluster_secondary_range_name": TEMPLATE, "services_ipv4_cidr_block": TEMPLATE}, []),
+        (TEMPLATE, []),
+    ],
+)
+def test_ranges_of_a_cluster_in_a_host_project(policy: t.Any, told: list[str]) -> None:
+    cluster = {**CLUSTER, "ip_allocation_policy": policy}
+    paths = [f"clusters.c1.ip_allocation_policy.{key}" for key in told]
+    foreign = {"network": f"projects/{HOST}/global/networks/x", "subnetwork": PATH + "x"}
+    for more in ({}, foreign):
+        assert [text.partition(":")[0] for text in errors(clusters={"c1": {**cluster, **more}})] == paths
+    own = {**cluster, "network": "own", "subnetwork": "s4", "location": "us-west1"}
+    found = errors(clusters={"c1": own, "c2": {**cluster, "state": TEMPLATE}})
+    assert not [text for text in found if "another project" in text]
 
 
 # ---- what the module would refuse
