@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter over module_utils/path_findings.py, documented in path_findings.yml beside this one."""
+"""The filter over module_utils/path_findings/judge.py, documented in path_findings.yml beside this one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils import bgp
-from ..module_utils.path_findings import Asked, judge
+from ..module_utils.path_findings.judge import judge
+from ..module_utils.path_findings.sheet import Asked
 from ..plugin_utils.jinja import plugin, truth
 
 
@@ -24,7 +25,7 @@ def path_findings(
     vpn_gateway: str | None = None,
 ) -> dict[str, t.Any]:
     if not isinstance(value, t.Mapping):
-        raise AnsibleFilterError(f"{value!r} is no readings: give a dictionary with routers, tunnels, aws or flows")
+        raise AnsibleFilterError(f"{value!r} is no readings: give a dictionary with routers, flows and so on")
     asked = Asked(
         ranges=tuple(bgp.asked_ranges(ranges)),
         redundancy=truth(redundancy, "redundancy"),

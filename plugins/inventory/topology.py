@@ -76,7 +76,9 @@ options:
     description: >-
       HA VPNs by their key. The keys of each are the inputs of the role P(podreach.gke.vpn#role) without the prefix
       C(vpn_); C(network) is a key of O(networks) or a full path. A C(router) that the network declares is used, with
-      its ASN, and stays when the VPN goes.
+      its ASN, and stays when the VPN goes. C(advertise_pods_of) is a list of keys of O(clusters), routes-based ones,
+      whose pods AWS shall find the way back to; it stands for a custom advertisement of their ranges besides all
+      subnetworks.
     type: dict
     default: {}
   aws:

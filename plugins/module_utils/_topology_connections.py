@@ -110,7 +110,7 @@ def _check_way_back(vpn: Entry, clusters: list[Entry], report: Report) -> None:
             report.warning(
                 _where_ranges(vpn),
                 f"{cidr} of {cluster.path} is not among them, and as the cluster is routes-based, AWS has no way back "
-                f"to its pods: add it, with advertise_mode CUSTOM and ALL_SUBNETS, or make the cluster anew with its "
+                f"to its pods: add '{cluster.key}' to {vpn.at('advertise_pods_of')}, or make the cluster anew with its "
                 "pods in a secondary range",
             )
 

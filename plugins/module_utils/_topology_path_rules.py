@@ -65,6 +65,7 @@ FLOW_KEYS = {
     "url": ("http",),
     "status": ("http",),
     "body": ("http",),
+    "source_url": ("icmp", "tcp", "http"),
     "count": ("icmp",),
     "min_received": ("icmp",),
 }
@@ -294,11 +295,12 @@ def check_flow(flow: Entry, report: Report) -> None:
         for name, kinds in FLOW_KEYS.items():
             if given(clean, name) and kind not in kinds:
                 report.error(flow.at(name), f"'{name}' is not for kind {kind} but for {', '.join(kinds)}: remove it")
-    target, url, body = clean.get("target"), clean.get("url"), clean.get("body")
+    target, body = clean.get("target"), clean.get("body")
     if isinstance(target, str) and (re.search(r"[\s\x00]", target) or target.startswith("-")):
         report.error(flow.at("target"), f"'{target}' is no target: write an address or a name")
-    if isinstance(url, str) and not _is_url(url):
-        report.error(flow.at("url"), "the value is no URL: write one such as http://10.0.0.2/health")
+    for name in ("url", "source_url"):
+        if isinstance(clean.get(name), str) and not _is_url(clean[name]):
+            report.error(flow.at(name), "the value is no URL: write one such as http://10.0.0.2/health")
     if isinstance(body, str):
         try:
             re.compile(body)
@@ -326,8 +328,8 @@ def _check_pod(flow: Entry, report: Report) -> None:
         report.error(flow.at("pod"), f"'{pod}' is not a pod's name: use lowercase letters, digits, '-' and '.'")
     if pod is None and given(flow.clean, "container"):
         report.error(flow.at("container"), "'container' is one of 'pod', which is missing: add it")
-    for name in ("image", "labels", "node_selector"):
-        if isinstance(pod, str) and given(flow.clean, name):
+    for name in ("image", "labels", "node_selector", "host_network"):
+        if isinstance(pod, str) and given(flow.clean, name) and flow.clean[name] is not False:
             report.error(
                 flow.at(name), f"'{name}' is of a pod that is made, and cannot be together with 'pod': keep one of them"
             )

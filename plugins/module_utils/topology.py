@@ -23,7 +23,7 @@ from ._topology_rules import check_cluster, check_network, check_ranges
 from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
 from ._topology_shared_vpc_rules import check_shared_vpc, check_shared_vpcs
 from ._topology_values import REGION, ZONE, check_aws_settings, check_name, check_project, check_region
-from ._topology_vpn_rules import check_vpn, external_gateway_of
+from ._topology_vpn_rules import advertised_pods, check_vpn, external_gateway_of
 
 PLUGIN_NAME = "podreach.gke.topology"
 
@@ -36,7 +36,8 @@ class Kind:
     ``name_length`` is how long a name may be, with the pattern of Google's names; None where it is a mere label.
     ``from_top`` says where an input that an entry lacks comes from, if not from the same name at the top. An entry of a
     kind with ``item`` is one item of that input of the role, together with what stands at the top. ``also`` is a role
-    that runs on its hosts too, and signs in as the first one does.
+    that runs on its hosts too, and signs in as the first one does. ``own`` are keys of an entry that are no inputs of
+    the role: they become others, and cannot be templates.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Kind:
     from_top: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     item: str = ""
     also: str = ""
+    own: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
 
     def source(self, name: str) -> str:
         """The key at the top that counts where an entry does not have ``name``."""
@@ -61,7 +63,11 @@ KINDS = (
     Kind("networks", "network", "network", "podreach_networks", 63),
     Kind("clusters", "cluster", "cluster", "podreach_clusters", 40, {"location": "region"}),
     # its tunnels are called NAME-1-tunnel-1 and so on
-    Kind("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1"), also="verify"),
+    Kind(
+        *("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1")),
+        also="verify",
+        own={"advertise_pods_of": {"type": "list", "elements": "str"}},
+    ),
     Kind("aws", "access", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
     Kind("peerings", "peering", "peering", "podreach_peerings", 63),
     Kind("shared_vpcs", "Shared VPC", "shared_vpc", "podreach_shared_vpcs", None),
@@ -176,7 +182,7 @@ def entry_options(spec: Options, kind: Kind) -> dict[str, t.Mapping[str, t.Any]]
         if name.startswith(prefix)
     }
     if not kind.item:
-        return inputs
+        return {**inputs, **kind.own}
     shared = {name: option for name, option in inputs.items() if name in SHARED}
     return {**shared, **inputs[kind.item]["options"]}
 
@@ -229,6 +235,8 @@ def read(
     resolved = []
     for entry in entries:
         resolved.append(references.of(entry))
+        if entry.kind.key == "vpns":
+            resolved[-1].update(advertised_pods(entry, references.clusters, report))
         CHECKS[entry.kind.key](entry, report)
     _check_unique(entries, report)
     check_ranges(entries, report)
@@ -395,6 +403,7 @@ def _values(entry: Entry, spec: Options, resolved: t.Mapping[str, t.Any]) -> dic
     beat every group_vars.
     """
     values = {**{key: resolved.get(key, value) for key, value in entry.raw.items()}, **resolved}
+    values = {key: value for key, value in values.items() if key not in entry.kind.own}
     for key in entry_options(spec, entry.kind):
         source = entry.kind.source(key)
         if source in (*SHARED, "region") and key not in values and source in entry.top_raw:

@@ -15,6 +15,7 @@ description:
   - By default the pod is one of its own that is made for the check and removed after it, also where the check fails. It
     runs as nobody, without privileges, and meets the restricted Pod Security Standard. What a killed run leaves behind
     stops by itself. The next check in the namespace removes it, at once if it is made where the killed one was.
+  - With O(host_network=true), that pod uses the network of its node, and so shows what the node reaches.
   - With O(pod), the check is made in a pod that is there, by the programs that its image has.
   - Never reports a change.
 author:
@@ -114,6 +115,22 @@ options:
     description:
       - Labels of the nodes that the pod that is made may run on.
     type: dict
+  host_network:
+    description:
+      - Make the pod in the network of its node, so that the check shows what the node reaches, with the node's address.
+        Network policies do not count for it, and names are looked up as the node does. Not together with O(pod).
+      - A namespace that enforces the Pod Security Standard V(baseline) or V(restricted) refuses such a pod, and so does
+        an Autopilot cluster. For O(kind=icmp) it runs as root, with C(NET_RAW) as its only capability; otherwise as
+        nobody.
+    type: bool
+    default: false
+  source_url:
+    description:
+      - After the check, get this URL from the same pod, and report in RV(seen_source) whom its server saw. The answer
+        has to tell the caller's address, as JSON under the key C(source), C(ip), C(origin) or C(client), or as the only
+        address in the text.
+      - It is not asked where nothing at all came back from the target. Not for O(kind=dns).
+    type: str
   timeout:
     description:
       - Seconds that the whole task may take, the start of the pod included.
@@ -155,6 +172,25 @@ EXAMPLES = r"""
     labels:
       app: web
     expect: unreachable
+
+- name: Does its node reach the instance, where the pod does not?
+  podreach.gke.pod_probe:
+    cluster: test-cluster
+    location: asia-northeast1-a
+    kind: icmp
+    target: 10.0.1.7
+    host_network: true
+    expect: any
+
+- name: Whose address does the instance see?
+  podreach.gke.pod_probe:
+    cluster: test-cluster
+    location: asia-northeast1-a
+    kind: tcp
+    target: 10.0.1.7
+    port: 80
+    source_url: http://10.0.1.7/
+    expect: any
 
 - name: From a pod that is there
   podreach.gke.pod_probe:
@@ -224,6 +260,9 @@ pod:
     node:
       description: The node that it ran on.
       type: str
+    node_address:
+      description: The address of that node.
+      type: str
     host_network:
       description: Whether it uses the network of its node.
       type: bool
@@ -236,6 +275,7 @@ pod:
     name: podreach-probe-548ab5fcbe
     namespace: default
     node: gke-c1-default-pool-2a1f55da-1caf
+    node_address: 10.1.0.2
     own: true
 sent:
   description: How many pings were sent.
@@ -286,6 +326,16 @@ addresses:
   type: list
   elements: str
   sample: [10.0.1.7]
+seen_source:
+  description: The address that O(source_url) saw. Null where it told none, with a warning, or was not asked.
+  returned: O(source_url) is given and it was run
+  type: str
+  sample: 10.4.1.2
+seen_as:
+  description: Whose address that is, V(pod), that of its V(node), or V(other). Null where it is not known.
+  returned: O(source_url) is given and it was run
+  type: str
+  sample: pod
 error:
   description: What went wrong, for programs.
   returned: failure

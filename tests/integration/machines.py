@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 from ansible_collections.podreach.gke.tests.integration.api import Api
@@ -14,6 +15,16 @@ REGION, ZONE = "asia-northeast1", "asia-northeast1-a"
 IMAGE = "projects/debian-cloud/global/images/family/debian-12"
 
 Json = dict[str, t.Any]
+
+#: Variables of an inventory host that is a VM of the lab, named as there: Ansible's connection ssh, to `lab exec`.
+OVER_SSH: Json = {
+    "ansible_connection": "ssh",
+    "ansible_ssh_executable": str(pathlib.Path(__file__).parents[1] / "lab" / "ssh"),
+    "ansible_ssh_transfer_method": "piped",
+    "ansible_pipelining": True,
+    "ansible_remote_tmp": "/tmp/ansible",
+    "ansible_python_interpreter": "/usr/bin/python3",
+}
 
 
 def compute(project: str = PROJECT) -> str:

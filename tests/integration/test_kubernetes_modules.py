@@ -383,6 +383,12 @@ BAD: dict[str, tuple[str, Json, list[str]]] = {
     "body": ("pod_probe", {"kind": "http", "url": f"http://{VM}", "body": "("}, ["body", "regular expression"]),
     "received": ("pod_probe", {"kind": "icmp", "target": VM, "min_received": 4}, ["min_received", "4"]),
     "no pod": ("pod_probe", {"kind": "icmp", "target": VM, "pod": "none"}, ["Pod default/none", "does not exist"]),
+    "source of a URL": ("pod_probe", {"kind": "icmp", "target": VM, "source_url": VM}, ["source_url", f"'{VM}'"]),
+    "a pod's network": (
+        "pod_probe",
+        {"kind": "icmp", "target": VM, "pod": "web-0", "host_network": True},
+        ["host_network", "'web-0'", "leave one of them out"],
+    ),
     "probe namespace": (
         "pod_probe",
         {"kind": "icmp", "target": VM, "namespace": "none"},
@@ -512,6 +518,7 @@ def test_probe_from_a_pod_that_is_there(site: Site, path: str) -> None:
         "namespace": "default",
         "address": address,
         "node": done["pod"].result["pod"]["node"],
+        "node_address": (site.kube.get("Pod", "mine") or {})["status"]["hostIP"],
         "host_network": False,
         "own": False,
     }

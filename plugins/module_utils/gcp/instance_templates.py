@@ -29,7 +29,7 @@ SPEC = ArgumentSpec(
 
 class InstanceTemplate(GcpResource):
     kind = "instance_template"
-    role = "tcp_proxy"
+    role = ""
     required = machines.REQUIRED
     fields: t.ClassVar[tuple[Field, ...]] = machines.fields(
         {},

@@ -8,6 +8,8 @@ The programs are those that an image happens to have: busybox's, iputils', curl,
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -74,6 +76,8 @@ echo "no getent or nslookup" >&2
 exit 96
 """
 
+#: keys under which a server's JSON tells who asked
+CALLER = ("source", "ip", "origin", "client")
 #: words of programs -> why there is no connection
 REASONS = (
     (re.compile(r"connection refused", re.I), "refused"),
@@ -189,6 +193,29 @@ def _http(params: Json, done: Finished, output: str) -> Verdict:
     if params.get("body") and not re.search(params["body"], body):
         return Verdict(False, "body", output, measured)
     return Verdict(True, None, output, measured)
+
+
+def caller(body: str) -> str | None:
+    """The address that an answer tells of who asked: under a usual key of JSON, or the one that is in the text."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if isinstance(told, dict):
+        named = [str(told[key]) for key in CALLER if told.get(key)]
+        body = named[0] if named else body
+    found = {address for word in re.split(r"[\s\"'<>\[\](){},;=/|]+", body) if (address := _address(word))}
+    return found.pop() if len(found) == 1 else None
+
+
+def _address(word: str) -> str | None:
+    """An address, also one with a port behind it."""
+    for text in (word, word.rpartition(":")[0]):
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            continue
+    return None
 
 
 def _dns(params: Json, done: Finished, output: str) -> Verdict:

@@ -5,6 +5,9 @@
 
 An own pod meets the restricted Pod Security Standard. Ping gets along without any capability by the sysctl
 net.ipv4.ping_group_range, which that standard admits and every kubelet takes for safe.
+
+In the node's network, that sysctl would be the node's, and a kubelet refuses it; so ping runs as root there, with
+NET_RAW as its one capability. Namespaces that enforce baseline or restricted admit no such pod at all.
 Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/ and
 https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/
 """
@@ -20,7 +23,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ..arguments import ArgumentSpec, Call, Definition, failure
-from ..errors import ApiError, InvalidInput, PodreachError, Timeout, raise_all
+from ..errors import ApiError, InvalidInput, PodreachError, Refused, Timeout, raise_all
 from ..gcp.task import rehearse
 from . import makers, probe_commands, streams
 from .access import ACCESS_SPEC
@@ -39,6 +42,12 @@ CONTAINER = "probe"
 AFTERLIFE = 60
 #: Nobody in particular: any user but root will do.
 USER = 65532
+
+#: Reasons that say that nothing came back.
+SILENT = frozenset({"no-reply", "timed-out", "no-route", "unresolved"})
+#: What is not asked of the answer that tells the caller.
+ANY_ANSWER: Json = {"status": None, "body": None}
+SEEN = {"pod": "its own address", "node": "its node", "other": "neither its own nor its node's"}
 
 SPEC = ACCESS_SPEC.merge(
     ArgumentSpec(
@@ -59,6 +68,8 @@ SPEC = ACCESS_SPEC.merge(
             "image": {"type": "str", "default": IMAGE},
             "labels": {"type": "dict"},
             "node_selector": {"type": "dict"},
+            "host_network": {"type": "bool", "default": False},
+            "source_url": {"type": "str"},
             "timeout": {"type": "int", "default": 120},
         },
         required_if=(
@@ -74,13 +85,16 @@ SPEC = ACCESS_SPEC.merge(
 def complaints(params: Json) -> list[str]:
     """What can be known to be wrong with the options without asking anybody."""
     found = []
-    for option in ("target", "url"):
+    for option in ("target", "url", "source_url"):
         value = params.get(option)
         if value is not None and (not value.strip() or re.search(r"[\s\x00]", value) or value.startswith("-")):
             found.append(f"{option}: {value!r} is no target")
-    url = params.get("url")
-    if url and not _is_url(url):
-        found.append(f"url: {url!r} is no URL: write it like http://10.0.0.2/health")
+    for option in ("url", "source_url"):
+        url = params.get(option)
+        if url and not _is_url(url):
+            found.append(f"{option}: {url!r} is no URL: write it like http://10.0.0.2/health")
+    if params.get("source_url") and params["kind"] == "dns":
+        found.append("source_url: to look a name up reaches no target: leave it out, or choose another kind")
     if params.get("port") is not None and not 1 <= params["port"] <= 65535:
         found.append(f"port: {params['port']} is not between 1 and 65535")
     for option, least in (("count", 1), ("probe_timeout", 1), ("timeout", 1), ("min_received", 1)):
@@ -92,6 +106,10 @@ def complaints(params: Json) -> list[str]:
         found.append(f"namespace: {params['namespace']!r} is no name of a namespace")
     if params.get("pod") is not None and not re.fullmatch(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?", params["pod"]):
         found.append(f"pod: {params['pod']!r} is no name of a pod")
+    if params["host_network"] and params.get("pod") is not None:
+        found.append(
+            f"host_network: it is for a pod that is made, and pod names {params['pod']!r}: leave one of them out"
+        )
     for option in ("labels", "node_selector"):
         for key, value in (params.get(option) or {}).items():
             if isinstance(value, (dict, list)) or value is None:
@@ -146,7 +164,12 @@ def own_pod(params: Json, name: str) -> Json:
         },
         "terminationGracePeriodSeconds": 0,
     }
-    if params["kind"] == "icmp":
+    if params["host_network"]:
+        spec["hostNetwork"] = True
+        if params["kind"] == "icmp":
+            spec["securityContext"] |= {"runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0}
+            spec["containers"][0]["securityContext"]["capabilities"]["add"] = ["NET_RAW"]
+    elif params["kind"] == "icmp":
         spec["securityContext"]["sysctls"] = [{"name": "net.ipv4.ping_group_range", "value": "0 2147483647"}]
     if params.get("node_selector"):
         spec["nodeSelector"] = {key: str(value) for key, value in params["node_selector"].items()}
@@ -184,6 +207,14 @@ def runs(pod: Json, container: str) -> bool:
     )
 
 
+class Checked(t.NamedTuple):
+    """What a check found. ``source`` is the address that the target saw, where that was asked and told."""
+
+    pod: Json
+    verdict: probe_commands.Verdict
+    source: str | None = None
+
+
 class Prober:
     """One check from one pod."""
 
@@ -194,8 +225,8 @@ class Prober:
         self.namespace: str = call.params["namespace"]
         self.collection = f"/api/v1/namespaces/{self.namespace}/pods"
 
-    def run(self) -> tuple[Json, probe_commands.Verdict]:
-        """The pod that it was made from, and what came out."""
+    def run(self) -> Checked:
+        """The pod that it was made from, what came out, and whom the target saw."""
         if self.params.get("pod"):
             pod = self.existing(self.params["pod"])
             container = self.params.get("container") or default_container(pod)
@@ -207,19 +238,12 @@ class Prober:
                     code="not-running",
                     resource=self.label(self.params["pod"]),
                 )
-            return pod, self.check(pod, container)
+            return self.checked(pod, container)
         self.remove_leftovers()
         name = f"podreach-probe-{secrets.token_hex(5)}"
         try:
-            self.kube.request(
-                "POST",
-                self.collection,
-                self.label(name),
-                query={"fieldManager": FIELD_MANAGER},
-                body=own_pod(self.params, name),
-            )
-            pod = self.await_running(name)
-            return pod, self.check(pod, CONTAINER)
+            self.make(name)
+            return self.checked(self.await_running(name), CONTAINER)
         finally:
             self.remove(name)
 
@@ -237,15 +261,55 @@ class Prober:
             )
         return pod
 
-    def check(self, pod: Json, container: str) -> probe_commands.Verdict:
+    def checked(self, pod: Json, container: str) -> Checked:
+        verdict = self.check(self.params, pod, container)
+        if not self.params.get("source_url"):
+            return Checked(pod, verdict)
+        return Checked(pod, verdict, self.source(verdict, pod, container))
+
+    def check(self, params: Json, pod: Json, container: str) -> probe_commands.Verdict:
         name = pod["metadata"]["name"]
         # one more than the program itself gives up after
-        longest = self.params["probe_timeout"] + (self.params["count"] if self.params["kind"] == "icmp" else 0) + 10
+        longest = params["probe_timeout"] + (params["count"] if params["kind"] == "icmp" else 0) + 10
         until = min(self.kube.deadline, self.kube.clock.now() + longest)
-        done = streams.run(self.kube, self.namespace, name, container, probe_commands.command(self.params), until)
-        return probe_commands.judge(self.params, done, self.label(name))
+        done = streams.run(self.kube, self.namespace, name, container, probe_commands.command(params), until)
+        return probe_commands.judge(params, done, self.label(name))
+
+    def source(self, verdict: probe_commands.Verdict, pod: Json, container: str) -> str | None:
+        """The address of the caller that ``source_url`` tells. None, with a warning, where it tells none."""
+        url = self.params["source_url"]
+        if verdict.reason in SILENT:
+            return None
+        try:
+            if self.params["kind"] != "http" or self.params["url"] != url:
+                verdict = self.check({**self.params, "kind": "http", "url": url, **ANY_ANSWER}, pod, container)
+        except PodreachError as error:
+            self.call.warn(f"source_url: nobody knows as whom the pod is seen: {error}")
+            return None
+        found = probe_commands.caller(verdict.measured.get("body") or "")
+        if found is None:
+            why = "tells no address, or several" if verdict.reachable else f"did not come ({verdict.reason})"
+            self.call.warn(f"source_url: nobody knows as whom the pod is seen: the answer of {shown_url(url)} {why}")
+        return found
 
     # -- an own pod
+
+    def make(self, name: str) -> None:
+        body = own_pod(self.params, name)
+        try:
+            self.kube.request(
+                "POST", self.collection, self.label(name), query={"fieldManager": FIELD_MANAGER}, body=body
+            )
+        except ApiError as error:
+            if self.params["host_network"] and error.status == 403 and "PodSecurity" in str(error):
+                raise Refused(
+                    f"host_network: the namespace {self.namespace} admits no pod in its node's network: it enforces "
+                    "the Pod Security Standard baseline or restricted. Name a namespace that enforces privileged "
+                    f"(label pod-security.kubernetes.io/enforce), or leave host_network out. {error}",
+                    code="pod-security",
+                    resource=self.label(name),
+                ) from error
+            raise
 
     def await_running(self, name: str) -> Json:
         path, seen = f"{self.collection}/{name}", {}
@@ -322,8 +386,24 @@ def described(pod: Json) -> Json:
         "namespace": pod["metadata"]["namespace"],
         "address": (pod.get("status") or {}).get("podIP"),
         "node": pod["spec"].get("nodeName"),
+        "node_address": (pod.get("status") or {}).get("hostIP"),
         "host_network": bool(pod["spec"].get("hostNetwork")),
     }
+
+
+def seen_as(source: str | None, pod: Json) -> str | None:
+    """Whose address the target saw, of a pod as described."""
+    if source is None:
+        return None
+    if source == pod["node_address"] or (pod["host_network"] and source == pod["address"]):
+        return "node"
+    return "pod" if source == pod["address"] else "other"
+
+
+def shown_url(url: str) -> str:
+    """A URL without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def execute(call: Call) -> dict[str, t.Any]:
@@ -331,9 +411,10 @@ def execute(call: Call) -> dict[str, t.Any]:
     params = call.params
     found = complaints(params)
     raise_all([InvalidInput(problem) for problem in found])
-    password = urlsplit(params.get("url") or "").password
-    if password:
-        call.secrets.add(password)
+    for option in ("url", "source_url"):
+        password = urlsplit(params.get(option) or "").password
+        if password:
+            call.secrets.add(password)
     if call.check_mode:
         return {
             "changed": False,
@@ -341,7 +422,7 @@ def execute(call: Call) -> dict[str, t.Any]:
             "reachable": None,
             "msg": "Check mode: nothing was run, since that takes a program in a pod.",
         }
-    pod, verdict = Prober(Kube.for_call(call), call).run()
+    pod, verdict, source = Prober(Kube.for_call(call), call).run()
     shown = described(pod)
     own = not params.get("pod")
     result = {
@@ -354,6 +435,10 @@ def execute(call: Call) -> dict[str, t.Any]:
         **verdict.measured,
     }
     told = probe_commands.sentence(params, verdict, shown)
+    if params.get("source_url"):
+        result |= {"seen_source": source, "seen_as": seen_as(source, shown)}
+        if source:
+            told += f"; seen as {source} ({SEEN[str(result['seen_as'])]})"
     if params["expect"] == "any" or verdict.reachable == (params["expect"] == "reachable"):
         return {**result, "msg": told}
     error = PodreachError(

@@ -46,13 +46,14 @@ FILTERS = [
     "range_for_nodes",
     "range_space",
     "routes_based_services_range",
+    "tcp_proxy_plan",
     "tunnel_inside_addresses",
     "usable_addresses",
 ]
 TESTS = ["bgp_advertises", "bgp_established", "range_mask_valid", "range_overlapping", "range_private", "range_within"]
 PLUGINS = [("filter", name) for name in FILTERS] + [("test", name) for name in TESTS]
 #: the file that a plugin is in, by the beginning of its name
-FILES = {"bgp_": "bgp", "duration_": "bgp", "path_": "path"}
+FILES = {"bgp_": "bgp", "duration_": "bgp", "path_": "path", "tcp_proxy_": "tcp_proxy"}
 
 TEMPLATE_ALL = """
 import json, sys
@@ -214,6 +215,7 @@ ANSWERS: list[tuple[str, t.Any]] = [
     ("pasted is podreach.gke.bgp_advertises('10.1.0.0/24')", False),
     ("pasted is podreach.gke.bgp_advertises('10.1.0.0/24', each_peer=false)", True),
     ("session is podreach.gke.bgp_advertises(subnetwork)", True),
+    ("([] | podreach.gke.tcp_proxy_plan).problems", ["tcp_proxy_listeners: at least one listener is needed"]),
 ]
 
 ERRORS = [

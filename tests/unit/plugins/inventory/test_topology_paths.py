@@ -374,6 +374,8 @@ PROBES: tuple[dict[str, t.Any], ...] = (
     {"min_received": 4}, {"count": 4, "min_received": 4}, {"namespace": "A"}, {"pod": "A"}, {"pod": "a.b-c"},
     {"labels": {"a": []}}, {"labels": {"a": 1}}, {"labels": {"app.kubernetes.io/managed-by": "x"}},
     {"labels": {"app.kubernetes.io/component": "x"}}, {"node_selector": {"a": None}},
+    {"host_network": True}, {"host_network": True, "pod": "a"}, {"host_network": False, "pod": "a"},
+    {"source_url": "http://10.0.1.7/"}, {"source_url": "10.0.1.7/"}, {"source_url": "ftp://10.0.1.7/"},
 )  # fmt: skip
 SERVICE = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
 
@@ -447,9 +449,10 @@ def test_pods_that_aws_has_no_way_back_to() -> None:
     text = HEAD + ROUTES_BASED + TO_AWS
     assert warnings(text.replace("MORE", "")) == [
         "vpns.v1.advertised_ip_ranges: 10.32.0.0/14 of clusters.c1 is not among them, and as the cluster is "
-        "routes-based, AWS has no way back to its pods: add it, with advertise_mode CUSTOM and ALL_SUBNETS, or make "
-        "the cluster anew with its pods in a secondary range"
+        "routes-based, AWS has no way back to its pods: add 'c1' to vpns.v1.advertise_pods_of, or make the cluster "
+        "anew with its pods in a secondary range"
     ]
+    assert warnings(text.replace("MORE", ", advertise_pods_of: [c1]")) == []
     custom = ", advertise_mode: CUSTOM, advertised_groups: [ALL_SUBNETS], advertised_ip_ranges: [{range: X}]"
     assert warnings(text.replace("MORE", custom.replace("X", "10.32.0.0/14"))) == []
     assert warnings(text.replace("MORE", custom.replace("X", "10.32.0.0/12"))) == []

@@ -10,9 +10,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podreach.gke.plugins.module_utils import addressing, bgp, path_findings
+from ansible_collections.podreach.gke.plugins.module_utils import addressing, bgp
 from ansible_collections.podreach.gke.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podreach.gke.plugins.module_utils.path_findings import Asked, judge
+from ansible_collections.podreach.gke.plugins.module_utils.path_findings.google import TUNNEL_DOWN
+from ansible_collections.podreach.gke.plugins.module_utils.path_findings.judge import judge
+from ansible_collections.podreach.gke.plugins.module_utils.path_findings.report import WIDTH, written
+from ansible_collections.podreach.gke.plugins.module_utils.path_findings.sheet import Asked, Row
 
 Json = dict[str, t.Any]
 REGION = "https://www.googleapis.com/compute/v1/projects/p/regions/r1"
@@ -169,7 +172,7 @@ class Path:
         before = copy.deepcopy(self.readings)
         found = judge(self.readings, Asked(ranges=ranges or (NODES,), **asked))
         assert self.readings == before, "what was read is left alone"
-        assert all(len(line) <= path_findings.WIDTH for line in found["table"])
+        assert all(len(line) <= WIDTH for line in found["table"])
         return found
 
 
@@ -327,6 +330,8 @@ def test_prefixes_that_no_api_counts_are_suspected() -> None:
     assert found["causes"] == ["bgp-prefix-limit", "bgp-session-down"]
     assert "probably" in found["message"]
     assert "It takes 100 prefixes, and the configuration makes 1;" in found["message"]
+    tried_again = Path().down(1, state="Connect").down(2)
+    assert causes(tried_again) == ["bgp-prefix-limit", "bgp-session-down"]
 
 
 @pytest.mark.parametrize("what", ["one session only", "connecting", "ASN", "no word of AWS"])
@@ -591,17 +596,17 @@ def test_an_unknown_reading() -> None:
 
 def test_long_names_do_not_push_the_table_aside() -> None:
     rows = [
-        path_findings.Row("tunnel", "a" * 60, "ESTABLISHED", "one two three " * 10),
-        path_findings.Row("tunnel", "b", "DOWN", "short"),
+        Row("tunnel", "a" * 60, "ESTABLISHED", "one two three " * 10),
+        Row("tunnel", "b", "DOWN", "short"),
     ]
-    lines = path_findings.written(rows)
+    lines = written(rows)
     assert lines[1].startswith(f"tunnel  {'a' * 60}  ESTABLISHED")
     place = lines[0].index("DETAIL")
     assert all(line[place - 1] == " " and line[place] != " " for line in lines[2:])
 
 
 def test_the_codes_are_those_of_bgp() -> None:
-    assert (bgp.SESSION_DOWN, bgp.OVER_LIMIT, path_findings.TUNNEL_DOWN) == (
+    assert (bgp.SESSION_DOWN, bgp.OVER_LIMIT, TUNNEL_DOWN) == (
         "bgp-session-down",
         "bgp-prefix-limit",
         "tunnel-down",

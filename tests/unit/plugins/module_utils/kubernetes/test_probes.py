@@ -12,8 +12,9 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
-from ansible_collections.podreach.gke.plugins.module_utils.errors import ApiError, PodreachError
+from ansible_collections.podreach.gke.plugins.module_utils.errors import ApiError, InvalidInput, PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import pods, probe_commands, probes, streams
+from ansible_collections.podreach.gke.plugins.module_utils.kubernetes.client import Answer, Kube
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes.streams import Finished
 
 Json = dict[str, t.Any]
@@ -194,6 +195,153 @@ def test_an_own_pod_meets_the_restricted_standard() -> None:
     assert "sysctls" not in probes.own_pod(tcp(), "p")["spec"]["securityContext"]
 
 
+def test_in_the_nodes_network_ping_has_one_capability_and_all_else_has_none() -> None:
+    spec = probes.own_pod(icmp(host_network=True), "p")["spec"]
+    assert spec["hostNetwork"] is True
+    # a kubelet refuses sysctls of the network there
+    assert "sysctls" not in spec["securityContext"]
+    [container] = spec["containers"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_RAW"]}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    spec = probes.own_pod({**tcp(), "host_network": True}, "p")["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+class Refusing:
+    """A namespace that does not admit a pod."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __call__(self, method: str, path: str, body: Json | None, content_type: str) -> Answer:
+        if method == "POST":
+            status = {"kind": "Status", "reason": "Forbidden", "code": 403, "message": self.message}
+            return Answer(403, {}, status)
+        return Answer(200, {}, {"items": []})
+
+
+@pytest.mark.parametrize(("host_network", "code"), [(True, "pod-security"), (False, "Forbidden")])
+def test_a_namespace_that_admits_no_pod_in_the_nodes_network(host_network: bool, code: str) -> None:
+    words = 'pods "p" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)'
+    call = Call({**tcp(), "host_network": host_network})
+    with pytest.raises(PodreachError) as caught:
+        probes.Prober(Kube(Refusing(words), timeout=5), call).run()
+    assert caught.value.code == code
+    assert 'violates PodSecurity "baseline:latest"' in str(caught.value)
+    assert ("namespace default admits no pod" in str(caught.value)) is host_network
+
+
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        ('{"path": "/", "source": "10.1.0.3", "destination": "10.2.0.1"}', "10.1.0.3"),
+        ('{"origin": "10.1.0.3:40112"}', "10.1.0.3"),
+        ('{"ip": "fd20::3", "via": "10.0.0.1"}', "fd20::3"),
+        ('{"client": {"address": "10.1.0.3", "port": 4}}', "10.1.0.3"),
+        ('{"origin": "10.1.0.3, 10.0.0.1"}', None),
+        ('{"caller": "10.1.0.3"}', "10.1.0.3"),
+        ('["10.1.0.3", 3]', "10.1.0.3"),
+        ("10.1.0.3\n", "10.1.0.3"),
+        ("<p>You are 10.1.0.3:40112 (10.1.0.3).</p>", "10.1.0.3"),
+        ("from 10.1.0.3 to 10.2.0.1", None),
+        ("at 12:34:56 of 1.2.3", None),
+        ("OK", None),
+        ("", None),
+    ],
+)
+def test_the_caller_that_an_answer_names(body: str, address: str | None) -> None:
+    assert probe_commands.caller(body) == address
+
+
+POD: Json = {
+    "metadata": {"name": "p", "namespace": "default"},
+    "spec": {"nodeName": "n", "containers": [{"name": "c"}]},
+    "status": {
+        "podIP": "172.16.0.5",
+        "hostIP": "10.1.0.3",
+        "phase": "Running",
+        "containerStatuses": [{"name": "c", "state": {"running": {}}}],
+    },
+}
+
+
+class Answers:
+    """A cluster with the pod POD, in which programs end one after the other as said."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *ends: Finished) -> None:
+        self.ends = list(ends)
+        self.warnings: list[str] = []
+        self.ran: list[t.Sequence[str]] = []
+        monkeypatch.setattr(streams, "run", self.run)
+        monkeypatch.setattr(Kube, "for_call", lambda _call: Kube(self, timeout=5))
+
+    def __call__(self, method: str, path: str, body: Json | None, content_type: str) -> Answer:
+        return Answer(200, {}, POD)
+
+    def run(self, kube: Kube, namespace: str, pod: str, container: str, argv: t.Sequence[str], until: float) -> t.Any:
+        self.ran.append(argv)
+        return self.ends.pop(0)
+
+    def probe(self, options: Json) -> Json:
+        return probes.execute(Call({**options, "pod": "p"}, warn=self.warnings.append))
+
+
+SEEN = "http://10.1.0.9/"
+
+
+@pytest.mark.parametrize(
+    ("source", "seen_as", "words"),
+    [("172.16.0.5", "pod", "its own address"), ("10.1.0.3", "node", "its node"), ("10.9.9.9", "other", "neither")],
+)
+def test_whom_the_target_sees(monkeypatch: pytest.MonkeyPatch, source: str, seen_as: str, words: str) -> None:
+    told = Finished(0, f'HTTP/1.1 200 OK\r\n\r\n{{"source": "{source}"}}', "")
+    cluster = Answers(monkeypatch, Finished(0, IPUTILS, ""), told)
+    found = cluster.probe(icmp(source_url=SEEN))
+    assert (found["seen_source"], found["seen_as"], cluster.warnings) == (source, seen_as, [])
+    assert f"seen as {source} ({words}" in found["msg"]
+    # the check's own answer, where it tells
+    cluster = Answers(monkeypatch, told)
+    found = cluster.probe(http(source_url=SEEN))
+    assert (found["seen_source"], found["seen_as"]) == (source, seen_as)
+    assert probes.seen_as("10.1.0.3", {"address": "10.1.0.3", "node_address": None, "host_network": True}) == "node"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (Finished(0, "HTTP/1.1 200 OK\r\n\r\nOK", ""), "tells no address"),
+        (Finished(7, "", "curl: (7) Connection refused"), "did not come (refused)"),
+        (Finished(96, "", "no curl or wget"), "no curl or wget"),
+    ],
+)
+def test_a_source_that_is_not_told_is_null_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, end: Finished, words: str
+) -> None:
+    cluster = Answers(monkeypatch, Finished(0, IPUTILS, ""), end)
+    found = cluster.probe(icmp(source_url="http://me:hush-hush@10.1.0.9/"))
+    assert (found["reachable"], found["seen_source"], found["seen_as"]) == (True, None, None)
+    [warning] = cluster.warnings
+    assert words in warning
+    assert "hush" not in warning
+
+
+def test_nobody_is_asked_where_nothing_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Answers(monkeypatch, Finished(1, SILENT, ""))
+    found = cluster.probe(icmp(source_url=SEEN, expect="any"))
+    assert (found["seen_source"], cluster.warnings, len(cluster.ran)) == (None, [], 1)
+    assert "seen_source" not in Answers(monkeypatch, Finished(1, SILENT, "")).probe(icmp(expect="any"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [icmp(host_network=True, pod="p"), icmp(source_url="10.1.0.9"), params(kind="dns", target="x", source_url=SEEN)],
+)
+def test_options_that_do_not_go_together(options: Json) -> None:
+    with pytest.raises(InvalidInput, match="host_network|source_url"):
+        probes.execute(Call(options))
+
+
 @pytest.mark.parametrize(
     ("phase", "age", "left"),
     [
@@ -274,6 +422,8 @@ def test_check_mode_runs_nothing() -> None:
 
 
 def test_a_password_in_a_url_is_a_secret() -> None:
-    call = Call(params(kind="http", url="http://me:hush-hush@10.1.0.9/"), check_mode=True)
+    call = Call(
+        params(kind="http", url="http://me:hush-hush@10.1.0.9/", source_url="http://me:psst-psst@h/"), check_mode=True
+    )
     probes.execute(call)
-    assert call.secrets == {"hush-hush"}
+    assert call.secrets == {"hush-hush", "psst-psst"}
