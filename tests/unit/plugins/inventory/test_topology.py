@@ -68,6 +68,8 @@ aws:
   a1: {vpc: aws-vpc, rules: [{group: aws-ec2, ranges: [10.16.0.0/14]}]}
 peerings:
   p1: {network: n1, peer_network: projects/other-project/global/networks/n2}
+shared_vpcs:
+  h1: {host_project: podreach-host, service_projects: [podreach-lab], subnetworks: [{name: s9}]}
 masquerades:
   m1: {cluster: c1, masquerade: [10.2.0.0/16]}
 services:
@@ -209,7 +211,7 @@ def test_secrets_are_not_shown() -> None:
 def test_secret_inputs_have_no_choices() -> None:
     """Ansible prints the value of an option that is none of its choices, no_log or not."""
     secrets = [(name, option) for spec in SPECS.values() for name, option in spec.items() if option.get("no_log")]
-    assert len(secrets) == 23
+    assert len(secrets) == 25
     assert not [name for name, option in secrets if "choices" in option]
 
 
