@@ -230,8 +230,8 @@ from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ansible_collections.podreach.gke.plugins.module_utils import topology
-from ansible_collections.podreach.gke.plugins.module_utils._topology_shape import Options
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
+from ansible_collections.podreach.gke.plugins.module_utils.topology.shape import Options
 
 try:
     from ansible.parsing.vault import EncryptedString

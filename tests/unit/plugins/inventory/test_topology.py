@@ -20,7 +20,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 BAD = sorted((ROOT / "tests" / "unit" / "data" / "bad_topologies").glob("*.podreach.yml"))

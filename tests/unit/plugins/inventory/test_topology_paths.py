@@ -16,11 +16,11 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access, vpn
 from ansible_collections.podreach.gke.plugins.module_utils.errors import InvalidInput, PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import probes, services
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 SPECS = plugin_file.load_specs()
 HEAD = "plugin: podreach.gke.topology\nenvironment: lab\nproject: podreach-lab\nregion: asia-northeast1\n"

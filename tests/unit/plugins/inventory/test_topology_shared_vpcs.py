@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import shared_vpc
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 Json = dict[str, t.Any]
 

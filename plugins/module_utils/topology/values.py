@@ -11,11 +11,11 @@ import ipaddress
 import re
 import typing as t
 
-from . import addressing
-from ._topology_shape import UNKNOWN, Report, join
+from .. import addressing
+from .shape import UNKNOWN, Report, join
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 Item = dict[str, t.Any]
 

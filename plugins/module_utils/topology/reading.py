@@ -14,16 +14,16 @@ import dataclasses
 import re
 import typing as t
 
-from ._topology_connections import check_connections
-from ._topology_masquerade_rules import check_masquerade, check_masquerades
-from ._topology_path_rules import check_aws_access, check_flow, check_service, reserved_address_of
-from ._topology_peering_rules import check_peering, check_peerings
-from ._topology_references import References, subnetwork_region
-from ._topology_rules import check_cluster, check_network, check_ranges
-from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
-from ._topology_shared_vpc_rules import check_shared_vpc, check_shared_vpcs
-from ._topology_values import REGION, ZONE, check_aws_settings, check_name, check_project, check_region
-from ._topology_vpn_rules import advertised_pods, check_vpn, external_gateway_of
+from .connections import check_connections
+from .masquerade_rules import check_masquerade, check_masquerades
+from .network_rules import check_cluster, check_network, check_ranges
+from .path_rules import check_aws_access, check_flow, check_service, reserved_address_of
+from .peering_rules import check_peering, check_peerings
+from .references import References, subnetwork_region
+from .shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
+from .shared_vpc_rules import check_shared_vpc, check_shared_vpcs
+from .values import REGION, ZONE, check_aws_settings, check_name, check_project, check_region
+from .vpn_rules import advertised_pods, check_vpn, external_gateway_of
 
 PLUGIN_NAME = "podreach.gke.topology"
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ._topology_references import NETWORK_PATH, SUBNETWORK_PATH, host_of, region_of
-from ._topology_rules import routes_based
-from ._topology_shape import UNKNOWN, Report
-from ._topology_values import Item, check_name, check_project, check_region, check_there, items, strings
-from .addressing import GKE_DEFAULT_SERVICES_RANGE
+from ..addressing import GKE_DEFAULT_SERVICES_RANGE
+from .network_rules import routes_based
+from .references import NETWORK_PATH, SUBNETWORK_PATH, host_of, region_of
+from .shape import UNKNOWN, Report
+from .values import Item, check_name, check_project, check_region, check_there, items, strings
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._topology_shape import UNKNOWN, Report, suggest
-from ._topology_values import REGION, ZONE
+from .shape import UNKNOWN, Report, suggest
+from .values import REGION, ZONE
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 _URL = r"(?:https?://[^/]+/(?:compute/)?[^/]+/)?"
 NETWORK_PATH = re.compile(_URL + r"projects/(?P<project>[^/]+)/global/networks/(?P<name>[^/]+)")
