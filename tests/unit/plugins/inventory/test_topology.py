@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pathlib
@@ -218,14 +219,15 @@ def test_secret_inputs_have_no_choices() -> None:
 @pytest.mark.parametrize("wrong", [1, 1.5, True, "text", [], ["x"], {}, {"x": 1}, None, [None], [[]], [{"name": []}]])
 def test_wrong_types_anywhere_are_reported_not_raised(wrong: t.Any) -> None:
     """Every declared key of every kind takes every kind of value without an exception."""
+    every = yaml.safe_load(EVERY_KIND)
     for kind in topology.KINDS:
         for key in topology.entry_options(SPECS[kind.role], kind):
-            document = yaml.safe_load(EVERY_KIND)
+            document = copy.deepcopy(every)
             entry = next(iter(document[kind.key].values()))
             entry[key] = wrong
             topology.read(document, SPECS, plugin_file.is_opaque)
     for key in (*topology.SHARED, *(kind.key for kind in topology.KINDS)):
-        topology.read({**yaml.safe_load(EVERY_KIND), key: wrong}, SPECS, plugin_file.is_opaque)
+        topology.read({**copy.deepcopy(every), key: wrong}, SPECS, plugin_file.is_opaque)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -470,11 +472,12 @@ clusters:
 
 
 def test_every_input_may_be_a_template() -> None:
+    every = yaml.safe_load(EVERY_KIND)
     for kind in topology.KINDS:
         for key in topology.entry_options(SPECS[kind.role], kind):
             if key in topology.NOT_IN_ENTRY or key in kind.own:
                 continue
-            document = yaml.safe_load(EVERY_KIND)
+            document = copy.deepcopy(every)
             next(iter(document[kind.key].values()))[key] = "{{ something }}"
             result = topology.read(document, SPECS, plugin_file.is_opaque)
             assert [e for e in result.errors if "may be in another project" not in e.message] == [], key
