@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pathlib
@@ -20,7 +21,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 BAD = sorted((ROOT / "tests" / "unit" / "data" / "bad_topologies").glob("*.podreach.yml"))
@@ -68,6 +69,8 @@ aws:
   a1: {vpc: aws-vpc, rules: [{group: aws-ec2, ranges: [10.16.0.0/14]}]}
 peerings:
   p1: {network: n1, peer_network: projects/other-project/global/networks/n2}
+shared_vpcs:
+  h1: {host_project: podreach-host, service_projects: [podreach-lab], subnetworks: [{name: s9}]}
 masquerades:
   m1: {cluster: c1, masquerade: [10.2.0.0/16]}
 services:
@@ -209,21 +212,22 @@ def test_secrets_are_not_shown() -> None:
 def test_secret_inputs_have_no_choices() -> None:
     """Ansible prints the value of an option that is none of its choices, no_log or not."""
     secrets = [(name, option) for spec in SPECS.values() for name, option in spec.items() if option.get("no_log")]
-    assert len(secrets) == 23
+    assert len(secrets) == 25
     assert not [name for name, option in secrets if "choices" in option]
 
 
 @pytest.mark.parametrize("wrong", [1, 1.5, True, "text", [], ["x"], {}, {"x": 1}, None, [None], [[]], [{"name": []}]])
 def test_wrong_types_anywhere_are_reported_not_raised(wrong: t.Any) -> None:
     """Every declared key of every kind takes every kind of value without an exception."""
+    every = yaml.safe_load(EVERY_KIND)
     for kind in topology.KINDS:
         for key in topology.entry_options(SPECS[kind.role], kind):
-            document = yaml.safe_load(EVERY_KIND)
+            document = copy.deepcopy(every)
             entry = next(iter(document[kind.key].values()))
             entry[key] = wrong
             topology.read(document, SPECS, plugin_file.is_opaque)
     for key in (*topology.SHARED, *(kind.key for kind in topology.KINDS)):
-        topology.read({**yaml.safe_load(EVERY_KIND), key: wrong}, SPECS, plugin_file.is_opaque)
+        topology.read({**copy.deepcopy(every), key: wrong}, SPECS, plugin_file.is_opaque)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -468,11 +472,12 @@ clusters:
 
 
 def test_every_input_may_be_a_template() -> None:
+    every = yaml.safe_load(EVERY_KIND)
     for kind in topology.KINDS:
         for key in topology.entry_options(SPECS[kind.role], kind):
             if key in topology.NOT_IN_ENTRY or key in kind.own:
                 continue
-            document = yaml.safe_load(EVERY_KIND)
+            document = copy.deepcopy(every)
             next(iter(document[kind.key].values()))[key] = "{{ something }}"
             result = topology.read(document, SPECS, plugin_file.is_opaque)
             assert [e for e in result.errors if "may be in another project" not in e.message] == [], key

@@ -11,11 +11,12 @@ import ipaddress
 import re
 import typing as t
 
-from . import addressing
-from ._topology_references import declared_router
-from ._topology_rules import check_advertisement, routes_based
-from ._topology_shape import UNKNOWN, Report, suggest
-from ._topology_values import (
+from .. import addressing
+from ..aws import tunnel_options
+from .network_rules import check_advertisement, routes_based
+from .references import declared_router
+from .shape import UNKNOWN, Report, suggest
+from .values import (
     Item,
     check_address,
     check_aws_settings,
@@ -31,10 +32,9 @@ from ._topology_values import (
     strings,
     sub,
 )
-from .aws import tunnel_options
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 #: AmazonSideAsn where nothing is said: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpnGateway.html
 AWS_ASN = 64512
