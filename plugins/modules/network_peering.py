@@ -165,9 +165,10 @@ options:
     default: 0
   unmarked:
     description:
-      - What to do, with O(state=absent), about a peering of this name that leads to another network, which is not the
-        one that is meant. V(refuse) removes nothing at all, V(keep) leaves it alone, with a warning, and removes the
-        rest.
+      - What to do, with O(state=absent), about what may be somebody else's, for peerings have no mark.
+      - V(refuse) removes the sides that are named, and nothing at all where one of them leads to another network than
+        the one that is meant.
+      - V(keep) removes them from networks that this collection made only, and leaves the others alone, with a warning.
     type: str
     choices: [refuse, keep]
     default: refuse

@@ -36,7 +36,7 @@ from .peering_surroundings import (
     overlaps,
     path_of,
 )
-from .resource import NAME
+from .resource import NAME, GcpResource
 
 #: how many peerings a network may have: https://cloud.google.com/vpc/docs/quota
 PEERING_LIMIT = 25
@@ -134,14 +134,22 @@ class Side:
                 then[item.path] = value
         return then
 
-    def removal(self, network: Json | None) -> list[Step]:
+    def removal(self, network: Json | None, *, of_ours: bool) -> list[Step]:
+        """The step that removes this side; ``of_ours``: only from a network that this collection made."""
         entry = self.entry(network)
-        if entry is None:
+        if network is None or entry is None:
             return []
         if not self.is_peer(entry):
             raise self.refused(
                 f"it leads to {path_of(entry['network'], self.network)}, not to {self.peer}: it is not the one that is "
                 "meant, and is left alone. Correct peer_network, or the name.",
+                code="not-ours",
+            )
+        if of_ours and not GcpResource.marked(network):
+            raise self.refused(
+                "podreach.gke did not make its network, and nothing tells who made the peering, so it is left alone, "
+                "as are its settings. To have it removed, say unmarked: refuse (from a role or playbook of this "
+                "collection: -e peering_unmarked=refuse).",
                 code="not-ours",
             )
         self._refuse_consensus(entry)
@@ -304,15 +312,16 @@ class Peering:
         errors: list[PodreachError] = []
         steps: list[Step] = []
         warnings: list[str] = []
+        keep = self.params["unmarked"] == "keep"
         for side, network in pairs:
             try:
                 if self.params["state"] == "absent":
-                    steps += side.removal(network)
+                    steps += side.removal(network, of_ours=keep)
                 else:
                     warnings += self._missing(side, network, check_mode=check_mode)
                     steps += side.bringing(network, self.params["peering_limit"])
             except Refused as error:
-                if error.code == "not-ours" and self.params["unmarked"] == "keep":
+                if error.code == "not-ours" and keep:
                     warnings.append(str(error))
                 else:
                     errors.append(error)

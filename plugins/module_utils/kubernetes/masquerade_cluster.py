@@ -216,7 +216,7 @@ def of_config_map(current: Json | None) -> t.Iterator[Finding]:
                 "masq-wrong-key",
                 f"{CONFIG_MAP}: its key {key!r} holds a configuration, but the agent reads only the key {KEY!r}: that "
                 "is why it has no effect",
-                f"Move it to the key {KEY!r}.",
+                f"Move it to the key {KEY!r} (kubectl edit configmap {NAME} --namespace {NAMESPACE}).",
             )
 
 

@@ -138,7 +138,7 @@ def standard(around: Surroundings, config_map: Json | None, now: datetime.dateti
                 "masq-rejected",
                 f"{CONFIG_MAP}: the agent does not take what the key {KEY!r} holds ({error}): it goes on with the "
                 "rules that it had",
-                "Correct that.",
+                f"Correct that (kubectl edit configmap {NAME} --namespace {NAMESPACE}).",
             )
         )
         return found

@@ -15,8 +15,8 @@ from .sheet import Json, Sheet
 
 #: What decides about a flow where nothing else was found.
 UNREACHABLE_MEND = (
-    "with the path whole, look at the target's security group, network ACL and host, and at firewall rules and network "
-    "policies"
+    "with the path whole, look at what admits it there (firewall rules, in AWS the security group and network ACL), at "
+    "the target itself, and at network policies"
 )
 #: Reasons that say that an answer came back, so that the way is whole.
 ANSWERED = frozenset({"refused", "lost", "status", "body"})

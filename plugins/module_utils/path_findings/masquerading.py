@@ -44,9 +44,9 @@ def judge(sheet: Sheet, cluster: str, address: ipaddress.IPv4Address, answer: Js
         cluster,
         f"pods of {cluster} keep their own addresses toward {address}, for the built-in list has "
         f"{_entry(answer.get('non_masquerade_cidrs') or [], address)} in it, and {lacking}",
-        f"masquerade: [{address}/32], or a range around it, in the topology's entry of masquerades or for "
-        f"podreach.gke.masquerade{agent}; by hand, under the key config of the ConfigMap kube-system/ip-masq-agent, "
-        "nonMasqueradeCIDRs without it",
+        f"either give it that way back, or masquerade: [{address}/32], or a range around it, in the topology's entry "
+        f"of masquerades or for podreach.gke.masquerade{agent}; by hand, under the key config of the ConfigMap "
+        "kube-system/ip-masq-agent, nonMasqueradeCIDRs without it",
     )
 
 

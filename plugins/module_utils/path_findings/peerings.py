@@ -153,7 +153,7 @@ class Ways:
             f"{network.name}/{name}",
             f"{network.name} does not import custom routes in its peering {name} (import_custom_routes is false), so "
             f"it does not take {route['dest_range']} from {peer}, which leads to {address}",
-            "import_custom_routes: true in the topology's entry of peerings "
+            "import_custom_routes: true in the topology's entry of peerings, then podreach.gke.site "
             f"({_update(network, name, '--import-custom-routes')})",
         )
 
@@ -176,8 +176,8 @@ class Ways:
                 where,
                 f"{peer.name} does not export custom routes in its peering {theirs['name']} (export_custom_routes is "
                 f"false), so {network.name} has no route {static[0]['destRange']}, which leads to {address} there",
-                "peer_side: {export_custom_routes: true} in the topology's entry of peerings, and "
-                f"import_custom_routes: true ({_update(peer, theirs['name'], '--export-custom-routes')})",
+                "peer_side: {export_custom_routes: true} and import_custom_routes: true in the topology's entry of "
+                f"peerings, then podreach.gke.site ({_update(peer, theirs['name'], '--export-custom-routes')})",
             )
         elif tagged and not static:
             self._tagged(where, peer, network, tagged[0], str(address))
@@ -204,9 +204,9 @@ class Ways:
                 f"{network.name}/{entry['name']}",
                 f"the peering {entry['name']} of {network.name} with {peer.name} is {state}: {peer.name} has no side "
                 "of it, and nothing crosses",
-                "make the other side: peer_side in the topology's entry of peerings (gcloud compute networks peerings "
-                f"create NAME --project {peer.project} --network {peer.name} --peer-project {network.project} "
-                f"--peer-network {network.name})",
+                "make the other side: peer_side in the topology's entry of peerings, then podreach.gke.site "
+                f"(gcloud compute networks peerings create NAME --project {peer.project} --network {peer.name} "
+                f"--peer-project {network.project} --peer-network {network.name})",
             )
         elif peer.routes is None:
             here = f"the peering {entry['name']} of {network.name} is {state}"
@@ -245,8 +245,9 @@ class Ways:
                 where,
                 f"{network.name} does not export custom routes in its peering {name} (export_custom_routes is false), "
                 f"so {peer.name} has no route back to {pods}: the cluster is routes-based, so its routes are static",
-                "export_custom_routes: true in the topology's entry of peerings, and import_custom_routes: true in its "
-                f"peer_side ({_update(network, name, '--export-custom-routes')}), or masquerade the pods toward there",
+                "export_custom_routes: true in the topology's entry of peerings, and import_custom_routes: true in "
+                f"its peer_side, then podreach.gke.site ({_update(network, name, '--export-custom-routes')}), or "
+                "masquerade the pods toward there",
             )
         elif not crossing:
             self._nothing_crosses(network, peer, where, pods)
