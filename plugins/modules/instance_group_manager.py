@@ -127,6 +127,12 @@ EXAMPLES = r"""
     region: asia-northeast1
     target_size: 1
     allow_disruption: true
+
+- name: No group, and no machines of it
+  podreach.gke.instance_group_manager:
+    name: proxy
+    region: asia-northeast1
+    state: absent
 """
 
 RETURN = r"""

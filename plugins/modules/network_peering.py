@@ -208,6 +208,7 @@ EXAMPLES = r"""
       name: target-to-my
     peer_auth:
       service_account_file: /etc/keys/peer.json
+    projects: [my-project, my-peer-project]
 
 - name: Remove both sides again
   podreach.gke.network_peering:
@@ -216,6 +217,7 @@ EXAMPLES = r"""
     peer_network: projects/my-peer-project/global/networks/target-network
     peer_side:
       name: target-to-my
+    projects: [my-project, my-peer-project]
     state: absent
 """
 

@@ -94,6 +94,12 @@ def _services(shared: Entry) -> list[tuple[str, str]]:
     return list(strings(shared.clean.get("service_projects"), shared.at("service_projects")))
 
 
+def _all_known(shared: Entry) -> bool:
+    """Whether no service project may be another one than is written."""
+    listed = shared.clean.get("service_projects", [])
+    return isinstance(listed, list) and all(isinstance(project, str) for project in listed)
+
+
 def _check_attached_once(shared: list[Entry], report: Report) -> None:
     """A project has one host, and one entry that says so: two would undo each other."""
     claims: dict[tuple[t.Any, str], str] = {}
@@ -149,13 +155,19 @@ def _check_hosts(shared: list[Entry], report: Report) -> None:
 
 
 def _check_cluster(cluster: Entry, shared: list[Entry], report: Report) -> None:
-    """A cluster in a declared network of another project, if that is a host whose Shared VPC is declared."""
+    """A cluster in a declared network of another project: the Shared VPC that lets it be there."""
     project, network = cluster.effective("project"), cluster.network
     host = network.effective("project") if network is not None else None
     if not isinstance(project, str) or not isinstance(host, str) or project == host:
         return
     found = [e for e in shared if host_of(e) == host and project in [name for name, _path in _services(e)]]
     if not found:
+        if cluster.surely_present and all(isinstance(host_of(e), str) and _all_known(e) for e in shared):
+            report.warning(
+                cluster.at("network"),
+                f"it is a network of {host}, and no entry of shared_vpcs attaches '{project}' to that: declare one, "
+                "unless somebody else does it",
+            )
         return
     entry = found[0]
     if not entry.present:

@@ -168,8 +168,11 @@ def test_a_cluster_whose_subnetwork_is_not_shared(subnetworks: t.Any, told: int)
     entry = {**SHARED, "subnetworks": subnetworks}
     found = warnings(entry, clusters={"c1": CLUSTER})
     assert [text.partition(":")[0] for text in found] == ["clusters.c1.subnetwork"] * told
-    for other in ({**entry, "all_subnetworks": True}, {**entry, "service_projects": ["podreach-more"]}):
-        assert warnings(other, clusters={"c1": CLUSTER}) == []
+    assert warnings({**entry, "all_subnetworks": True}, clusters={"c1": CLUSTER}) == []
+    (unattached,) = warnings({**entry, "service_projects": ["podreach-more"]}, clusters={"c1": CLUSTER})
+    assert unattached.startswith("clusters.c1.network: it is a network of podreach-peer, and no entry of shared_vpcs ")
+    for unknown in ([TEMPLATE], TEMPLATE):
+        assert warnings({**entry, "service_projects": unknown}, clusters={"c1": CLUSTER}) == []
 
 
 @pytest.mark.parametrize(
