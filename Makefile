@@ -6,8 +6,8 @@ PYTHON ?=
 ANSIBLE_CORE ?= ansible-core>=2.16,<2.22
 VENV ?= .venv
 TOPOLOGY ?= examples/pods-to-aws.podreach.yml
-# What is in the lab before it: an AWS account; for a topology with peerings also two projects with a network each.
-PRESETS ?= aws-account $(if $(shell grep -s '^peerings:' '$(TOPOLOGY)'),peered-project)
+# What is in the lab before it: an AWS account; for a topology with peerings or Shared VPCs also two projects with a network each.
+PRESETS ?= aws-account $(if $(shell grep -sE '^(peerings|shared_vpcs):' '$(TOPOLOGY)'),peered-project)
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export MAKE
@@ -52,7 +52,7 @@ community: .venv-community/community.stamp ## make .venv-community, with PyPI's 
 
 # --- running it ---------------------------------------------------------------------------------------------------
 
-site: lab ## create the estate of TOPOLOGY in the lab, beside PRESETS: an AWS account, or for peerings peered-project too
+site: lab ## create the estate of TOPOLOGY in the lab, beside PRESETS: an AWS account, for some peered-project too
 	@for preset in $(PRESETS); do PODREACH_LAB_DIR='$(CURDIR)/.lab' $(LAB) preset "$$preset" || exit; done
 	. .lab/env && $(ANSIBLE) ansible-playbook playbooks/site.yml -i '$(TOPOLOGY)'
 

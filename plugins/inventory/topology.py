@@ -13,9 +13,9 @@ author:
   - podreach.gke contributors (@podreach)
 description:
   - Reads a topology, a file whose name ends in C(.podreach.yml) or C(.podreach.yaml), and makes a host of every
-    network, cluster, VPN, access to AWS, peering, masquerade, Service and flow that it declares, in the groups
-    C(podreach_networks), C(podreach_clusters), C(podreach_vpns), C(podreach_aws), C(podreach_peerings),
-    C(podreach_masquerades), C(podreach_services) and C(podreach_flows).
+    network, cluster, VPN, access to AWS, peering, Shared VPC, masquerade, Service and flow that it declares, in the
+    groups C(podreach_networks), C(podreach_clusters), C(podreach_vpns), C(podreach_aws), C(podreach_peerings),
+    C(podreach_shared_vpcs), C(podreach_masquerades), C(podreach_services) and C(podreach_flows).
   - A key of an entry is an input of the role that makes such a thing, P(podreach.gke.network#role) for example, without
     prefix. It becomes the host variable of that input, with its value untouched; templates and vaulted values work as
     in any inventory file, and no vault password is needed to read them. Only what is declared becomes a variable, so
@@ -76,7 +76,9 @@ options:
     description: >-
       HA VPNs by their key. The keys of each are the inputs of the role P(podreach.gke.vpn#role) without the prefix
       C(vpn_); C(network) is a key of O(networks) or a full path. A C(router) that the network declares is used, with
-      its ASN, and stays when the VPN goes.
+      its ASN, and stays when the VPN goes. C(advertise_pods_of) is a list of keys of O(clusters), routes-based ones,
+      whose pods AWS shall find the way back to; it stands for a custom advertisement of their ranges besides all
+      subnetworks.
     type: dict
     default: {}
   aws:
@@ -90,6 +92,13 @@ options:
       VPC Network Peerings by their key. The keys of each are the inputs of the role P(podreach.gke.peering#role)
       without the prefix C(peering_); C(network) and C(peer_network) are keys of O(networks) or full paths. The project
       of a declared C(peer_network) is known.
+    type: dict
+    default: {}
+  shared_vpcs:
+    description: >-
+      Shared VPC host projects with service projects of theirs, by a key. The keys of each are the inputs of the role
+      P(podreach.gke.shared_vpc#role) without the prefix C(shared_vpc_). A subnetwork that is named without its region
+      is in that of the declared one of the host project, or in O(region).
     type: dict
     default: {}
   masquerades:
@@ -142,6 +151,9 @@ options:
     type: str
   iam_credentials_endpoint:
     description: Where the IAM Credentials API is.
+    type: str
+  resource_manager_endpoint:
+    description: Where the Cloud Resource Manager API is.
     type: str
   peering_limit:
     description: >-
@@ -218,8 +230,8 @@ from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ansible_collections.podreach.gke.plugins.module_utils import topology
-from ansible_collections.podreach.gke.plugins.module_utils._topology_shape import Options
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
+from ansible_collections.podreach.gke.plugins.module_utils.topology.shape import Options
 
 try:
     from ansible.parsing.vault import EncryptedString

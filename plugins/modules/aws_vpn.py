@@ -17,6 +17,8 @@ description:
     killed is taken up where it stopped, and makes nothing twice.
   - Google's half needs RV(connections), and this needs Google's addresses. Without O(customer_addresses) only the
     gateway is made, so that it can be ready by then.
+  - Before a route table gets routes to Google, RV(new_routes) says which these are. A default route, and one that takes
+    traffic from a route that is there, need O(allow_disruption).
   - EC2 refuses pods all the same until a security group admits them. See M(podreach.gke.aws_pod_access).
 author:
   - podreach.gke contributors (@podreach)
@@ -382,6 +384,33 @@ connections:
           outside_ip_address: 203.0.113.2
           status: UP
           status_message: 2 BGP ROUTES
+new_routes:
+  description:
+    - The routes to Google that route tables of the VPC newly get by this task, or in check mode would.
+    - They are O(google_ranges), and what other tables have got from the gateway. What Google will advertise besides is
+      not known here; M(podreach.gke.ha_vpn) knows it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - dest_range: 10.32.0.0/14
+      problem: it takes traffic from the route to 10.0.0.0/8 by tgw-0c4d8a1e
+      route_table: rtb-0f3d64c2
+      wins: true
+  contains:
+    route_table:
+      description: The route table's id.
+      type: str
+    dest_range:
+      description: The destination.
+      type: str
+    wins:
+      description: >-
+        Whether traffic will take it. The VPC's local routes win over it, and a static route to the same destination.
+      type: bool
+    problem:
+      description: Why it needs O(allow_disruption), if it does.
+      type: str
 plan:
   description: The steps that were done, or would be in check mode.
   returned: success

@@ -17,6 +17,10 @@ description:
   - Everything is read, planned and judged before the first change. A run that was killed is taken up where it stopped,
     and makes nothing twice.
   - The tunnels' keys go from AWS to Google inside this module, and are in no result, diff, plan or message.
+  - Before a route table of AWS's gets routes to Google, by propagation or because more is advertised, RV(new_routes)
+    says which these are. A default route, and one that takes traffic from a route that is there, need
+    O(allow_disruption). So does a new VPN by which Google's network would learn a route that takes traffic from a route
+    of its own.
   - EC2 refuses pods all the same until a security group admits them. See M(podreach.gke.aws_pod_access).
 author:
   - podreach.gke contributors (@podreach)
@@ -577,6 +581,32 @@ aws:
             status: UP
             status_message: 1 BGP ROUTES
             accepted_route_count: 1
+new_routes:
+  description:
+    - The routes to Google that route tables of the VPC newly get by this task, or in check mode would.
+    - They are what the sessions of this VPN will advertise, and what other tables have got from the gateway.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - dest_range: 10.32.0.0/14
+      problem: it takes traffic from the route to 10.0.0.0/8 by tgw-0c4d8a1e
+      route_table: rtb-0f3d64c2
+      wins: true
+  contains:
+    route_table:
+      description: The route table's id.
+      type: str
+    dest_range:
+      description: The destination.
+      type: str
+    wins:
+      description: >-
+        Whether traffic will take it. The VPC's local routes win over it, and a static route to the same destination.
+      type: bool
+    problem:
+      description: Why it needs O(allow_disruption), if it does.
+      type: str
 plan:
   description:
     - The steps that were done, or would be in check mode. C(NAME/0) and C(NAME/1) stand for the addresses of Google's

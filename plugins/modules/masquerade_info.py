@@ -58,7 +58,11 @@ notes:
     C(compute.subnetworks.get) at Google.
   - It is what Linux nodes do with packets of pods that have an address of their own. Pods with C(hostNetwork) have
     only the node's. Pods of Windows nodes are seen with it everywhere but in the cluster itself.
-  - A changed ConfigMap is in force some time later, and a flow that runs already keeps its translation.
+  - A changed ConfigMap is in force some time later, which RV(in_force) tells, and a flow that runs already keeps its
+    translation. A ConfigMap, or its key C(config), that was deleted leaves no trace, so of that nothing is known to be
+    pending; the result of M(podreach.gke.masquerade) says it. Google does not say how soon a changed policy of an
+    Autopilot cluster is in force.
+  - RV(in_force) goes by the clock of the machine that the module runs on.
 seealso:
   - module: podreach.gke.masquerade
   - name: IP masquerade agent
@@ -112,6 +116,7 @@ non_masquerade_cidrs:
     - Destinations toward which pods keep their own addresses, beside link-local ones, and on Autopilot the cluster's
       own.
     - Null where it cannot be known, which RV(findings) mostly explain.
+    - Where RV(in_force) is not null, what is configured, which counts from then on at the latest.
   returned: success
   type: list
   elements: str
@@ -157,6 +162,24 @@ cluster_ranges:
     pods: [172.16.0.0/16]
     nodes: [10.1.0.0/16]
     services: [172.16.240.0/20]
+in_force:
+  description:
+    - Until when a change of the ConfigMap may not be in force yet. Null where nothing is pending.
+    - It goes by the latest change of the ConfigMap, whatever it was, by the interval at which agents look for changes,
+      of at least the usual minute, and by the time that a ConfigMap takes to reach running pods. An interval that was
+      longer before that change is not known. Agents that have the change already are not asked.
+  returned: success
+  type: dict
+  contains:
+    at_latest:
+      description: When it is in force at the latest.
+      type: str
+    seconds_left:
+      description: How many seconds that is from now.
+      type: int
+  sample:
+    at_latest: "2026-11-23T17:19:14+00:00"
+    seconds_left: 148
 destinations:
   description: What each of O(destinations) sees.
   returned: success
@@ -170,6 +193,7 @@ destinations:
       description:
         - V(pod) where it sees pods' own addresses, V(node) where it sees the nodes', V(both) where parts of the range
           differ, V(unknown).
+        - Where RV(in_force) is not null, it is unknown what was configured before, so most is V(unknown).
       type: str
   sample:
     - destination: 10.2.0.0/16
@@ -184,7 +208,7 @@ findings:
       description:
         - V(masq-no-agent), V(masq-wrong-key), V(masq-unknown-key), V(masq-rejected), V(masq-pod-range-missing),
           V(masq-node-range-missing), V(masq-agent-not-on-node), V(masq-two-chains), V(masq-windows),
-          V(masq-wrong-mode) or V(snat-disabled).
+          V(masq-wrong-mode), V(masq-resync-pending) or V(snat-disabled).
       type: str
     message:
       description: A sentence.

@@ -83,6 +83,13 @@ options:
         attached to it.
     type: bool
     default: false
+  prerequisite_timeout:
+    description:
+      - Seconds to wait for O(subnetworks) where one does not exist yet because something else is building it. Then a
+        missing one is an error that names it.
+      - Nothing is waited for in check mode.
+    type: int
+    default: 0
   service_auth:
     description:
       - Credentials for reading the service projects, where those for the host project may not. Nothing in it has a

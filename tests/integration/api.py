@@ -16,6 +16,7 @@ Json = dict[str, t.Any]
 PROJECT = "podreach-lab"
 REGION = "asia-northeast1"
 ZONE = "asia-northeast1-a"
+IMAGE = "projects/debian-cloud/global/images/family/debian-12"
 COMPUTE = f"/compute/v1/projects/{PROJECT}"
 CONTAINER = f"/v1/projects/{PROJECT}"
 NETWORK = f"projects/{PROJECT}/global/networks"
@@ -120,6 +121,57 @@ class Api:
             "sourceRanges": ["10.0.0.0/16"],
         }
         self.post(FIREWALLS, {**body, **_mark(marked), **fields})
+
+    # ---- load balancers
+
+    def template(self, name: str = "t1", *, subnetwork: str = "s1", **card: t.Any) -> None:
+        """A template of machines in a subnetwork, which have the tag web. ``card`` is more of their interface."""
+        where = f"projects/{PROJECT}/regions/{REGION}/subnetworks/{subnetwork}"
+        properties = {
+            "machineType": "e2-micro",
+            "networkInterfaces": [{"subnetwork": where, **card}],
+            "disks": [{"boot": True, "initializeParams": {"sourceImage": IMAGE}}],
+            "tags": {"items": ["web"]},
+        }
+        self.post(f"{COMPUTE}/global/instanceTemplates", {"name": name, "properties": properties})
+
+    def health_check(
+        self, name: str = "h1", *, where: str = f"regions/{REGION}", marked: bool = True, **fields: t.Any
+    ) -> None:
+        body = {"name": name, "type": "TCP", "tcpHealthCheck": {"port": 80}, **_mark(marked), **fields}
+        self.post(f"{COMPUTE}/{where}/healthChecks", body)
+
+    def managed_group(
+        self, name: str = "m1", size: int = 1, *, where: str = f"regions/{REGION}", marked: bool = True
+    ) -> None:
+        """A managed group of t1, without healing."""
+        template = f"projects/{PROJECT}/global/instanceTemplates/t1"
+        body = {"name": name, "instanceTemplate": template, "targetSize": size, **_mark(marked)}
+        self.post(f"{COMPUTE}/{where}/instanceGroupManagers", body)
+
+    def backend_service(self, name: str = "b1", *groups: str, marked: bool = True, **fields: t.Any) -> None:
+        """With h1, and regional groups of these names."""
+        where = f"projects/{PROJECT}/regions/{REGION}"
+        body = {
+            "name": name,
+            "loadBalancingScheme": "INTERNAL",
+            "protocol": "TCP",
+            "healthChecks": [f"{where}/healthChecks/h1"],
+            "backends": [{"group": f"{where}/instanceGroups/{group}"} for group in groups],
+        }
+        self.post(f"{COMPUTE}/regions/{REGION}/backendServices", {**body, **_mark(marked), **fields})
+
+    def forwarding_rule(self, name: str = "f1", *, marked: bool = True, **fields: t.Any) -> None:
+        """To b1, in s1, at port 80."""
+        where = f"projects/{PROJECT}/regions/{REGION}"
+        body = {
+            "name": name,
+            "loadBalancingScheme": "INTERNAL",
+            "subnetwork": f"{where}/subnetworks/s1",
+            "backendService": f"{where}/backendServices/b1",
+            "ports": ["80"],
+        }
+        self.post(f"{COMPUTE}/regions/{REGION}/forwardingRules", {**body, **_mark(marked), **fields})
 
     def cluster(
         self,

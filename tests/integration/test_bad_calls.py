@@ -84,6 +84,25 @@ def address(**more: t.Any) -> Json:
     return {"name": "new", "region": REGION, "subnetwork": "s1", **more}
 
 
+def group(**more: t.Any) -> Json:
+    return {"name": "new", "region": REGION, "instance_template": "t1", "target_size": 1, **more}
+
+
+def service(**more: t.Any) -> Json:
+    return {"name": "new", "region": REGION, "health_checks": ["h1"], **more}
+
+
+def forwarding(**more: t.Any) -> Json:
+    return {
+        "name": "new",
+        "region": REGION,
+        "subnetwork": "s1",
+        "ports": [80],
+        "backend_service": "b1",
+        **more,
+    }
+
+
 def cluster(policy: Json | None = None, **more: t.Any) -> Json:
     named = {"cluster_secondary_range_name": "pod", "services_secondary_range_name": "svc"}
     return {
@@ -135,6 +154,15 @@ def estate(api: Api) -> None:
     api.post(f"/compute/v1/projects/{PROJECT}/global/instanceTemplates", template)
     api.firewall("f1")
     api.firewall("theirs", marked=False)
+    api.template()
+    api.health_check()
+    api.health_check("theirs", marked=False)
+    api.managed_group("m1")
+    api.managed_group("theirs", 0, marked=False)
+    api.backend_service("b1", "m1", "theirs")
+    api.backend_service("theirs", marked=False)
+    api.forwarding_rule(IPAddress="10.1.0.60")
+    api.forwarding_rule("theirs", marked=False)
     api.cluster("c1")
     api.cluster("theirs", marked=False)
     api.cluster("routes", ipAllocationPolicy={"useRoutes": True}, clusterIpv4Cidr="10.64.0.0/14")
@@ -419,6 +447,10 @@ BAD: dict[str, Bad] = {
             ("address", {"region": REGION}),
             ("instance", {"zone": ZONE}),
             ("instance_template", {}),
+            ("health_check", {"region": REGION}),
+            ("instance_group_manager", {"region": REGION}),
+            ("backend_service", {"region": REGION}),
+            ("forwarding_rule", {"region": REGION}),
             ("cluster", {"location": ZONE, "deletion_protection": False}),
         )
     },
@@ -617,6 +649,221 @@ BAD: dict[str, Bad] = {
         "address",
         {"name": "theirs", "region": REGION, "address": "10.1.0.99"},
         ["address", "10.1.0.99", "another name"],
+    ),
+    # ---- load balancers
+    "check-of-nothing": ("health_check", {"name": "new"}, ["type", "missing"]),
+    "check-of-two": (
+        "health_check",
+        {"name": "new", "tcp_health_check": {}, "http_health_check": {}},
+        ["mutually exclusive", "tcp_health_check"],
+    ),
+    "check-contradicts": (
+        "health_check",
+        {"name": "new", "type": "TCP", "http_health_check": {"port": 80}},
+        ["http_health_check", "type: HTTP", "TCP"],
+    ),
+    "check-port": (
+        "health_check",
+        {"name": "new", "tcp_health_check": {"port": 0}},
+        ["tcp_health_check.port", "0", "65535"],
+    ),
+    "check-path": (
+        "health_check",
+        {"name": "new", "http_health_check": {"request_path": "health"}},
+        ["request_path", "'health'", "/health"],
+    ),
+    "check-interval": ("health_check", {"name": "new", "check_interval_sec": 0}, ["check_interval_sec", "1 to 300"]),
+    "check-threshold": ("health_check", {"name": "new", "healthy_threshold": 11}, ["healthy_threshold", "11", "10"]),
+    "check-timeout": (
+        "health_check",
+        {"name": "h1", "region": REGION, "timeout_sec": 9},
+        ["timeout_sec: 9", "check_interval_sec: 5"],
+    ),
+    "check-of-another-kind": (
+        "health_check",
+        {"name": "h1", "region": REGION, "http_health_check": {"request_path": "/health"}},
+        ["type", '"TCP"', '"HTTP"', "another one"],
+    ),
+    "check-another-port": (
+        "health_check",
+        {"name": "h1", "region": REGION, "tcp_health_check": {"port": 81}},
+        ["tcp_health_check.port", "allow_disruption: true"],
+    ),
+    "group-nowhere": ("instance_group_manager", {"name": "new"}, ["region, zone"]),
+    "group-in-two-places": ("instance_group_manager", group(zone=ZONE), ["mutually exclusive", "region"]),
+    "group-of-nothing": (
+        "instance_group_manager",
+        {"name": "new", "region": REGION},
+        ["instance_template, target_size", "missing"],
+    ),
+    "group-size": ("instance_group_manager", group(target_size=-1), ["target_size", "-1"]),
+    "group-wait": ("instance_group_manager", group(wait_stable=-1), ["wait_stable", "-1", "0 for no wait"]),
+    "group-base": ("instance_group_manager", group(base_instance_name="w" * 59), ["base_instance_name", "58"]),
+    "group-template": (
+        "instance_group_manager",
+        group(instance_template="none"),
+        ["global/instanceTemplates/none does not exist"],
+    ),
+    "group-template-name": (
+        "instance_group_manager",
+        group(instance_template="t1?x", auto_healing_policies=[{"health_check": "No"}]),
+        ["instance_template", "'t1?x'", "auto_healing_policies[0].health_check", "'No'"],
+    ),
+    "group-check": (
+        "instance_group_manager",
+        group(auto_healing_policies=[{"health_check": "none"}]),
+        ["global/healthChecks/none does not exist"],
+    ),
+    "group-heals-by-nothing": (
+        "instance_group_manager",
+        group(auto_healing_policies=[{"initial_delay_sec": 60}]),
+        ["auto_healing_policies", "health_check"],
+    ),
+    "group-delay": (
+        "instance_group_manager",
+        group(auto_healing_policies=[{"health_check": "h1", "initial_delay_sec": 3601}]),
+        ["auto_healing_policies[0].initial_delay_sec", "3601", "3600"],
+    ),
+    "group-two-policies": (
+        "instance_group_manager",
+        group(auto_healing_policies=[{"health_check": "h1"}, {"health_check": "h2"}]),
+        ["auto_healing_policies", "one policy"],
+    ),
+    "group-zones": (
+        "instance_group_manager",
+        group(distribution_policy={"zones": ["us-east1-b"]}),
+        ["distribution_policy.zones[0]", "'us-east1-b'", REGION],
+    ),
+    "group-zones-none": (
+        "instance_group_manager",
+        group(distribution_policy={"zones": []}),
+        ["distribution_policy.zones", "[]"],
+    ),
+    "group-zones-of-a-zone": (
+        "instance_group_manager",
+        {"name": "new", "zone": ZONE, "distribution_policy": {"zones": [ZONE]}},
+        ["distribution_policy", "region"],
+    ),
+    "group-another-base": (
+        "instance_group_manager",
+        {"name": "m1", "region": REGION, "base_instance_name": "other"},
+        ["base_instance_name", '"m1"', '"other"', "another group"],
+    ),
+    "group-smaller": (
+        "instance_group_manager",
+        {"name": "m1", "region": REGION, "target_size": 0},
+        ["resize", "from 1 to 0", "allow_disruption: true"],
+    ),
+    "group-heals-now": (
+        "instance_group_manager",
+        {
+            "name": "m1",
+            "region": REGION,
+            "auto_healing_policies": [{"health_check": f"regions/{REGION}/healthChecks/h1"}],
+        },
+        ["auto_healing_policies", "allow_disruption: true"],
+    ),
+    "service-of-nothing": ("backend_service", {"name": "new", "region": REGION}, ["health_checks", "missing"]),
+    "service-two-checks": ("backend_service", service(health_checks=["h1", "h2"]), ["health_checks", "exactly one"]),
+    "service-check": (
+        "backend_service",
+        service(health_checks=["none"]),
+        [f"regions/{REGION}/healthChecks/none does not exist"],
+    ),
+    "service-group": (
+        "backend_service",
+        service(backends=[{"group": "none"}]),
+        [f"regions/{REGION}/instanceGroups/none does not exist"],
+    ),
+    "service-names": (
+        "backend_service",
+        service(health_checks=["global/healthChecks/H"], backends=[{"group": "zones/z/instanceGroups/G"}]),
+        ["health_checks[0]", "'H'", "backends[0].group", "'G'"],
+    ),
+    "service-group-twice": (
+        "backend_service",
+        service(backends=[{"group": "m1"}, {"group": f"regions/{REGION}/instanceGroupManagers/m1"}]),
+        ["backends[1].group", "m1", "twice"],
+    ),
+    "service-draining": (
+        "backend_service",
+        service(connection_draining={"draining_timeout_sec": 3601}),
+        ["connection_draining.draining_timeout_sec", "3601", "3600"],
+    ),
+    "service-scheme": (
+        "backend_service",
+        service(load_balancing_scheme="EXTERNAL"),
+        ["load_balancing_scheme", "INTERNAL", "EXTERNAL"],
+    ),
+    "service-protocol": (
+        "backend_service",
+        {"name": "b1", "region": REGION, "protocol": "UDP"},
+        ["protocol", '"TCP"', '"UDP"', "another service"],
+    ),
+    "service-fewer": (
+        "backend_service",
+        {"name": "b1", "region": REGION, "backends": [{"group": "m1"}], "purge_backends": True},
+        ["backends", "allow_disruption: true"],
+    ),
+    "service-spare": (
+        "backend_service",
+        {"name": "b1", "region": REGION, "backends": [{"group": "m1", "failover": True}]},
+        ["backends", "allow_disruption: true"],
+    ),
+    "service-affinity": (
+        "backend_service",
+        {"name": "b1", "region": REGION, "session_affinity": "CLIENT_IP"},
+        ["session_affinity", "allow_disruption: true"],
+    ),
+    "rule-of-nothing": ("forwarding_rule", {"name": "new", "region": REGION}, ["backend_service", "missing"]),
+    "rule-service": ("forwarding_rule", forwarding(backend_service="none"), ["backendServices/none does not exist"]),
+    "rule-names": (
+        "forwarding_rule",
+        forwarding(backend_service="B", ip_address="my_address"),
+        ["backend_service", "'B'", "ip_address", "'my_address'"],
+    ),
+    "rule-protocol": (
+        "forwarding_rule",
+        forwarding(ip_protocol="UDP"),
+        ["ip_protocol: UDP", "backendServices/b1", "TCP"],
+    ),
+    "rule-without-ports": (
+        "forwarding_rule",
+        {key: value for key, value in forwarding().items() if key != "ports"},
+        ["ports", "all_ports: true"],
+    ),
+    "rule-ports-and-all": ("forwarding_rule", forwarding(all_ports=True), ["mutually exclusive", "all_ports"]),
+    "rule-many-ports": ("forwarding_rule", forwarding(ports=[1, 2, 3, 4, 5, 6]), ["ports", "1 to 5", "all_ports"]),
+    "rule-port": ("forwarding_rule", forwarding(ports=["http"]), ["ports[0]", "'http'", "65535"]),
+    "rule-port-range": ("forwarding_rule", forwarding(ports=["80-90"]), ["ports[0]", "'80-90'"]),
+    "rule-nowhere": (
+        "forwarding_rule",
+        {key: value for key, value in forwarding().items() if key != "subnetwork"},
+        ["give subnetwork"],
+    ),
+    "rule-network-alone": (
+        "forwarding_rule",
+        {**{key: value for key, value in forwarding().items() if key != "subnetwork"}, "network": "n1"},
+        ["networks/n1", "give subnetwork"],
+    ),
+    "rule-subnetwork": ("forwarding_rule", forwarding(subnetwork="none"), ["subnetworks/none does not exist"]),
+    "rule-address-nonsense": ("forwarding_rule", forwarding(ip_address="10.1.0"), ["ip_address", "'10.1.0'", "IPv4"]),
+    "rule-address-outside": (
+        "forwarding_rule",
+        forwarding(ip_address="10.9.0.9"),
+        ["ip_address: 10.9.0.9", "10.1.0.0/24"],
+    ),
+    "rule-address-reserved": ("forwarding_rule", forwarding(ip_address="10.1.0.1"), ["ip_address: 10.1.0.1", "keeps"]),
+    "rule-no-address": ("forwarding_rule", forwarding(ip_address="none"), ["addresses/none does not exist"]),
+    "rule-other-ports": (
+        "forwarding_rule",
+        {"name": "f1", "region": REGION, "ports": [80, 443], "ip_address": "10.1.0.61"},
+        ["ports", '"443"', "ip_address", '"10.1.0.60"', '"10.1.0.61"', "another name"],
+    ),
+    "rule-other-address": (
+        "forwarding_rule",
+        {"name": "f1", "region": REGION, "ip_address": "theirs"},
+        ["ip_address", "another name"],
     ),
     # ---- where it may not be done
     "project-not-listed": (

@@ -22,7 +22,15 @@ import yaml
 from ansible_collections.podreach.gke.plugins.modules import ha_vpn
 from ansible_collections.podreach.gke.tests.golden.packets.kube import Kube
 from ansible_collections.podreach.gke.tests.integration import machines
-from ansible_collections.podreach.gke.tests.integration.api import CLUSTERS, COMPUTE, REGION, ROUTERS, Api, Json
+from ansible_collections.podreach.gke.tests.integration.api import (
+    CLUSTERS,
+    COMPUTE,
+    NETWORK,
+    REGION,
+    ROUTERS,
+    Api,
+    Json,
+)
 from ansible_collections.podreach.gke.tests.integration.playbooks import PATHS, Playbooks, Record, Run, play, task
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import COMMAND, Lab, resident
 
@@ -516,6 +524,95 @@ def test_what_the_vpc_hides_is_said(account: Playbooks) -> None:
         assert ("10.0.8.0/24, a custom range of the router, " in warning) == (name == "custom")
     assert not run["again"].result["changed"]
     assert run["refused"].result["error"]["code"] == "range-overlap"
+
+
+def test_what_would_newly_win_is_shown(account: Playbooks) -> None:
+    """The routes that AWS's tables get: those that take traffic from others, and default routes, need the word, when
+    propagation is enabled and when more is advertised to a table that takes it already. Once said, it is not needed
+    again."""
+    lab, aws = account.lab, ec2(account.lab)
+    [table] = aws.describe_route_tables(Filters=[{"Name": "tag:Name", "Values": ["aws-routes"]}])["RouteTables"]
+    [item] = aws.describe_network_interfaces()["NetworkInterfaces"]
+    old, target = {"RouteTableId": table["RouteTableId"]}, item["NetworkInterfaceId"]
+    aws.create_route(**old, DestinationCidrBlock="10.0.0.0/8", NetworkInterfaceId=target)
+
+    def custom(*ranges: str, **more: t.Any) -> Json:
+        change: Json = {"advertise_mode": "CUSTOM", "advertised_groups": ["ALL_SUBNETS"], **more}
+        return vpn(**change, advertised_ip_ranges=[{"range": text} for text in ranges])
+
+    word: Json = {"allow_disruption": True}
+    alone = {"name": "aws-vpn", "vpc_name": "aws-vpc", "route_tables": ["all"], "google_ranges": ["10.1.0.0/20"]}
+    static = {"name": "old", "network": f"{NETWORK}/n1", "destRange": "10.0.0.0/12", "nextHopIp": "10.1.0.5"}
+    Api(lab).post(f"{COMPUTE}/global/routes", static)
+    without: Json = {"advertise_mode": "CUSTOM", "advertised_ip_ranges": [{"range": "192.168.8.0/24"}]}
+    tasks = [
+        task("without", "ha_vpn", vpn(**without)),
+        task("check", "ha_vpn", vpn(), check_mode=True),
+        task("refused", "ha_vpn", vpn()),
+        task("alone", "aws_vpn", {"environment": "lab", **alone}, check_mode=True),
+        task("make", "ha_vpn", vpn(**word)),
+        task("again", "ha_vpn", vpn()),
+        task("elsewhere", "ha_vpn", custom("192.168.8.0/24")),
+        task("check pods", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0"), check_mode=True),
+        task("pods refused", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0")),
+        task("pods", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0", **word)),
+        task("pods again", "ha_vpn", custom("192.168.8.0/24", "10.32.0.0/14", "0.0.0.0/0")),
+        task("back refused", "ha_vpn", vpn(advertise_mode="DEFAULT")),
+        task("purge refused", "ha_vpn", custom("10.32.0.0/14", purge_advertisement=True)),
+        task("purge", "ha_vpn", custom("10.32.0.0/14", purge_advertisement=True, **word)),
+        task("back", "ha_vpn", vpn(advertise_mode="DEFAULT", **word)),
+    ]
+    run = account.run(play(tasks))
+    before = run["check"].mutations
+
+    takes = f"it takes traffic from the route to 10.0.0.0/8 by {target}"
+    check, made = good(run, "check"), good(run, "make")
+    [coming] = [item for item in check.result["new_routes"] if item["route_table"] == table["RouteTableId"]]
+    assert coming == {
+        "route_table": table["RouteTableId"],
+        "dest_range": "10.1.0.0/20",
+        "wins": True,
+        "problem": takes,
+    }
+    assert {item["dest_range"] for item in check.result["new_routes"]} == {"10.1.0.0/20"}
+    assert check.result["plan"] == made.result["plan"]
+    assert made.result["new_routes"] == check.result["new_routes"]
+    [step] = [step for step in made.result["plan"] if step["grade"] == "disruptive"]
+    assert step["summary"] == (
+        f"enable propagation into route table aws-routes ({table['RouteTableId']}), which brings 10.1.0.0/20 "
+        f"(10.1.0.0/20: {takes})"
+    )
+    [warning] = [text for text in check.result["warnings"] if takes in text]
+    refused = run["refused"].result
+    assert refused["error"]["code"] == "disruption-not-allowed"
+    learns = "10.0.0.0/16: it takes traffic from route old (10.0.0.0/12)"
+    assert learns in str(check.result["warnings"]) and learns in refused["msg"]
+    assert takes in warning and takes in refused["msg"] and "allow_disruption: true" in refused["msg"]
+    assert (refused["changed"], run["refused"].mutations) == (False, before)
+    assert any(takes in step["summary"] for step in good(run, "alone").result["plan"])
+    assert not good(run, "again").result["changed"] and run["again"].result["new_routes"] == []
+
+    assert {item["dest_range"] for item in good(run, "elsewhere").result["new_routes"]} == {"192.168.8.0/24"}
+    refused = run["pods refused"].result
+    assert refused["error"]["code"] == "disruption-not-allowed"
+    for words in (f"10.32.0.0/14: {takes}", "0.0.0.0/0: it is a default route", table["RouteTableId"]):
+        assert words in refused["msg"]
+        assert words in str(good(run, "check pods").result["warnings"])
+    assert run["pods refused"].mutations == run["elsewhere"].mutations
+    pods = {(item["dest_range"], item["problem"]) for item in good(run, "pods").result["new_routes"]}
+    assert {("10.32.0.0/14", takes), ("10.32.0.0/14", None), ("0.0.0.0/0", "it is a default route")} == pods
+    assert not good(run, "pods again").result["changed"]
+    assert run["without"].result["error"]["code"] == "withdraws-subnets"
+    for name in ("back refused", "purge refused"):
+        assert run[name].result["error"]["code"] == "disruption-not-allowed"
+        assert run[name].mutations == run["pods"].mutations
+    for name in ("purge", "back"):
+        assert [step["grade"] for step in good(run, name).result["plan"]] == ["disruptive"]
+        assert run[name].result["new_routes"] == []
+    lab.settle()
+    [now] = aws.describe_route_tables(RouteTableIds=[table["RouteTableId"]])["RouteTables"]
+    learned = {item["DestinationCidrBlock"] for item in now["Routes"] if item["Origin"] == "EnableVgwRoutePropagation"}
+    assert learned == {"10.1.0.0/20"}
 
 
 PEER: Json = {

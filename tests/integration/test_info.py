@@ -55,7 +55,21 @@ def estate(lab: Lab) -> None:
     api.router("r1")
     api.vpn_gateway("g1")
     api.external_vpn_gateway("e1")
+    balancer(api)
     lab.settle()
+
+
+def balancer(api: Api) -> None:
+    """A regional group behind an internal load balancer, a group of a zone, and a global health check."""
+    api.subnetwork("s2", "10.21.0.0/24")
+    api.template(subnetwork="s2")
+    api.health_check("proxy")
+    api.health_check("alive", where="global")
+    api.managed_group("proxy")
+    api.managed_group("zonal", 0, where=f"zones/{ZONE}")
+    where = f"projects/{PROJECT}/regions/{REGION}"
+    api.backend_service("proxy", "proxy", healthChecks=[f"{where}/healthChecks/proxy"])
+    api.forwarding_rule("proxy", subnetwork=f"{where}/subnetworks/s2", backendService=f"{where}/backendServices/proxy")
 
 
 #: id -> kind, options, the names that are found
@@ -69,7 +83,7 @@ CASES: dict[str, tuple[str, Json, list[str]]] = {
     "network": ("network", {"name": "n1"}, ["n1"]),
     "network-none": ("network", {"name": "none"}, []),
     "network-filter": ("network", {"filter": 'name eq "aws-.*"'}, [AWS]),
-    "subnetworks": ("subnetwork", {}, [SUBNETWORK, "s1"]),
+    "subnetworks": ("subnetwork", {}, [SUBNETWORK, "s1", "s2"]),
     "subnetwork": ("subnetwork", {"region": REGION, "name": SUBNETWORK}, [SUBNETWORK]),
     "subnetwork-anywhere": ("subnetwork", {"name": "s1"}, ["s1"]),
     "subnetwork-region": ("subnetwork", {"region": ELSEWHERE}, ["s1"]),
@@ -100,6 +114,26 @@ CASES: dict[str, tuple[str, Json, list[str]]] = {
     "addresses": ("address", {}, ["web"]),
     "address-subnetwork": ("address", {"subnetwork": SUBNETWORK, "region": REGION}, ["web"]),
     "address-filter": ("address", {"filter": "status = IN_USE"}, []),
+    "health_checks": ("health_check", {}, ["alive", "proxy"]),
+    "health_check": ("health_check", {"region": REGION, "name": "proxy"}, ["proxy"]),
+    "health_check-global": ("health_check", {"region": "global"}, ["alive"]),
+    "instance_group_managers": ("instance_group_manager", {"filter": 'name ne "gke-.*"'}, ["proxy", "zonal"]),
+    "instance_group_manager-zone": ("instance_group_manager", {"zone": ZONE, "name": "zonal"}, ["zonal"]),
+    "instance_group_manager-template": (
+        "instance_group_manager",
+        {"instance_template": "t1", "region": REGION},
+        ["proxy"],
+    ),
+    "instance_group_manager-instances": (
+        "instance_group_manager",
+        {"region": REGION, "name": "proxy", "include_instances": True},
+        ["proxy"],
+    ),
+    "backend_services": ("backend_service", {}, ["proxy"]),
+    "backend_service-health": ("backend_service", {"name": "proxy", "include_health": True}, ["proxy"]),
+    "forwarding_rules": ("forwarding_rule", {}, ["proxy"]),
+    "forwarding_rule-service": ("forwarding_rule", {"backend_service": "proxy", "network": "n1"}, ["proxy"]),
+    "forwarding_rule-other": ("forwarding_rule", {"network": AWS}, []),
     "vpn_tunnels": ("vpn_tunnel", {}, TUNNELS),
     "vpn_tunnel-gateway": ("vpn_tunnel", {"vpn_gateway": "g1"}, []),
     "vpn_tunnel-name-and-filter": (
@@ -107,6 +141,13 @@ CASES: dict[str, tuple[str, Json, list[str]]] = {
         {"region": REGION, "name": TUNNELS[0], "filter": f"name != {TUNNELS[1]}"},
         TUNNELS[:1],
     ),
+}
+
+#: id -> what an answer has beside what the API shows of the resource itself
+MORE = {
+    "vpn_gateway-status": ["status"],
+    "instance_group_manager-instances": ["managedInstances"],
+    "backend_service-health": ["health"],
 }
 
 
@@ -152,7 +193,7 @@ def test_question(name: str, answers: Answers) -> None:
         where = "/v1/projects/" if container else "/compute/v1/projects/"
         whole = answers.api.get(where + path.replace("/zones/", "/locations/", container))
         assert whole
-        added = {"status": item["status"]} if name == "vpn_gateway-status" else {}
+        added = {key: item[key] for key in MORE.get(name, ())}
         assert item == {**(public(whole) or {}), **added}
 
 
@@ -174,6 +215,18 @@ def test_redundancy_of_each_connection(answers: Answers) -> None:
     assert len(connection["tunnels"]) == 4
     assert other == {}
     assert "status" not in found(answers, "vpn_gateways")[0]
+
+
+def test_the_machines_behind_a_load_balancer(answers: Answers) -> None:
+    (group,) = found(answers, "instance_group_manager-instances")
+    (machine,) = group["managedInstances"]
+    assert (machine["currentAction"], machine["instanceStatus"]) == ("NONE", "RUNNING")
+    (service,) = found(answers, "backend_service-health")
+    (backend,) = service["health"]
+    assert backend["group"] == service["backends"][0]["group"]
+    (status,) = backend["healthStatus"]
+    # no rule of the network lets Google's checkers in
+    assert (status["instance"], status["healthState"]) == (machine["instance"], "UNHEALTHY")
 
 
 def test_path(answers: Answers) -> None:

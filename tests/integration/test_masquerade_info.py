@@ -56,7 +56,7 @@ def test_what_is_said(lab: Lab, tmp_path: pathlib.Path) -> None:
         assert named["non_masquerade_cidrs"][0] == "10.0.0.0/8"
         assert named["cluster_ranges"]["pods"] + named["cluster_ranges"]["nodes"] == [*OWN]
         assert [one["seen_as"] for one in named["destinations"]] == ["pod", "pod", "node"]
-        assert named["findings"] == []
+        assert (named["findings"], named["in_force"]) == ([], None)
         by_address = ok(done["by address"])
         assert by_address["cluster_ranges"] == {"pods": [], "nodes": [], "services": []}
         assert by_address["destinations"] == [{"destination": PEER, "seen_as": "pod"}]
@@ -69,7 +69,9 @@ def test_what_is_said(lab: Lab, tmp_path: pathlib.Path) -> None:
     after = ok(done["after"])
     assert after["source"] == "config_map"
     assert after["non_masquerade_cidrs"] == ok(done["set"])["non_masquerade_cidrs"]
-    assert [one["seen_as"] for one in after["destinations"]] == ["node", "node", "node"]
+    assert [one["seen_as"] for one in after["destinations"]] == ["unknown"] * 3, "not known before it is in force"
+    assert [one["code"] for one in after["findings"]] == ["masq-resync-pending"]
+    assert 130 < after["in_force"]["seconds_left"] <= 150
     assert config_map(site) is not None
     theirs(site, THEIRS, key="ip-masq-config")
     examples = yaml.safe_load(masquerade_info.EXAMPLES)

@@ -99,8 +99,36 @@ def with_cluster(api: Api) -> None:
     api.cluster(marked=False)
 
 
+def with_template(api: Api) -> None:
+    """What a group of machines is made of, and what lets Google's checkers in."""
+    with_subnetwork(api)
+    for name in ("t1", "t2"):
+        api.template(name)
+    api.health_check("alive", where="global")
+    api.firewall(allowed=[{"IPProtocol": "tcp"}], sourceRanges=["130.211.0.0/22", "35.191.0.0/16"])
+
+
+def with_groups(api: Api) -> None:
+    """What stands behind a load balancer: a regional group and one of a zone."""
+    with_subnetwork(api)
+    api.template()
+    api.health_check()
+    api.managed_group("m1")
+    api.managed_group("m2", where=f"zones/{ZONE}")
+
+
+def with_service(api: Api) -> None:
+    with_subnetwork(api)
+    api.health_check()
+    api.backend_service()
+    where = f"projects/{PROJECT}/regions/{REGION}/subnetworks/s1"
+    reserved = {"name": "a1", "addressType": "INTERNAL", "subnetwork": where, "address": "10.1.0.77"}
+    api.post(f"{REGIONAL}/addresses", reserved)
+
+
 REGIONAL = f"{COMPUTE}/regions/{REGION}"
 DEBIAN = "projects/debian-cloud/global/images/family/debian-12"
+GROUPS = f"{PREFIX}projects/{PROJECT}/regions/{REGION}/instanceGroups"
 TUNNEL: Json = {
     "name": "t1",
     "region": REGION,
@@ -387,6 +415,131 @@ ROWS = [
         {},
         {"name": "a1", "region": REGION},
         with_subnetwork,
+    ),
+    Row(
+        "health_check",
+        f"{REGIONAL}/healthChecks/h1",
+        {
+            "name": "h1",
+            "region": REGION,
+            "http_health_check": {"request_path": "/health"},
+            "check_interval_sec": 10,
+        },
+        {
+            "description": MARKER,
+            "type": "HTTP",
+            "httpHealthCheck": {"port": 80, "requestPath": "/health"},
+            "checkIntervalSec": 10,
+            "timeoutSec": 5,
+            "unhealthyThreshold": 2,
+        },
+        {
+            "name": "h1",
+            "region": REGION,
+            "description": "Slower.",
+            "http_health_check": {"port": 8080},
+            "unhealthy_threshold": 3,
+            "allow_disruption": True,
+        },
+        {
+            "description": f"Slower. {MARKER}",
+            "httpHealthCheck": {"port": 8080, "requestPath": "/health"},
+            "checkIntervalSec": 10,
+            "unhealthyThreshold": 3,
+        },
+        {"name": "h1", "region": REGION},
+    ),
+    Row(
+        "instance_group_manager",
+        f"{REGIONAL}/instanceGroupManagers/m1",
+        {
+            "name": "m1",
+            "region": REGION,
+            "instance_template": "t1",
+            "target_size": 1,
+            "base_instance_name": "web",
+            "distribution_policy": {"zones": [ZONE, f"{REGION}-b"]},
+        },
+        {
+            "description": MARKER,
+            "baseInstanceName": "web",
+            "instanceTemplate": f"{PREFIX}projects/{PROJECT}/global/instanceTemplates/t1",
+            "targetSize": 1,
+            "status": {"isStable": True},
+        },
+        {
+            "name": "m1",
+            "region": REGION,
+            "instance_template": "t2",
+            "target_size": 2,
+            "auto_healing_policies": [{"health_check": "alive", "initial_delay_sec": 60}],
+            "allow_disruption": True,
+        },
+        {
+            "description": MARKER,
+            "instanceTemplate": f"{PREFIX}projects/{PROJECT}/global/instanceTemplates/t2",
+            "targetSize": 2,
+            "autoHealingPolicies": [
+                {"healthCheck": f"{PREFIX}projects/{PROJECT}/global/healthChecks/alive", "initialDelaySec": 60}
+            ],
+            "status": {"isStable": True, "versionTarget": {"isReached": False}},
+        },
+        {"name": "m1", "region": REGION},
+        with_template,
+    ),
+    Row(
+        "backend_service",
+        f"{REGIONAL}/backendServices/b1",
+        {"name": "b1", "region": REGION, "health_checks": ["h1"], "backends": [{"group": "m1"}]},
+        {
+            "description": MARKER,
+            "loadBalancingScheme": "INTERNAL",
+            "protocol": "TCP",
+            "backends": [{"group": f"{GROUPS}/m1", "balancingMode": "CONNECTION"}],
+            "healthChecks": [f"{PREFIX}projects/{PROJECT}/regions/{REGION}/healthChecks/h1"],
+        },
+        {
+            "name": "b1",
+            "region": REGION,
+            # by what manages it, as the module that makes it names it
+            "backends": [{"group": f"zones/{ZONE}/instanceGroupManagers/m2", "failover": True}],
+            "connection_draining": {"draining_timeout_sec": 60},
+        },
+        {
+            "backends": [
+                {"group": f"{GROUPS}/m1"},
+                {"group": f"{PREFIX}projects/{PROJECT}/zones/{ZONE}/instanceGroups/m2", "failover": True},
+            ],
+            "connectionDraining": {"drainingTimeoutSec": 60},
+        },
+        {"name": "b1", "region": REGION},
+        with_groups,
+    ),
+    Row(
+        "forwarding_rule",
+        f"{REGIONAL}/forwardingRules/f1",
+        {
+            "name": "f1",
+            "region": REGION,
+            "subnetwork": "s1",
+            "ip_address": "a1",
+            "ports": [80, 443],
+            "backend_service": "b1",
+        },
+        {
+            "description": MARKER,
+            "loadBalancingScheme": "INTERNAL",
+            "IPAddress": "10.1.0.77",
+            "IPProtocol": "TCP",
+            "ports": ["80", "443"],
+            "allowGlobalAccess": False,
+            "network": f"{PREFIX}{NETWORK}/n1",
+            "backendService": f"{PREFIX}projects/{PROJECT}/regions/{REGION}/backendServices/b1",
+        },
+        {"name": "f1", "region": REGION, "ip_address": "a1", "ports": [443, 80], "allow_global_access": True},
+        {"IPAddress": "10.1.0.77", "ports": ["80", "443"], "allowGlobalAccess": True},
+        {"name": "f1", "region": REGION},
+        with_service,
     ),
     Row(
         "cluster",

@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Peerings and masquerades of a topology: the example from an empty lab to nothing again, and a hub with all the spokes
-that it may have.
+"""Peerings, masquerades and Shared VPCs of a topology: the examples from nothing to nothing again, and a hub with all
+the spokes that it may have.
 """
 
 from __future__ import annotations
@@ -16,13 +16,23 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, PROJECT, Api, Json
+from ansible_collections.podreach.gke.tests.integration.api import COMPUTE, PROJECT, REGION, Api, Json
 from ansible_collections.podreach.gke.tests.integration.playbooks import ROOT, Playbooks, Run
-from ansible_collections.podreach.gke.tests.integration.sites import EXAMPLES, Sites, changed, failures
+from ansible_collections.podreach.gke.tests.integration.sites import (
+    EXAMPLES,
+    Sites,
+    changed,
+    differences,
+    estate,
+    failures,
+)
+from ansible_collections.podreach.gke.tests.integration.slicing import cut
 from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 
 EXAMPLE = EXAMPLES / "pods-to-peer.podreach.yml"
+SHARED = EXAMPLES / "pods-to-shared-vpc.podreach.yml"
 VERIFY = ROOT / "playbooks" / "verify.yml"
+STORY = ROOT / "playbooks" / "story_peer.yml"
 PEER = "podreach-peer"
 THERE = f"/compute/v1/projects/{PEER}"
 HEAD: Json = {
@@ -31,6 +41,7 @@ HEAD: Json = {
     "project": PROJECT,
     "region": "asia-northeast1",
 }
+REACHED = {"pod-to-peer": "reachable", "node-to-peer": "reachable", "pod-to-own-project": "reachable"}
 SPOKES = 25
 #: Of site.yml alone: verify.yml asks for each peering once more what is not as declared.
 MANY = ("-f", "20", "--tags", "network,peering")
@@ -70,7 +81,7 @@ def test_the_example_from_nothing_to_nothing(sites: Sites) -> None:
     since = sites.lab.seq()
     again = sites.site(EXAMPLE)
     assert changed(again) == []
-    assert flows(again) == {"pod-to-own-project": "reachable", "pod-to-peer": "reachable"}
+    assert flows(again) == REACHED
     assert changes(sites, since) == []
 
     # somebody turns the routes off
@@ -97,7 +108,7 @@ def test_the_example_from_nothing_to_nothing(sites: Sites) -> None:
     other = write(sites, "masqueraded", masqueraded)
     built = sites.site(other)
     assert [line.split(":")[0] for line in changed(built)] == ["seen-as-nodes"]
-    assert flows(built) == {"pod-to-own-project": "reachable", "pod-to-peer": "reachable"}
+    assert flows(built) == REACHED
 
     # one side is somebody else's by now, with the same name
     api = Api(sites.lab)
@@ -112,6 +123,67 @@ def test_the_example_from_nothing_to_nothing(sites: Sites) -> None:
     assert list(peerings(sites, THERE, "target-network")) == ["target-to-my"]
     assert api.get(f"{COMPUTE}/global/networks/my-network") is not None
     assert changed(sites.teardown(other)) == []
+
+
+def test_the_story(sites: Sites) -> None:
+    """Told where its end is built already; every look in it is held against what it says, and nothing is left of it."""
+    sites.lab.preset("peered-project")
+    assert flows(sites.site(EXAMPLE)) == REACHED
+    before = estate(sites.lab)
+    told = sites.run(STORY, "-i", str(EXAMPLE))
+    assert failures(told) == {} and told.rc == 0
+    assert "Found duplicate mapping key" not in told.output
+    looks = re.findall(r'"flow +pod-to-peer +(\S+)', told.output)
+    assert looks.count("reachable") == 6 and looks.count("unreachable") == 6
+    assert flows(told) == REACHED
+    assert differences(before, estate(sites.lab)) == []
+
+
+def policies(sites: Sites) -> list[dict[str, list[str]]]:
+    """Of the host project and of its subnetwork that is shared, as role -> members."""
+    api, subnetwork = Api(sites.lab), f"{THERE}/regions/{REGION}/subnetworks/shared-subnet"
+    found = [api.post(f"/v1/projects/{PEER}:getIamPolicy", {}), api.get(f"{subnetwork}/getIamPolicy") or {}]
+    return [{binding["role"]: sorted(binding["members"]) for binding in item.get("bindings", [])} for item in found]
+
+
+def test_a_shared_vpc_from_nothing_to_nothing(sites: Sites) -> None:
+    """In slices first: the Shared VPC waits for the network of another one, whose cluster waits for the Shared VPC."""
+    sites.lab.preset("peered-project")
+    api, before = Api(sites.lab), policies(sites)
+    first, second, _flows = cut(SHARED, sites)
+    assert "peer-to-lab" in yaml.safe_load(second.read_text(encoding="utf-8"))["all"]["hosts"]
+    waiting = sites.start(ROOT / "playbooks" / "site.yml", "-i", str(second))
+    built = sites.site(first)
+    assert {line.split(":")[0] for line in changed(built)} == {"my-gke", "target-network"}
+    assert {line.split(":")[0] for line in changed(Playbooks.finish(waiting))} == {"peer-to-lab"}
+
+    since = sites.lab.seq()
+    again = sites.site(SHARED)
+    assert changed(again) == []
+    assert flows(again) == {"pod-to-host-project": "reachable"}
+    assert changes(sites, since) == []
+
+    # somebody takes roles back, and something else of the service project gets an address in the host's network
+    shared = f"{THERE}/regions/{REGION}/subnetworks/shared-subnet"
+    api.post(f"{shared}/setIamPolicy", {"policy": {"bindings": []}})
+    address = {"name": "others", "addressType": "INTERNAL", "subnetwork": shared.removeprefix("/compute/v1/")}
+    api.post(f"{COMPUTE}/regions/{REGION}/addresses", address)
+    told = failures(sites.run(VERIFY, "-i", str(SHARED)))
+    assert set(told) == {"peer-to-lab"}
+    assert "not as declared" in told["peer-to-lab"] and "give roles/compute.networkUser to " in told["peer-to-lab"]
+    since = sites.lab.seq()
+    planned = sites.teardown(SHARED, "--check")
+    assert {line.split(":")[0] for line in changed(planned)} == {"my-gke", "target-network"}
+    assert "cluster my-gke" in " ".join(planned.output.split())
+    assert changes(sites, since) == []
+    stopped = sites.teardown(SHARED)
+    assert set(failures(stopped)) == {"peer-to-lab"}
+    assert "address others" in failures(stopped)["peer-to-lab"] and api.get(shared) is not None
+    api.delete(f"{COMPUTE}/regions/{REGION}/addresses/others")
+    assert {line.split(":")[0] for line in changed(sites.teardown(SHARED))} == {"peer-to-lab", "target-network"}
+    assert policies(sites) == before
+    assert api.get(f"{THERE}/global/networks/target-network") is not None
+    assert {line.split(":")[0] for line in changed(sites.site(SHARED))} == {"my-gke", "peer-to-lab", "target-network"}
 
 
 def star(spokes: t.Sequence[int]) -> Json:

@@ -45,6 +45,7 @@ from ansible_collections.podreach.gke.tests.lab.podreach_lab.testing import Lab
 Json = dict[str, t.Any]
 
 BEFORE = EXAMPLES / "pods-to-aws-before.podreach.yml"
+ADVERTISED = EXAMPLES / "pods-to-aws-advertised.podreach.yml"
 TRANSIT = EXAMPLES / "pods-to-aws-transit-gateway.podreach.yml"
 VERIFY = ROOT / "playbooks" / "verify.yml"
 STORY = ROOT / "playbooks" / "story_aws.yml"
@@ -730,6 +731,27 @@ def test_routes_based_pods_get_no_answer(world: World) -> None:
     # that AWS has no way back is what the README promises to be told
     assert "bgp-range-not-advertised" in said
     assert ROUTES_PODS in said
+
+
+def test_their_range_advertised_they_get_it(world: World) -> None:
+    """That one key is all that is changed, at the router; no session goes down."""
+
+    def advertised() -> set[frozenset[str]]:
+        return {
+            frozenset(route["destRange"] for route in item["advertisedRoutes"]) for item in world.sessions().values()
+        }
+
+    nodes = "10.1.0.0/24"
+    assert advertised() == {frozenset([nodes])}
+    since = world.lab.seq()
+    run = world.sites.site(ADVERTISED)
+    assert_good(run)
+    assert world.changes(since) == [f"PATCH {ROUTERS}/{ROUTER}"]
+    assert re.search(FLOW.format("reachable"), run.output)
+    assert re.search(rf"pods of {CLUSTER} +advertised +{re.escape(ROUTES_PODS)} by 4 sessions", run.output)
+    assert advertised() == {frozenset([nodes, ROUTES_PODS])}
+    assert re.search(PING, world.ping("-c", "1").stdout)
+    assert_unchanged(world.sites.site(ADVERTISED))
 
 
 def test_the_story_is_told_twice(world: World) -> None:

@@ -56,11 +56,13 @@ class Estate:
         return self.playbooks.run(*plays, hosts=hosts, env={"ANSIBLE_KEEP_REMOTE_FILES": None}, **keywords)
 
     def get(self, source: str, url: str) -> str:
-        return self.lab.exec(source, "curl", "--silent", "--max-time", "2", url).stdout.strip()
+        return self.lab.exec(source, "curl", "--silent", "--max-time", "1", url).stdout.strip()
 
     def served(self, count: int) -> set[str]:
         """The names of the machines that answer the pod through the proxy."""
-        pages = [self.get(POD, f"http://{ADDRESS}:8080/") for _number in range(count)]
+        page = f"curl --silent --max-time 2 http://{ADDRESS}:8080/"
+        pages = self.lab.exec(POD, "sh", "-c", "; ".join([page] * count)).stdout.splitlines()
+        assert len(pages) == count
         assert all(f'"source": "{ADDRESS}"' in page for page in pages), pages
         return {name for page in pages for name in ("target-gce-01", "target-gce-02") if name in page}
 

@@ -21,6 +21,7 @@ from ..engine import Grade, Plan, Step, Usual
 from ..errors import ApiError, Conflict, InvalidInput, PodreachError, Refused, raise_all
 from . import tunnel_options
 from .client import Client
+from .new_routes import Coming
 from .vpn_making import Making
 from .vpn_reading import (
     ALIVE,
@@ -108,6 +109,12 @@ class AwsVpn(Usual):
         self.only: frozenset[tuple[str, int]] | None = None
         #: what messages call a tunnel instead, by customer address and number
         self.words: dict[tuple[str, int], str] = {}
+        #: what Google's sessions will advertise, where that is known; asked for where a route table is to take it
+        self.announced: t.Callable[[], t.Sequence[str]] | None = None
+        #: what route tables had got from the gateway when it was read first
+        self._propagated: tuple[str, ...] | None = None
+        #: routes that the first plan would newly bring
+        self.coming: list[Coming] | None = None
         #: connections whose turn to be replaced has not come, by the last plan
         self.postponed: list[str] = []
         self.errors: list[PodreachError] = []
@@ -206,7 +213,18 @@ class AwsVpn(Usual):
 
     def read(self) -> Json | None:
         self.estate = read(self.client, self.params, self.call.secrets)
+        if self._propagated is None:
+            gateway = (self.estate.gateway or {}).get("id")
+            routes = [route for table in self.estate.tables for route in table["routes"] if route["propagated"]]
+            self._propagated = tuple(route["to"] for route in routes if route["target"] == gateway)
         return self.projection(self.estate)
+
+    def google_prefixes(self) -> set[str]:
+        """What a route table gets that takes what the gateway learns, as far as it is known: what other tables got
+        before the first change, and what Google's sessions will advertise. That does not change within a run, so that
+        no step is judged otherwise when its turn comes."""
+        said = self.announced() if self.announced else self.params.get("google_ranges") or []
+        return {*said, *(self._propagated or ())}
 
     def settle(self, current: Json | None) -> tuple[Json | None, str | None]:
         """Wait for what is in flight where the next step needs it, or where nothing else is left to do."""
@@ -235,6 +253,8 @@ class AwsVpn(Usual):
     def plan(self, current: Json | None, *, check_mode: bool) -> Plan:
         planner = self._planned()
         self.postponed = planner.postponed
+        if self.coming is None:
+            self.coming = planner.coming
         after = planner.after if planner.steps else current
         return Plan(planner.before(current), after, tuple(planner.steps), tuple(dict.fromkeys(planner.warnings)))
 
@@ -382,8 +402,9 @@ class AwsVpn(Usual):
         gateway = shown_gateway(self.estate.gateway)
         found = [shown_connection(item, keys=keys) for item in self.mine(self.estate)]
         vpc_id = self.estate.vpc["id"] if self.estate.vpc else None
+        coming = [item.as_result() for item in self.coming or []]
         if predicted and planned is None:
-            return {"gateway": None, "vpc_id": vpc_id, "connections": []}
+            return {"gateway": None, "vpc_id": vpc_id, "connections": [], "new_routes": coming}
         if predicted and planned is not None:
             gateway = gateway or {"id": None, **planned["gateway"], "owned": True}
             known = {item["customer_address"]: item for item in found}
@@ -398,7 +419,7 @@ class AwsVpn(Usual):
                 }
                 for item in planned["connections"]
             ]
-        return {"gateway": gateway, "vpc_id": vpc_id, "connections": found}
+        return {"gateway": gateway, "vpc_id": vpc_id, "connections": found, "new_routes": coming}
 
     # ---- the plan
 

@@ -10,7 +10,7 @@ import typing as t
 from .. import addressing
 from ..engine import Grade
 from ..errors import InvalidInput
-from . import tags, tunnel_options
+from . import new_routes, tags, tunnel_options
 from .vpn_reading import ALIVE, VIRTUAL, Json, choose_subnets, choose_tables
 from .vpn_steps import NEW_KEY, Planner, Request, shown_table
 
@@ -481,9 +481,9 @@ class Making:
                 "" if attached else "the attachment",
                 busy=("Gateway.NotAttached", "IncorrectState"),
             )
-            self.planner.add(
-                "update", f"enable propagation into {shown_table(table)}", request, fields=("route_tables",)
-            )
+            words, grade = self._news(table, self.vpn.google_prefixes())
+            summary = f"enable propagation into {shown_table(table)}{words}"
+            self.planner.add("update", summary, request, grade, fields=("route_tables",))
             seen.append(table["id"])
         if self.vpn.params["purge_route_tables"] and self.vpn.params.get("route_tables") is not None and gateway:
             for table in self.estate.tables:
@@ -499,6 +499,14 @@ class Making:
                         ("route_tables",),
                     )
                     seen.remove(table["id"])
+
+    def _news(self, table: Json, ranges: t.Iterable[str]) -> tuple[str, Grade]:
+        """What a step brings into a table, in words, and what it may cost."""
+        blocks = self.estate.vpc["ranges"] if self.estate.vpc else []
+        coming = new_routes.judged(table, ranges, blocks, self.gateway["id"] if self.gateway else None)
+        self.planner.coming += coming
+        taken = any(item.problem for item in coming)
+        return new_routes.in_words(coming), Grade.DISRUPTIVE if taken else Grade.SAFE
 
     def _transit_tables(self) -> None:
         """Association and propagation of what is attached, and of what will be, where a table is asked for."""
@@ -574,5 +582,7 @@ class Making:
                     },
                     "" if attachment and attachment["state"] == "available" else "the attachment",
                 )
-                self.planner.add("update", f"route {text} in {shown_table(table)}", request, fields=("routes",))
+                words, grade = self._news(table, [text])
+                summary = f"route {text} in {shown_table(table)}{words if grade is not Grade.SAFE else ''}"
+                self.planner.add("update", summary, request, grade, fields=("routes",))
                 seen.append({"route_table": table["id"], "to": text})

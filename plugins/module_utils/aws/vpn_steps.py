@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ..engine import Grade, Step
+from .new_routes import Coming
 from .vpn_reading import Estate, Json
 
 if t.TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Planner:
         self.warnings: list[str] = []
         #: connections whose turn to be replaced has not come
         self.postponed: list[str] = []
+        #: routes that route tables will newly get
+        self.coming: list[Coming] = []
         #: the tunnels that get another key, by customer address and number
         self.keys: list[tuple[str, int]] = []
         self.after: Json | None = vpn.projection(estate)

@@ -91,8 +91,11 @@ class Address(GcpResource):
 
     def removal_refusal(self, current: Json) -> Refused | None:
         users = current.get("users") or []
-        if users:
-            names = ", ".join("projects/" + user.split("/projects/", 1)[-1] for user in users)
+        names = ", ".join("projects/" + user.split("/projects/", 1)[-1] for user in users)
+        if users and self.call.check_mode:
+            # whoever plans this may plan to delete them before
+            self.call.warn(f"{self.label}: it is in use by {names}; counted as planned to go.")
+        elif users:
             return self.refused(f"it is in use by {names}: delete these first", code="in-use")
         return None
 

@@ -32,6 +32,31 @@ def _vpn_status(client: Client, gateway: Json) -> Json | None:
     return None if answer is None else {**gateway, "status": answer.get("result") or {}}
 
 
+def _backends_health(client: Client, service: Json) -> Json | None:
+    """The backend service with what its health checks find of each of its groups."""
+    project, path = relative(service["selfLink"])
+    health = []
+    for backend in service.get("backends") or []:
+        where, body = f"projects/{project}/{path}/getHealth", {"group": backend["group"]}
+        answer = client.request("compute", "POST", where, body=body)
+        health.append({"group": backend["group"], "healthStatus": answer.get("healthStatus") or []})
+    return {**service, "health": health}
+
+
+def _managed_instances(client: Client, group: Json) -> Json | None:
+    """The group with its machines: what each is doing, and what the health check finds."""
+    project, path = relative(group["selfLink"])
+    found: list[Json] = []
+    query: Json = {}
+    while True:
+        where = f"projects/{project}/{path}/listManagedInstances"
+        answer = client.request("compute", "POST", where, query=query)
+        found += answer.get("managedInstances") or []
+        if not answer.get("nextPageToken"):
+            return {**group, "managedInstances": found}
+        query = {"pageToken": answer["nextPageToken"]}
+
+
 #: given an object, the object with more; None where it is gone meanwhile
 More = t.Callable[[Client, Json], "Json | None"]
 
@@ -50,38 +75,64 @@ class Kind:
     service: str = "compute"
     #: the result's key
     key: str = "resources"
+    #: the option that says where instead of the first
+    other_place: str | None = None
 
     @property
     def filtered(self) -> bool:
         """Whether the API can filter."""
         return self.service == "compute"
 
-    def path(self, project: str, place: str | None) -> str:
+    @property
+    def places(self) -> list[str]:
+        """The options that say where, of which one may be given."""
+        return [option for option in (self.place, self.other_place) if option]
+
+    def path(self, project: str, place: str | None, other: str | None = None) -> str:
         """Where objects are listed: those of one place, or of all."""
         if self.service == "container":
             where = f"locations/{place or '-'}"
         elif not self.place or place == "global":
             where = "global"
+        elif other:
+            where = f"{self.other_place}s/{other}"
         else:
             where = f"{self.place}s/{place}" if place else "aggregated"
         return f"projects/{project}/{where}/{self.collection}"
 
     def spec(self) -> ArgumentSpec:
-        names = ["name", self.place, *self.links, "filter" if self.filtered else None]
+        names = ["name", *self.places, *self.links, "filter" if self.filtered else None]
         options: dict[str, t.Any] = {name: {"type": "str"} for name in names if name}
         options |= {name: {"type": "bool", "default": False} for name in self.more}
-        return AUTH_SPEC.merge(ArgumentSpec(options={**options, "timeout": {"type": "int", "default": 600}}))
+        return AUTH_SPEC.merge(
+            ArgumentSpec(
+                options={**options, "timeout": {"type": "int", "default": 600}},
+                mutually_exclusive=(tuple(self.places),) if self.other_place else (),
+            )
+        )
 
 
 _NETWORK = {"network": "network"}
 #: module without _info -> what it reads
 KINDS: t.Mapping[str, Kind] = {
     "address": Kind("addresses", "region", {"subnetwork": "subnetwork"}),
+    "backend_service": Kind("backendServices", "region", more={"include_health": _backends_health}),
     "cluster": Kind("clusters", "location", {"network": "networkConfig.network"}, service="container"),
     "external_vpn_gateway": Kind("externalVpnGateways"),
     "firewall_rule": Kind("firewalls", links=_NETWORK),
     "instance": Kind("instances", "zone"),
     "instance_template": Kind("instanceTemplates"),
+    "forwarding_rule": Kind(
+        "forwardingRules", "region", {"backend_service": "backendService", "subnetwork": "subnetwork", **_NETWORK}
+    ),
+    "health_check": Kind("healthChecks", "region"),
+    "instance_group_manager": Kind(
+        "instanceGroupManagers",
+        "region",
+        {"instance_template": "instanceTemplate"},
+        {"include_instances": _managed_instances},
+        other_place="zone",
+    ),
     "network": Kind("networks"),
     "route": Kind("routes", links=_NETWORK),
     "router": Kind("routers", "region", _NETWORK),
@@ -113,7 +164,7 @@ def definition(name: str) -> Definition:
 def _check(kind: Kind, params: t.Mapping[str, t.Any]) -> None:
     """Refuse names that cannot be any, which would ask for something else, before anything is sent."""
     errors: list[PodreachError] = []
-    for option in filter(None, ("name", kind.place)):
+    for option in ("name", *kind.places):
         if params[option] is not None and not NAME.fullmatch(params[option]):
             rule = "a name has 1 to 63 lower-case letters, digits and hyphens, and starts with a letter"
             errors.append(InvalidInput(f"{option}: {params[option]!r}: {rule}"))
@@ -123,9 +174,10 @@ def _check(kind: Kind, params: t.Mapping[str, t.Any]) -> None:
 def _read(kind: Kind, client: Client, call: Call) -> list[Json]:
     """What the API has there. What it could not read becomes a warning."""
     params = call.params
-    project, name, place = str(client.project), params["name"], params.get(kind.place or "")
-    path, query = kind.path(project, place), {"filter": params["filter"]} if params.get("filter") else {}
-    if name and not query and (place or not kind.place):
+    project, name = str(client.project), params["name"]
+    place, other = (params.get(option or "") for option in (kind.place, kind.other_place))
+    path, query = kind.path(project, place, other), {"filter": params["filter"]} if params.get("filter") else {}
+    if name and not query and (place or other or not kind.place):
         return _one(client, kind.service, f"{path}/{name}", project)
     if "/aggregated/" in path:
         # else one region that does not answer fails all; Google recommends it

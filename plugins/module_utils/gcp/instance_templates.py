@@ -29,7 +29,7 @@ SPEC = ArgumentSpec(
 
 class InstanceTemplate(GcpResource):
     kind = "instance_template"
-    role = "tcp_proxy"
+    role = ""
     required = machines.REQUIRED
     fields: t.ClassVar[tuple[Field, ...]] = machines.fields(
         {},
@@ -75,11 +75,13 @@ class InstanceTemplate(GcpResource):
 
     def removal_refusal(self, current: Json) -> Refused | None:
         users = self._groups()
-        if users:
+        using = f"managed groups make their instances from it: {', '.join(users)}"
+        if users and self.call.check_mode:
+            # whoever plans this may plan to delete them before
+            self.call.warn(f"{self.label}: {using}; counted as planned to go.")
+        elif users:
             return self.refused(
-                f"managed groups make their instances from it: {', '.join(users)}. Tell them to take another "
-                "(instance_template), or delete them first.",
-                code="in-use",
+                f"{using}. Tell them to take another (instance_template), or delete them first.", code="in-use"
             )
         return None
 

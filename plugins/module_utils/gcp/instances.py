@@ -73,7 +73,7 @@ def _deletion_protection(instance: Instance, current: Json, wanted: t.Any) -> li
 
 class Instance(GcpResource):
     kind = "instance"
-    role = "tcp_proxy"
+    role = ""
     required = machines.REQUIRED
     fields: t.ClassVar[tuple[Field, ...]] = (
         *machines.fields(

@@ -142,12 +142,12 @@ class GcpResource(Usual):
                 option,
                 value,
                 f"a name has 1 to {limit} lower-case letters, digits and hyphens, starts with a letter and does not "
-                "end "
-                "with a hyphen",
+                "end with a hyphen",
             )
 
     def word(self, option: str, value: str) -> str:
-        return f"{option}: {value} (from a role or playbook of this collection: -e {self.role}_{option}={value})"
+        by_role = f" (from a role or playbook of this collection: -e {self.role}_{option}={value})" if self.role else ""
+        return f"{option}: {value}{by_role}"
 
     def refused(self, problem: str, code: str = "refused") -> Refused:
         return Refused(f"{self.label}: {problem}", code=code, resource=self.label)

@@ -46,6 +46,7 @@ SPEC = ArgumentSpec(
         "firewall_admin": {"type": "bool", "default": False},
         "disable_host": {"type": "bool", "default": False},
         "service_auth": CREDENTIALS_OPTION,
+        "prerequisite_timeout": {"type": "int", "default": 0},
         "timeout": {"type": "int", "default": 600},
     }
 )
@@ -67,6 +68,9 @@ class SharedVpc(Usual):
             self._invalid("service_projects", "it is empty: name at least one project")
         if self.name in self.services:
             self._invalid("service_projects", f"{self.name} is the host project itself")
+        if call.params["prerequisite_timeout"] < 0:
+            wait = f"{call.params['prerequisite_timeout']}: a number of seconds is wanted, 0 for no wait"
+            self._invalid("prerequisite_timeout", wait)
         self.subnetworks = list(dict.fromkeys(self._subnetwork(item) for item in call.params["subnetworks"]))
         raise_all(self.errors)
         #: what was read, by path, until it is written or somebody else may have written it
@@ -101,6 +105,19 @@ class SharedVpc(Usual):
         return f"{self.host}/regions/{region}/subnetworks/{name}"
 
     # -- reading
+
+    def prerequisites(self) -> None:
+        """Wait for the subnetworks as long as the caller allows: another job may be building them."""
+        seconds = self.params["prerequisite_timeout"]
+        if not seconds or self.call.check_mode or self.params["state"] == "absent":
+            return
+
+        def missing() -> list[str]:
+            return [f"{path} does not exist" for path in self.subnetworks if self.client.get("compute", path) is None]
+
+        self.client.wait_until(missing, seconds, f"{self.label}: waits for what it needs")
+        self.client.renew()
+        self.service_client.renew()
 
     def _once(self, what: str, read: t.Callable[..., t.Any], *args: t.Any) -> t.Any:
         if what not in self.seen:

@@ -19,6 +19,7 @@ from .task import BASE_SPEC, consent, diff, rehearse, warn
 def execute(call: Call) -> dict[str, t.Any]:
     client = Client.for_call(call, SERVICES)
     shared = SharedVpc(client, other_client(call, client, "service_auth", SERVICES), call)
+    shared.prerequisites()
     (outcome,) = converge([shared], consent(call), check_mode=call.check_mode)
     warn(call, [outcome])
     then = outcome.plan.after if call.check_mode else None

@@ -39,6 +39,8 @@ class Amazon:
         self.keys: list[str] = params["pre_shared_keys"]
         self.call = dataclasses.replace(call, params=self.params)
         self.client = Client.for_call(self.call)
+        #: what Google's sessions will advertise
+        self.announced: t.Callable[[], t.Sequence[str]] | None = None
 
     def vpn(self, addresses: t.Sequence[str] = (), asn: int | None = None) -> AwsVpn:
         """The resource, for these addresses of Google's gateway. Connections are replaced one by one."""
@@ -62,6 +64,7 @@ class Amazon:
         made.serial = True
         # whoever changes a tunnel here waits for it with Google's end in view
         made.awaits = False
+        made.announced = self.announced
         of = slots(self.params["name"], [End(address) for address in addresses for _number in range(2)])
         made.words = {(slot.end.ip_address, slot.number): f"{slot.tunnel} at AWS" for slot in of}
         return made

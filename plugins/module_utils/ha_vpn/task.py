@@ -233,6 +233,7 @@ def shown(made: HaVpn, *, gone: bool = False) -> Json:
         "external_gateway": None if gone else made.external_name,
         "tunnels": tunnels,
         "aws": _shown_aws(made, gone=gone),
+        "new_routes": [] if gone else [item.as_result() for item in made.new_routes.coming],
     }
     return t.cast("Json", hidden(result, made.report.unknown))
 

@@ -30,6 +30,7 @@ from . import shadows
 from .amazon import DEFAULT_ASN, Amazon
 from .anew import KEY, Unallowed, word
 from .google import Google, Tunnel
+from .new_routes import NewRoutes
 from .report import Report
 from .slots import (
     GOOGLE_ADDRESSES,
@@ -112,6 +113,11 @@ class HaVpn:
         #: every slot's state before the first change
         self.before: dict[str, State] = {}
         self.external_name = self.google.external_name
+        #: the router as it is planned
+        self.router_then: Json = {}
+        self.new_routes = NewRoutes(self)
+        if self.amazon:
+            self.amazon.announced = self.new_routes.announced
 
     def validate(self) -> None:
         """Raise everything that can be known to be wrong with the options of any part, before anything is read."""
@@ -192,6 +198,11 @@ class HaVpn:
     def asn(self) -> int | None:
         asn = self.params["asn"] or dig(self.router_now, "bgp.asn")
         return int(asn) if asn else None
+
+    @property
+    def network(self) -> str:
+        """The path of the router's network."""
+        return network_path(dig(self.router_now, "network") or self.params["network"], self.google.project)
 
     @property
     def peer_asn(self) -> int | None:
@@ -357,6 +368,8 @@ class HaVpn:
         standing: list[PodreachError] = []
         self._consider(router, self.router_now, self.consent(), siblings, standing)
         self._consider(gateway, self.gateway_now, self.consent(), siblings, standing)
+        changes = router.planned.after if router.planned and router.planned.steps else None
+        self.router_then = {**(self.router_now or {}), **(changes or {})}
         errors += self._network_once(standing)
         self._judge_aws(errors)
         found: list[Piece] = []
@@ -495,6 +508,7 @@ class HaVpn:
             else:
                 self._allow(refusals, errors)
         self.report.planned(vpn, plan)
+        self._allow(self.new_routes.judge(vpn), errors)
 
     def _add_connection(self, vpn: AwsVpn, step: Step) -> None:
         """Note a connection of AWS's that may not be replaced, by the tunnels that lead to it."""
@@ -565,14 +579,14 @@ class HaVpn:
         pairs = shadows.overlaps(ranges, vpc["ranges"])
         if not pairs:
             return
-        subnetworks = known.subnetworks if known else self._subnetworks()
+        subnetworks = known.subnetworks if known else self.subnetworks()
         self.notes.append(f"{self.label}: {shadows.message(pairs, subnetworks, vpc['id'])}")
 
-    def _subnetworks(self) -> list[Json]:
+    def subnetworks(self) -> list[Json]:
         """Those of the router's network, as they are."""
-        name = Link().canonical((self.router_now or {}).get("network"))
-        listed = self.client.list_all("compute", f"projects/{self.google.project}/aggregated/subnetworks")
-        return [item for item in listed if Link().canonical(item.get("network")) == name]
+        project = self.network.split("/")[1]
+        listed = self.client.list_all("compute", f"projects/{project}/aggregated/subnetworks")
+        return [item for item in listed if network_path(item.get("network"), project) == self.network]
 
     def leftovers(self, leaving: t.Collection[str] = ()) -> list[str]:
         """External gateways of this VPN that no tunnel needs any more, once these tunnels have left them."""

@@ -24,6 +24,7 @@ from . import (
     masquerade_changes,
     masquerade_cluster,
     masquerade_config,
+    masquerade_pending,
     masquerade_requests,
     masquerade_rules,
     workloads,
@@ -37,9 +38,6 @@ from .masquerade_config import LIST, Config, Rejected
 from .masquerade_requests import Request, deletion
 from .service_changes import is_ours
 
-#: Seconds until a changed ConfigMap is in the files of running pods: the kubelet looks once a minute, or a little less
-#: often. https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
-PROPAGATION = 90
 #: the verbosity at which the agent logs which configuration it uses
 TALKATIVE = 2
 USING, REJECTED, MISSING = "] Using config: ", "] Error syncing configuration: ", "] No config file found at "
@@ -377,11 +375,11 @@ def report(resource: Masquerade, outcomes: t.Sequence[Outcome], call: Call, seen
     """The result of a task."""
     change, first = t.cast(Change, resource.change), t.cast(Change, resource.first)
     to_node, to_pod = resource.moved(first)
-    by = max(0.0, first.before.resync) + PROPAGATION
     changed = any(outcome.changed for outcome in outcomes)
     when = None
     if changed and not call.check_mode and not seen:
-        when = (datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=by)).isoformat(timespec="seconds")
+        latest = masquerade_pending.at_latest(datetime.datetime.now(tz=datetime.UTC), first.before.resync)
+        when = masquerade_pending.text_of(latest)
     own = change.record.owners.get(resource.asked.owner)
     found: dict[str, t.Any] = {
         "changed": changed,

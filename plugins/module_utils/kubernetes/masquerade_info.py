@@ -8,6 +8,8 @@ What is not known is never guessed: several rules may be in force then, and only
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -15,12 +17,13 @@ from dataclasses import dataclass, field
 from ..arguments import ArgumentSpec, Call, Definition
 from ..errors import ApiError, InvalidInput, raise_all
 from ..gcp.task import rehearse
-from . import masquerade_cluster, masquerade_config, masquerade_rules, workloads
+from . import masquerade_cluster, masquerade_config, masquerade_pending, masquerade_rules, workloads
 from .access import ACCESS_SPEC
 from .client import Json
 from .masquerade_agent import KEY, NAME, NAMESPACE
 from .masquerade_cluster import CONFIG_MAP, CONFIG_MAPS, HOW_TO, POLICIES, Finding, Surroundings, surroundings
-from .masquerade_config import LIST, Rejected
+from .masquerade_config import LIST, Config, Rejected
+from .masquerade_pending import Pending
 from .masquerade_rules import NOTHING, Effective
 
 SPEC = ACCESS_SPEC.merge(
@@ -33,18 +36,25 @@ SPEC = ACCESS_SPEC.merge(
     )
 )
 
+PENDING = "masq-resync-pending"
+#: what an agent without a configuration goes by
+USUAL = Config(())
+
 
 @dataclass
 class Known:
     """What nodes do: one of ``possible``, where it is not known which, and none where nothing is known.
 
-    ``cidrs`` is the list as it is written, where it is one list; ``source`` says where it comes from.
+    ``cidrs`` is the list as it is written, where it is one list; ``source`` says where it comes from. While a change is
+    ``pending``, nodes may still do one of ``before``.
     """
 
     source: str = "unknown"
     possible: list[Effective] = field(default_factory=list)
     cidrs: list[str] | None = None
     findings: list[Finding] = field(default_factory=list)
+    pending: Pending | None = None
+    before: list[Effective] = field(default_factory=list)
 
     @property
     def non_masquerade_cidrs(self) -> list[str] | None:
@@ -62,7 +72,7 @@ class Known:
             return "unknown"
         asked = masquerade_rules.spans([destination])
         found = set()
-        for effective in self.possible:
+        for effective in [*self.possible, *self.before]:
             if masquerade_rules.covers(effective.kept, [destination]):
                 found.add("pod")
             else:
@@ -89,7 +99,7 @@ def autopilot(around: Surroundings, policies: t.Sequence[Json] | None, config_ma
     return found
 
 
-def standard(around: Surroundings, config_map: Json | None) -> Known:
+def standard(around: Surroundings, config_map: Json | None, now: datetime.datetime) -> Known:
     """Of Linux nodes of a Standard cluster."""
     text = ((config_map or {}).get("data") or {}).get(KEY)
     found = Known(findings=[*masquerade_cluster.of_config_map(config_map), *masquerade_cluster.of_agent(around)])
@@ -141,12 +151,37 @@ def standard(around: Surroundings, config_map: Json | None) -> Known:
     found.findings += masquerade_cluster.of_ranges(around, kept)
     if not around.ready:
         found.possible += bare
+    if config_map and text is not None:
+        wait_for(found, around, config_map, config, now)
     return found
 
 
-def of_cluster(around: Surroundings, policies: t.Sequence[Json] | None, config_map: Json | None) -> Known:
+def wait_for(found: Known, around: Surroundings, config_map: Json, config: Config, now: datetime.datetime) -> None:
+    """Add what a change that may not be in force yet means. What was there before, and its interval, nobody tells."""
+    by = max(config.resync, USUAL.resync)
+    found.pending = masquerade_pending.pending(config_map, by, now)
+    if found.pending is None:
+        return
+    anything = [dataclasses.replace(config, cidrs=kept) for kept in ((), masquerade_rules.EVERYTHING)]
+    disabled = [around.snat_disabled] if around.named else [False, True]
+    found.before = [
+        masquerade_rules.standard(around.flags, one, snat_disabled=off) for one in anything for off in disabled
+    ]
+    found.findings.append(
+        Finding(
+            PENDING,
+            f"{CONFIG_MAP}: it was changed so recently that agents may still go on with what they had before, for "
+            f"{found.pending.seconds_left} s at most, until {masquerade_pending.text_of(found.pending.at_latest)}",
+            f"Wait {found.pending.seconds_left} s.",
+        )
+    )
+
+
+def of_cluster(
+    around: Surroundings, policies: t.Sequence[Json] | None, config_map: Json | None, now: datetime.datetime
+) -> Known:
     """What nodes of a cluster do, as far as it is known."""
-    found = autopilot(around, policies, config_map) if around.autopilot else standard(around, config_map)
+    found = autopilot(around, policies, config_map) if around.autopilot else standard(around, config_map, now)
     incomplete = around.unread or not around.own
     if around.autopilot and found.possible and incomplete and "one of cluster_ranges" not in around.own.values():
         # what the policies do not name may be the cluster's own
@@ -193,7 +228,8 @@ def execute(call: Call) -> dict[str, t.Any]:
     config_map = kube.get(f"{CONFIG_MAPS}/{NAME}", CONFIG_MAP)
     for problem in around.unread:
         call.warn(f"Not all of the cluster's own ranges are known: {problem}.")
-    return report(around, of_cluster(around, policies, config_map), destinations)
+    now = datetime.datetime.now(tz=datetime.UTC)
+    return report(around, of_cluster(around, policies, config_map, now), destinations)
 
 
 def report(around: Surroundings | None, known: Known, destinations: t.Sequence[str]) -> dict[str, t.Any]:
@@ -210,6 +246,7 @@ def report(around: Surroundings | None, known: Known, destinations: t.Sequence[s
         "non_masquerade_cidrs": known.non_masquerade_cidrs,
         "source": known.source,
         "cluster_ranges": ranges,
+        "in_force": known.pending.as_result() if known.pending else None,
         "destinations": [{"destination": one, "seen_as": known.seen_as(one)} for one in destinations],
         "findings": [{"code": one.code, "message": f"{one.message}.", "mend": one.mend} for one in known.findings],
     }

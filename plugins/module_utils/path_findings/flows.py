@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import ipaddress
 import typing as t
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ UNREACHABLE_MEND = (
 )
 #: Reasons that say that an answer came back, so that the way is whole.
 ANSWERED = frozenset({"refused", "lost", "status", "body"})
+#: marks the result of a flow that was tried again
+AGAIN = "tried_again"
 SEEN = {"pod": "the pod itself", "node": "its node", "other": "neither pod nor node"}
 
 
@@ -31,6 +34,7 @@ class Failed:
     location: str
     address: ipaddress.IPv4Address
     host_network: bool
+    flow: Json
 
 
 def failed(results: t.Iterable[Json]) -> list[Failed]:
@@ -43,7 +47,7 @@ def failed(results: t.Iterable[Json]) -> list[Failed]:
         silent = result.get("ran") and result.get("reachable") is False and result.get("reason") not in ANSWERED
         if wanted and silent and address and flow.get("cluster"):
             place = str(flow["cluster"]), str(flow.get("location") or "")
-            found.append(Failed(_name(flow), *place, address, bool(flow.get("host_network"))))
+            found.append(Failed(_name(flow), *place, address, bool(flow.get("host_network")), flow))
     return found
 
 
@@ -58,6 +62,38 @@ def unreached(flows: t.Iterable[Failed]) -> list[dict[str, t.Any]]:
         {"cluster": cluster, "location": location, "destinations": addresses}
         for (cluster, location), addresses in found.items()
     ]
+
+
+def waiting(flows: t.Iterable[Failed], masquerades: t.Iterable[Json]) -> list[dict[str, t.Any]]:
+    """Flows of pods that fail while masquerading may still change, ``since`` it was read and ``until`` it surely has.
+
+    Both are seconds since 1970.
+    """
+    times: dict[tuple[str, str], dict[str, int]] = {}
+    for answer in masquerades:
+        item, in_force = answer.get("item") or {}, answer.get("in_force") or {}
+        place = str(item.get("cluster")), str(item.get("location") or "")
+        # the last reading of a cluster counts
+        times.pop(place, None)
+        if in_force.get("at_latest"):
+            until = int(datetime.datetime.fromisoformat(str(in_force["at_latest"])).timestamp())
+            times[place] = {"since": until - int(in_force.get("seconds_left") or 0), "until": until}
+    return [
+        {"flow": flow.flow, **times[flow.cluster, flow.location]}
+        for flow in flows
+        if not flow.host_network and (flow.cluster, flow.location) in times
+    ]
+
+
+def with_retries(first: t.Sequence[Json], again: t.Sequence[Json]) -> list[Json]:
+    """The results of flows, in the place of those that were tried again what came of that."""
+    found = list(first)
+    for result in again:
+        flow = (result.get("item") or {}).get("flow")
+        for index, one in enumerate(first):
+            if one.get("item") == flow:
+                found[index] = {**result, "item": flow, AGAIN: True}
+    return found
 
 
 def _address(flow: Json) -> ipaddress.IPv4Address | None:
@@ -91,6 +127,10 @@ def judge_flow(sheet: Sheet, result: Json) -> bool:
             sheet.row("flow", name, "not run", f"{here}expected {expected}")
             sheet.find("flow-not-run", name, f"{name}: {why}")
         return False
+    if result.get(AGAIN):
+        here += (
+            f"tried again {'until' if reachable else 'while'} masquerading was {'' if reachable else 'not '}in force, "
+        )
     seen = "reachable" if reachable else "unreachable"
     reason = "" if reachable else f": {result.get('reason') or 'no reason given'}"
     source = result.get("seen_source")

@@ -15,7 +15,7 @@ import typing as t
 from ..errors import InvalidInput
 from .amazon import Amazon
 from .causes import READINGS, Causes
-from .flows import failed, judge_flow, unreached
+from .flows import failed, judge_flow, unreached, waiting, with_retries
 from .google import Google, aws_ends
 from .report import report
 from .sheet import Asked, Json, Sheet
@@ -24,16 +24,16 @@ from .sheet import Asked, Json, Sheet
 def judge(readings: Json, asked: Asked) -> dict[str, t.Any]:
     """The report on what was read.
 
-    ``readings`` has ``routers``, ``tunnels`` and ``aws``, each a module's whole result, and ``flows``, ``clusters``,
-    ``peerings``, ``routes`` and ``masquerades``, each the results of a loop, failed or not; what was not looked at is
-    missing or None. Raises InvalidInput for anything else.
+    ``readings`` has ``routers``, ``tunnels`` and ``aws``, each a module's whole result, and ``flows``, ``again``,
+    ``clusters``, ``peerings``, ``routes`` and ``masquerades``, each the results of a loop, failed or not; what was not
+    looked at is missing or None. ``again`` is of ``waiting`` flows. Raises InvalidInput for anything else.
     """
-    known = ("routers", "tunnels", "aws", "flows", *READINGS)
+    known = ("routers", "tunnels", "aws", "flows", "again", *READINGS)
     unknown = sorted(set(readings) - set(known))
     if unknown:
         there = f"{', '.join(known[:-1])} and {known[-1]}"
         raise InvalidInput(f"{unknown[0]}: there is no such reading; there are {there}")
-    flows = readings.get("flows") or []
+    flows = with_retries(readings.get("flows") or [], readings.get("again") or [])
     # ansible_check_mode says nothing of a play's or task's own keyword, and a check that was not run does
     looks_ahead = any(item.get("ran") is False and not item.get("error") for item in flows)
     sheet = Sheet(dataclasses.replace(asked, planned=asked.planned or looks_ahead))
@@ -46,4 +46,8 @@ def judge(readings: Json, asked: Asked) -> dict[str, t.Any]:
     ran = [judge_flow(sheet, item) for item in flows]
     missed = failed(flows)
     Causes(sheet, readings, google, aws).judge(missed)
-    return {**report(sheet, proven=bool(ran) and all(ran)), "unreached": unreached(missed)}
+    return {
+        **report(sheet, proven=bool(ran) and all(ran)),
+        "unreached": unreached(missed),
+        "waiting": waiting(missed, readings.get("masquerades") or []),
+    }

@@ -12,7 +12,14 @@ from .sheet import Json, Sheet
 
 KEEPS_POD_IP = "masq-default-keeps-pod-ip"
 #: findings of masquerade_info that say why a configuration that should masquerade does not
-WITHOUT_EFFECT = ("masq-no-agent", "masq-wrong-key", "masq-rejected", "masq-wrong-mode", "snat-disabled")
+WITHOUT_EFFECT = (
+    "masq-no-agent",
+    "masq-wrong-key",
+    "masq-rejected",
+    "masq-wrong-mode",
+    "masq-resync-pending",
+    "snat-disabled",
+)
 
 
 def seen_as(answer: Json | None, address: ipaddress.IPv4Address) -> str:

@@ -74,7 +74,16 @@ CALLS: dict[str, tuple[Options, set[str]]] = {
         },
         {
             *("vpn", "region", "network", "router", "vpn_gateway", "ranges", "advertised_prefix_limit"),
-            *("wait_established", "timeout", "aws_vpn", "flows", "fail", "pod_ranges", "redundancy"),
+            *(
+                "wait_established",
+                "timeout",
+                "aws_vpn",
+                "flows",
+                "fail",
+                "pod_ranges",
+                "redundancy",
+                "masquerade_timeout",
+            ),
         },
     ),
 }

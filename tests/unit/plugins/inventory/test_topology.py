@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pathlib
@@ -20,7 +21,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 BAD = sorted((ROOT / "tests" / "unit" / "data" / "bad_topologies").glob("*.podreach.yml"))
@@ -68,6 +69,8 @@ aws:
   a1: {vpc: aws-vpc, rules: [{group: aws-ec2, ranges: [10.16.0.0/14]}]}
 peerings:
   p1: {network: n1, peer_network: projects/other-project/global/networks/n2}
+shared_vpcs:
+  h1: {host_project: podreach-host, service_projects: [podreach-lab], subnetworks: [{name: s9}]}
 masquerades:
   m1: {cluster: c1, masquerade: [10.2.0.0/16]}
 services:
@@ -209,21 +212,22 @@ def test_secrets_are_not_shown() -> None:
 def test_secret_inputs_have_no_choices() -> None:
     """Ansible prints the value of an option that is none of its choices, no_log or not."""
     secrets = [(name, option) for spec in SPECS.values() for name, option in spec.items() if option.get("no_log")]
-    assert len(secrets) == 23
+    assert len(secrets) == 25
     assert not [name for name, option in secrets if "choices" in option]
 
 
 @pytest.mark.parametrize("wrong", [1, 1.5, True, "text", [], ["x"], {}, {"x": 1}, None, [None], [[]], [{"name": []}]])
 def test_wrong_types_anywhere_are_reported_not_raised(wrong: t.Any) -> None:
     """Every declared key of every kind takes every kind of value without an exception."""
+    every = yaml.safe_load(EVERY_KIND)
     for kind in topology.KINDS:
         for key in topology.entry_options(SPECS[kind.role], kind):
-            document = yaml.safe_load(EVERY_KIND)
+            document = copy.deepcopy(every)
             entry = next(iter(document[kind.key].values()))
             entry[key] = wrong
             topology.read(document, SPECS, plugin_file.is_opaque)
     for key in (*topology.SHARED, *(kind.key for kind in topology.KINDS)):
-        topology.read({**yaml.safe_load(EVERY_KIND), key: wrong}, SPECS, plugin_file.is_opaque)
+        topology.read({**copy.deepcopy(every), key: wrong}, SPECS, plugin_file.is_opaque)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -468,14 +472,64 @@ clusters:
 
 
 def test_every_input_may_be_a_template() -> None:
+    every = yaml.safe_load(EVERY_KIND)
     for kind in topology.KINDS:
         for key in topology.entry_options(SPECS[kind.role], kind):
-            if key in topology.NOT_IN_ENTRY:
+            if key in topology.NOT_IN_ENTRY or key in kind.own:
                 continue
-            document = yaml.safe_load(EVERY_KIND)
+            document = copy.deepcopy(every)
             next(iter(document[kind.key].values()))[key] = "{{ something }}"
             result = topology.read(document, SPECS, plugin_file.is_opaque)
             assert [e for e in result.errors if "may be in another project" not in e.message] == [], key
+
+
+ROUTES = """networks: {n1: {subnetworks: [{name: s1, ip_cidr_range: 10.1.0.0/20}]}}
+clusters:
+  c1: {network: n1, subnetwork: s1, cluster_ipv4_cidr: 10.32.0.0/14, ip_allocation_policy: {use_routes: true}}
+  c2: {network: n1, subnetwork: s1, ip_allocation_policy: {use_routes: true}}
+  c3: {network: n1, subnetwork: s1}
+  c4: {network: n1, subnetwork: s1, cluster_ipv4_cidr: "{{ pods }}", ip_allocation_policy: {use_routes: true}}
+  c5: {network: n1, subnetwork: s1, state: absent}
+vpns: {v1: {network: n1, asn: 65010, aws: {vpc_name: v}, advertise_pods_of: PODS}}
+"""
+
+
+def test_pods_are_advertised_by_their_clusters_key() -> None:
+    """As if the user had listed the range; templates stay what they are."""
+    found = variables(HEAD + ROUTES.replace("PODS", "[c1, c4]"), "v1")
+    assert "vpn_advertise_pods_of" not in found
+    assert (found["vpn_advertise_mode"], found["vpn_advertised_groups"]) == ("CUSTOM", ["ALL_SUBNETS"])
+    pods = [
+        {"description": "Pods of c1", "range": "10.32.0.0/14"},
+        {"description": "Pods of c4", "range": "{{ pods }}"},
+    ]
+    assert found["vpn_advertised_ip_ranges"] == pods
+    more = "[c1], advertise_mode: CUSTOM, advertised_groups: [ALL_SUBNETS], advertised_ip_ranges: [{range: RANGE}]"
+    for cidr, expected in (("10.9.0.0/24", [{"range": "10.9.0.0/24"}, pods[0]]), ("10.32.0.0/14", None)):
+        found = variables(HEAD + ROUTES.replace("PODS", more.replace("RANGE", cidr)), "v1")
+        assert found["vpn_advertised_ip_ranges"] == (expected or [{"range": cidr}])
+    assert "vpn_advertise_mode" not in variables(HEAD + ROUTES.replace("PODS", "[]"), "v1")
+
+
+@pytest.mark.parametrize(
+    ("pods", "path", "words"),
+    [
+        ("[c2]", "advertise_pods_of[0]", "range of 'c2' is not given: add it at clusters.c2.cluster_ipv4_cidr"),
+        ("[c1, c3]", "advertise_pods_of[1]", "'c3' is VPC-native: its pods are in a secondary range"),
+        ("[c5]", "advertise_pods_of[0]", "'c5' is declared with state absent"),
+        ("[c11]", "advertise_pods_of[0]", "'c11' is not a key of clusters: did you mean 'c1'?"),
+        ("['{{ c }}']", "advertise_pods_of[0]", "a template cannot be looked up"),
+        ("'{{ c }}'", "advertise_pods_of", "a template cannot be looked up"),
+        ("[c1], advertise_mode: DEFAULT", "advertise_mode", "'advertise_pods_of' needs CUSTOM"),
+        ("[c1], advertised_ip_ranges: '{{ r }}'", "advertised_ip_ranges", "a template cannot be added to"),
+        ("[c1], advertise_mode: CUSTOM, advertised_groups: []", "advertised_groups", "stops advertising"),
+    ],
+)
+def test_pods_that_cannot_be_advertised_so(pods: str, path: str, words: str) -> None:
+    document = yaml.safe_load(HEAD + ROUTES.replace("PODS", pods))
+    errors = topology.read(document, SPECS, plugin_file.is_opaque).errors
+    [error] = [item for item in errors if item.path == f"vpns.v1.{path}"]
+    assert words in error.message
 
 
 VAULT_TEXT = (

@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, podreach.gke contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is judged of VPNs, access to AWS, peerings, masquerades, Services and flows in a topology. What is refused is in
-bad_topologies.
+"""What is judged of VPNs, access to AWS, peerings, Shared VPCs, masquerades, Services and flows in a topology. What is
+refused is in bad_topologies.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.aws import pod_access, vpn
 from ansible_collections.podreach.gke.plugins.module_utils.errors import InvalidInput, PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import probes, services
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 SPECS = plugin_file.load_specs()
 HEAD = "plugin: podreach.gke.topology\nenvironment: lab\nproject: podreach-lab\nregion: asia-northeast1\n"
@@ -121,6 +121,19 @@ peerings:
     peer_side: {name: n2-to-n1, import_custom_routes: true}
     peer_auth: {impersonate_service_account: a@b.c, access_token: hush}
   p2: {state: absent, network: n1, peer_network: projects/my-peer-project/global/networks/n3}
+shared_vpcs:
+  h1:
+    host_project: my-host-project
+    service_projects: [my-project-2, my-project-3]
+    subnetworks:
+      - {name: s8}
+      - {name: s8, region: us-east1}
+      - {name: projects/my-host-project/regions/us-east1/subnetworks/s9, region: us-east1}
+    firewall_admin: true
+    service_auth: {impersonate_service_account: a@b.c, access_token: hush}
+    resource_manager_endpoint: http://127.0.0.1:1/v1/
+  h2: {service_projects: [my-project-4], all_subnetworks: true}
+  h3: {state: absent, host_project: my-host-project, service_projects: [my-project-5], disable_host: false}
 masquerades:
   m1:
     cluster: c1
@@ -199,7 +212,7 @@ def with_value(document: t.Any, path: tuple[t.Any, ...], value: t.Any) -> t.Any:
 
 
 DOCUMENT = yaml.safe_load(FULL)
-KINDS = ("vpns", "aws", "peerings", "masquerades", "services", "flows")
+KINDS = ("vpns", "aws", "peerings", "shared_vpcs", "masquerades", "services", "flows")
 PLACES = [path for kind in KINDS for path in places({kind: DOCUMENT[kind]})]
 
 
@@ -436,9 +449,10 @@ def test_pods_that_aws_has_no_way_back_to() -> None:
     text = HEAD + ROUTES_BASED + TO_AWS
     assert warnings(text.replace("MORE", "")) == [
         "vpns.v1.advertised_ip_ranges: 10.32.0.0/14 of clusters.c1 is not among them, and as the cluster is "
-        "routes-based, AWS has no way back to its pods: add it, with advertise_mode CUSTOM and ALL_SUBNETS, or make "
-        "the cluster anew with its pods in a secondary range"
+        "routes-based, AWS has no way back to its pods: add 'c1' to vpns.v1.advertise_pods_of, or make the cluster "
+        "anew with its pods in a secondary range"
     ]
+    assert warnings(text.replace("MORE", ", advertise_pods_of: [c1]")) == []
     custom = ", advertise_mode: CUSTOM, advertised_groups: [ALL_SUBNETS], advertised_ip_ranges: [{range: X}]"
     assert warnings(text.replace("MORE", custom.replace("X", "10.32.0.0/14"))) == []
     assert warnings(text.replace("MORE", custom.replace("X", "10.32.0.0/12"))) == []

@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from ansible_collections.podreach.gke.plugins.inventory import topology as plugin_file
-from ansible_collections.podreach.gke.plugins.module_utils import topology
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Call
 from ansible_collections.podreach.gke.plugins.module_utils.errors import PodreachError
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import peerings
 from ansible_collections.podreach.gke.plugins.module_utils.kubernetes import masquerade
+from ansible_collections.podreach.gke.plugins.module_utils.topology import reading as topology
 
 Json = dict[str, t.Any]
 

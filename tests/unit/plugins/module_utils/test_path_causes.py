@@ -424,3 +424,55 @@ def test_whom_the_target_saw(seen_as: str, words: str) -> None:
     way.tried = {"ran": True, "reachable": True, "seen_source": "10.1.0.3", "seen_as": seen_as}
     [row] = [item for item in way.report()["rows"] if item["what"] == "flow"]
     assert row["detail"] == f"from c1, expected reachable, seen as 10.1.0.3 ({words})"
+
+
+# -- masquerading that may not be in force yet
+
+PENDING: Json = {"at_latest": "2026-11-23T17:21:30+00:00", "seconds_left": 90}
+UNTIL = 1795454490
+
+
+def not_in_force_yet() -> Way:
+    way = Way().exports(False)
+    way.masks("masq-resync-pending", in_force=dict(PENDING), source="config_map")
+    way.masquerade["destinations"][0]["seen_as"] = "unknown"
+    return way
+
+
+def test_a_flow_waits_while_masquerading_may_change() -> None:
+    way = not_in_force_yet()
+    found = way.report()
+    assert found["waiting"] == [{"flow": way.flow, "since": UNTIL - 90, "until": UNTIL}]
+    assert found["causes"] == [EXPORT, "masq-resync-pending", "flow-unreachable"]
+    for change in ({"host_network": True}, {"location": "elsewhere"}, {"expect": "unreachable"}):
+        way = not_in_force_yet()
+        way.flow |= change
+        assert way.report()["waiting"] == []
+    way = not_in_force_yet()
+    way.masquerade["in_force"] = None
+    assert way.report()["waiting"] == []
+
+
+def test_what_came_of_trying_again() -> None:
+    way = not_in_force_yet()
+    other = {"kind": "icmp", "target": "10.2.0.2", "cluster": "c1", "location": "z"}
+    first = [{"item": other, **way.tried}, {"item": way.flow, **way.tried}]
+    item = {"flow": way.flow, "since": UNTIL - 90, "until": UNTIL}
+    way.readings = {"flows": first, "again": [{"item": item, "ran": True, "reachable": True, "attempts": 2}]}
+    found = way.report()
+    assert [row["state"] for row in found["rows"][:2]] == ["unreachable", "reachable"]
+    assert found["rows"][0]["detail"] == "from c1, expected reachable: no-reply"
+    assert found["rows"][1]["detail"] == "from c1, tried again until masquerading was in force, expected reachable"
+    assert found["unreached"] == [{"cluster": "c1", "location": "z", "destinations": ["10.2.0.2"]}]
+    # in vain, and what is read then is that the time is over
+    now = copy.deepcopy(way.masquerade) | {"findings": [], "in_force": None}
+    now["destinations"][0]["seen_as"] = "node"
+    way.readings = {
+        "flows": first[1:],
+        "again": [{"item": item, **way.tried}],
+        "masquerades": [way.masquerade, now],
+    }
+    found = way.report()
+    assert (found["causes"], found["waiting"]) == (["flow-unreachable"], [])
+    told = "from c1, tried again while masquerading was not in force, expected reachable: no-reply"
+    assert found["rows"][0]["detail"] == told

@@ -14,6 +14,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import clusters
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.node_pools import DEFAULT_SCOPES
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
+    LAST_PAUSE,
     Expected,
     Wire,
     absent,
@@ -442,7 +443,7 @@ def test_what_stays_missing_fails_at_the_deadline() -> None:
     wire = Never()
     error = wire.fails(MODULE, {**NAMED, "prerequisite_timeout": 60})
     assert error.code == "missing-prerequisite"
-    assert wire.time == pytest.approx(60)
+    assert wire.time == pytest.approx(60, abs=LAST_PAUSE)
     assert {method for method, _path in wire.asked} == {"GET"}
 
 

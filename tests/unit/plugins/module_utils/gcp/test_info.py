@@ -26,11 +26,18 @@ NOTHING: Json = {"warning": {"code": "NO_RESULTS_ON_PAGE", "message": "No result
 #: kind -> where all are listed, where those of one place are
 PATHS: dict[str, tuple[str, str]] = {
     "address": ("projects/p/aggregated/addresses", "projects/p/regions/r1/addresses"),
+    "backend_service": ("projects/p/aggregated/backendServices", "projects/p/regions/r1/backendServices"),
     "cluster": ("projects/p/locations/-/clusters", "projects/p/locations/r1/clusters"),
     "external_vpn_gateway": ("projects/p/global/externalVpnGateways", ""),
     "firewall_rule": ("projects/p/global/firewalls", ""),
     "instance": ("projects/p/aggregated/instances", "projects/p/zones/r1/instances"),
     "instance_template": ("projects/p/global/instanceTemplates", ""),
+    "forwarding_rule": ("projects/p/aggregated/forwardingRules", "projects/p/regions/r1/forwardingRules"),
+    "health_check": ("projects/p/aggregated/healthChecks", "projects/p/regions/r1/healthChecks"),
+    "instance_group_manager": (
+        "projects/p/aggregated/instanceGroupManagers",
+        "projects/p/regions/r1/instanceGroupManagers",
+    ),
     "network": ("projects/p/global/networks", ""),
     "route": ("projects/p/global/routes", ""),
     "router": ("projects/p/aggregated/routers", "projects/p/regions/r1/routers"),
@@ -98,6 +105,47 @@ def test_of_a_place(kind: str) -> None:
     place = str(info.KINDS[kind].place)
     answer = {key: [{"name": "x"}]}
     assert run(kind, {place: "r1"}, Expected("GET", PATHS[kind][1], answer, query={})) == ["x"]
+
+
+def test_groups_of_a_zone() -> None:
+    asked = Expected("GET", "projects/p/zones/z1/instanceGroupManagers", {"items": [{"name": "x"}]}, query={})
+    assert run("instance_group_manager", {"zone": "z1"}, asked) == ["x"]
+    one = Expected("GET", "projects/p/zones/z1/instanceGroupManagers/x", {"name": "x"})
+    assert run("instance_group_manager", {"zone": "z1", "name": "x"}, one) == ["x"]
+
+
+def test_of_one_name_in_a_region_and_a_zone_both_are_found() -> None:
+    groups = [{"name": "x", "zone": "r1-a"}, {"name": "x", "region": "r1"}]
+    items = {f"at{number}": {"instanceGroupManagers": [group]} for number, group in enumerate(groups)}
+    asked = Expected("GET", PATHS["instance_group_manager"][0], {"items": items})
+    result = Wire(asked).run(info.definition("instance_group_manager"), {"name": "x"})
+    assert result["resources"] == [groups[1], groups[0]]
+
+
+def test_the_machines_of_a_group_page_by_page() -> None:
+    path = f"{PATHS['instance_group_manager'][1]}/x"
+    first = {"managedInstances": [{"name": "x-1"}], "nextPageToken": "t1"}
+    result = Wire(
+        Expected("GET", path, {"name": "x", "selfLink": BASE + path}),
+        Expected("POST", f"{path}/listManagedInstances", first, query={}),
+        Expected(
+            "POST", f"{path}/listManagedInstances", {"managedInstances": [{"name": "x-2"}]}, query={"pageToken": "t1"}
+        ),
+    ).run(info.definition("instance_group_manager"), {"region": "r1", "name": "x", "include_instances": True})
+    assert [item["name"] for item in result["resources"][0]["managedInstances"]] == ["x-1", "x-2"]
+
+
+def test_the_health_of_each_group_behind_a_service() -> None:
+    path = f"{PATHS['backend_service'][1]}/x"
+    groups = [{"group": f"{BASE}projects/p/regions/r1/instanceGroups/{name}"} for name in "ab"]
+    well = [{"healthState": "HEALTHY"}]
+    result = Wire(
+        Expected("GET", path, {"name": "x", "selfLink": BASE + path, "backends": groups}),
+        Expected("POST", f"{path}/getHealth", {"healthStatus": well}, body=groups[0]),
+        Expected("POST", f"{path}/getHealth", {}, body=groups[1]),
+    ).run(info.definition("backend_service"), {"region": "r1", "name": "x", "include_health": True})
+    health = result["resources"][0]["health"]
+    assert health == [{**groups[0], "healthStatus": well}, {**groups[1], "healthStatus": []}]
 
 
 def test_global_addresses() -> None:

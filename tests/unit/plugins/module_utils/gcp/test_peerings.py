@@ -20,6 +20,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp.peering_surroundi
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.peering_task import DEFINITION
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
+    LAST_PAUSE,
     Expected,
     Wire,
     google_error,
@@ -92,7 +93,7 @@ def test_both_sides_have_until_the_deadline_to_connect() -> None:
     with pytest.raises(Exception, match="INACTIVE.* after 30 s, though both sides are there") as caught:
         wire.run(DEFINITION, params)
     assert t.cast("t.Any", caught.value).code == "peering-inactive"
-    assert wire.time == pytest.approx(30)
+    assert wire.time == pytest.approx(30, abs=LAST_PAUSE)
 
 
 def test_a_legacy_network_and_consensus() -> None:

@@ -23,9 +23,13 @@ from hypothesis import strategies as st
 from ansible_collections.podreach.gke.plugins.module_utils.arguments import Definition
 from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
     addresses,
+    backend_services,
     clusters,
     external_vpn_gateways,
     firewall_rules,
+    forwarding_rules,
+    health_checks,
+    instance_group_managers,
     instance_templates,
     instances,
     networks,
@@ -92,6 +96,8 @@ class Cloud(Wire):
         self.changes += 1
         if path.endswith("/setDeletionProtection"):
             body = {"deletionProtection": parse_qs(urlsplit(url).query)["deletionProtection"] == ["true"]}
+        if path.endswith("/resize"):
+            body = {"targetSize": int(parse_qs(urlsplit(url).query)["size"][0])}
         self.write(method, path, copy.deepcopy(body or {}))
         return Answer(200, {}, container_operation() if "/locations/" in path else operation())
 
@@ -100,7 +106,7 @@ class Cloud(Wire):
             kind = path.rsplit("/", 1)[1]
             items = [self.shown(key) for key in self.objects if f"/{kind}/" in key and "/regions/" in key]
             return {"items": {"regions/r1": {kind: items}}}
-        if "/instanceGroupManagers/" in path:
+        if "/instanceGroupManagers/" in path and path.rsplit("/", 1)[1] in self.sizes:
             return {"targetSize": self.sizes[path.rsplit("/", 1)[1]]}
         return self.shown(path) if path in self.objects else None
 
@@ -125,7 +131,9 @@ class Cloud(Wire):
             self.filled(path, self.objects[path])
         elif method == "PUT":
             self.update(path, body)
-        elif match := re.fullmatch(r"(.*)/(expandIpCidrRange|setPrivateIpGoogleAccess)", path):
+        elif match := re.fullmatch(
+            r"(.*)/(expandIpCidrRange|setPrivateIpGoogleAccess|setInstanceTemplate|resize)", path
+        ):
             self.objects[match[1]] |= body
         elif match := re.fullmatch(r"(.*/instances/\w+)/set(\w+)", path):
             self.set_instance(self.objects[match[1]], match[2], body)
@@ -198,6 +206,14 @@ class Cloud(Wire):
             for account in made.get("serviceAccounts", []):
                 if account["email"] == "default":
                     account["email"] = "1-compute@developer.gserviceaccount.com"
+        elif "/instanceGroupManagers/" in path:
+            made["status"] = {"isStable": True}
+            # in another form of the same link
+            made["instanceTemplate"] = URL + made["instanceTemplate"].removeprefix(URL)
+        elif "/forwardingRules/" in path:
+            asked = made.get("IPAddress", "10.200.0.9")
+            made["IPAddress"] = self.objects[asked]["address"] if "/" in asked else asked
+            made.setdefault("network", f"{URL}projects/p/global/networks/other")
 
     def update(self, path: str, body: Json) -> None:
         now = self.objects[path]
@@ -410,6 +426,47 @@ MACHINE = {
         {"email": st.sampled_from(["default", "a@b"])}, optional={"scopes": subset("s1", "s2", least=1)}
     ),
 }
+CHECK = some(
+    description=TEXT,
+    http_health_check=some(
+        port=st.sampled_from([80, 8080]),
+        request_path=st.sampled_from(["/", "/health"]),
+        host=st.sampled_from(["", "h"]),
+    ),
+    check_interval_sec=st.integers(5, 9),
+    timeout_sec=st.integers(1, 5),
+    healthy_threshold=st.integers(1, 3),
+    unhealthy_threshold=st.integers(1, 3),
+)
+GROUP = some(
+    description=TEXT,
+    instance_template=st.sampled_from(["t", "projects/p/global/instanceTemplates/u"]),
+    target_size=st.integers(0, 3),
+    base_instance_name=st.sampled_from(["x", "y"]),
+    auto_healing_policies=subset(
+        {"health_check": "c"}, {"health_check": f"{URL}projects/p/global/healthChecks/d", "initial_delay_sec": 60}
+    ).map(lambda policies: policies[:1]),
+    distribution_policy=some(zones=subset("r1-a", "r1-b", least=1)),
+)
+SERVICE = some(
+    description=TEXT,
+    backends=st.builds(
+        lambda names, more: [{"group": name, **more} for name in names],
+        subset("a", "zones/r1-a/instanceGroupManagers/a"),
+        some(description=st.sampled_from(["", "x"]), failover=FLAG),
+    ),
+    purge_backends=FLAG,
+    health_checks=st.sampled_from([["c"], ["global/healthChecks/c"]]),
+    session_affinity=st.sampled_from(["NONE", "CLIENT_IP"]),
+    connection_draining=some(draining_timeout_sec=st.sampled_from([0, 60])),
+)
+FORWARDING = some(
+    description=TEXT,
+    ip_address=st.sampled_from(["10.200.0.77", "a"]),
+    ip_protocol=st.just("TCP"),
+    ports=subset(80, "443", least=1),
+    allow_global_access=FLAG,
+)
 
 CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
     "network": (definition(networks.Network, networks.SPEC), {"name": "new"}, NETWORK),
@@ -496,6 +553,26 @@ CASES: dict[str, tuple[Definition, Json, st.SearchStrategy[Json]]] = {
         {"name": "new", "network": "n", "allowed": PROTOCOLS, "source_ranges": ["10.0.0.0/8"]},
         RULE,
     ),
+    "health_check": (
+        definition(health_checks.HealthCheck, health_checks.SPEC),
+        {"name": "new", "region": "r1", "type": "HTTP"},
+        CHECK,
+    ),
+    "instance_group_manager": (
+        definition(instance_group_managers.InstanceGroupManager, instance_group_managers.SPEC),
+        {"name": "new", "region": "r1", "instance_template": "t", "target_size": 1},
+        GROUP,
+    ),
+    "backend_service": (
+        definition(backend_services.BackendService, backend_services.SPEC),
+        {"name": "new", "region": "r1", "health_checks": ["c"]},
+        SERVICE,
+    ),
+    "forwarding_rule": (
+        definition(forwarding_rules.ForwardingRule, forwarding_rules.SPEC),
+        {"name": "new", "region": "r1", "subnetwork": "s", "ports": [22], "backend_service": "b"},
+        FORWARDING,
+    ),
     "cluster": (
         definition(clusters.Cluster, clusters.SPEC),
         {"name": "c", "location": "r1", "network": "other", "subnetwork": "s"},
@@ -525,6 +602,15 @@ def cloud_for(kind: str) -> Cloud:
             "projects/p/regions/r1/routers/r": {"name": "r", "network": network},
             "projects/p/global/externalVpnGateways/e": {"name": "e", "interfaces": [{}, {"id": 1}]},
         }
+    if kind in ("instance_group_manager", "backend_service", "forwarding_rule"):
+        where = "projects/p/regions/r1"
+        names = [
+            *(f"projects/p/global/{name}" for name in ("instanceTemplates/t", "instanceTemplates/u")),
+            *(f"projects/p/global/healthChecks/{name}" for name in "cd"),
+            *(f"{where}/{name}" for name in ("healthChecks/c", "instanceGroups/a", "backendServices/b", "addresses/a")),
+            "projects/p/zones/r1-a/instanceGroups/a",
+        ]
+        cloud.objects |= {name: {"name": name.rpartition("/")[2], "address": "10.200.0.77"} for name in names}
     if kind == "node_pool":
         cloud.objects[CLUSTER] = {
             "name": "c",
@@ -563,6 +649,10 @@ FIXED = {
     "firewall_rule": set[str](),
     "instance": {"description", "can_ip_forward"},
     "instance_template": set(MACHINE),
+    "health_check": set[str](),
+    "instance_group_manager": {"base_instance_name", "distribution_policy"},
+    "backend_service": set[str](),
+    "forwarding_rule": {"description", "ip_address", "ports"},
     "cluster": {
         *("description", "ip_allocation_policy", "private_cluster_config", "network_config", "initial_cluster_version"),
     },

@@ -20,6 +20,7 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import (
 )
 from ansible_collections.podreach.gke.plugins.module_utils.gcp.task import definition
 from ansible_collections.podreach.gke.tests.unit.plugins.module_utils.gcp.wire import (
+    LAST_PAUSE,
     Expected,
     Wire,
     absent,
@@ -187,7 +188,7 @@ def test_a_tunnel_that_does_not_come_up_is_named_with_what_it_says(status: str, 
     assert (error.code, error.reason, error.changed) == ("tunnel-not-established", status, False)
     for said in (PATH, status, f"It is {status}.", "60 s", "203.0.113.3", remedy):
         assert said in str(error)
-    assert wire.time == pytest.approx(60)
+    assert wire.time == pytest.approx(60, abs=LAST_PAUSE)
 
 
 def test_check_mode_and_deletion_wait_for_nothing() -> None:

@@ -20,6 +20,10 @@ from ansible_collections.podreach.gke.plugins.module_utils.gcp import client, tr
 COMPUTE = "https://compute.googleapis.com/compute/v1/"
 CONTAINER = "https://container.googleapis.com/v1/"
 RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com/v1/"
+#: the shortest pause of a wait in seconds, by which it may go beyond its end
+LAST_PAUSE = 0.011
+#: what is asked by POST and changes nothing
+READING = ("/getHealth", "/listManagedInstances")
 
 
 @dataclass
@@ -103,7 +107,7 @@ class Wire:
         if want.body is not None:
             assert body == want.body
         query = parse_qs(urlsplit(url).query)
-        if method != "GET" and url.startswith(COMPUTE) and not bare.endswith("/setIamPolicy"):
+        if method != "GET" and url.startswith(COMPUTE) and not bare.endswith((*READING, "/setIamPolicy")):
             self.request_ids += query.pop("requestId")
         assert "requestId" not in query, "only a change of compute bears a request id"
         if want.query is not None:

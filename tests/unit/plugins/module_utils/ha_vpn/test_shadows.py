@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.podreach.gke.plugins.module_utils.gcp.peering_surroundings import (
+    DYNAMIC,
+    STATIC,
+    Route,
+)
 from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn import shadows
 from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn.slots import Json
 
@@ -22,6 +27,25 @@ from ansible_collections.podreach.gke.plugins.module_utils.ha_vpn.slots import J
 )
 def test_what_overlaps(ranges: list[str], blocks: list[str], expected: list[tuple[str, str]]) -> None:
     assert shadows.overlaps(ranges, blocks) == expected
+
+
+@pytest.mark.parametrize(
+    ("existing", "kind", "words"),
+    [
+        ("10.0.0.0/8", STATIC, "10.0.0.0/16: it takes traffic from old"),
+        ("10.0.0.0/8", DYNAMIC, "10.0.0.0/16: it takes traffic from old"),
+        ("10.0.0.0/16", STATIC, "10.0.0.0/16: it takes traffic from old"),
+        # another way to the same VPC
+        ("10.0.0.0/16", DYNAMIC, None),
+        ("10.0.8.0/24", STATIC, None),
+        ("172.16.0.0/12", STATIC, None),
+        # no private traffic goes to the internet
+        ("0.0.0.0/0", STATIC, None),
+    ],
+)
+def test_what_google_learns_takes_traffic_from(existing: str, kind: str, words: str | None) -> None:
+    routes = [Route(existing, kind, 1000, "old")]
+    assert shadows.taken(["10.0.0.0/16", "fd00::/64"], routes, ["10.1.0.0/20"]) == ([words] if words else [])
 
 
 def test_the_origin_of_a_range() -> None:

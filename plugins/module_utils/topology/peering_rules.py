@@ -13,14 +13,14 @@ import dataclasses
 import ipaddress
 import typing as t
 
-from . import addressing
-from ._topology_references import NETWORK_PATH
-from ._topology_rules import made_ranges, network_ranges, routes_based
-from ._topology_shape import UNKNOWN, Report
-from ._topology_values import Item, check_name, known_range, sub
+from .. import addressing
+from .network_rules import made_ranges, network_ranges, routes_based
+from .references import NETWORK_PATH
+from .shape import UNKNOWN, Report
+from .values import Item, check_name, known_range, sub
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 QUOTA = "PEERINGS_PER_NETWORK"
 #: As the role peering has it.

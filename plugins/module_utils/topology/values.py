@@ -11,11 +11,11 @@ import ipaddress
 import re
 import typing as t
 
-from . import addressing
-from ._topology_shape import UNKNOWN, Report, join
+from .. import addressing
+from .shape import UNKNOWN, Report, join
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 Item = dict[str, t.Any]
 
@@ -23,6 +23,7 @@ Item = dict[str, t.Any]
 PRIVATE_ASNS = ((64512, 65534), (4200000000, 4294967294))
 #: Network.name and most others, at most 63 characters; Cluster.name and NodePool.name at most 40.
 RESOURCE_NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+PROJECT_ID = re.compile(r"(?:[a-z0-9][-.a-z0-9]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
 PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 REGION = re.compile(r"[a-z]+(?:-[a-z]+)+[0-9]+")
 ZONE = re.compile(REGION.pattern + "-[a-z]")
@@ -96,6 +97,15 @@ def check_name(report: Report, name: t.Any, path: str, length: int = 63, otherwi
     wrong = f"has {len(name)} characters" if RESOURCE_NAME.fullmatch(name) else "is not a valid name"
     todo = f"use at most {length} lowercase letters, digits and '-', beginning with a letter, not ending in '-'"
     report.error(path, f"'{name}' {wrong}: {todo}{', ' + otherwise if otherwise else ''}")
+
+
+def check_project(report: Report, project: t.Any, path: str) -> None:
+    if isinstance(project, str) and not PROJECT_ID.fullmatch(project):
+        report.error(
+            path,
+            f"'{project}' is not a project's ID: write 6 to 30 lowercase letters, digits and '-', such as "
+            "'my-project-1'",
+        )
 
 
 def check_region(report: Report, item: dict[str, t.Any], path: str) -> None:

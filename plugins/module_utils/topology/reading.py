@@ -14,15 +14,16 @@ import dataclasses
 import re
 import typing as t
 
-from ._topology_connections import check_connections
-from ._topology_masquerade_rules import check_masquerade, check_masquerades
-from ._topology_path_rules import check_aws_access, check_flow, check_service, reserved_address_of
-from ._topology_peering_rules import check_peering, check_peerings
-from ._topology_references import References, subnetwork_region
-from ._topology_rules import check_cluster, check_network, check_ranges
-from ._topology_shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
-from ._topology_values import REGION, ZONE, check_aws_settings, check_name, check_region
-from ._topology_vpn_rules import check_vpn, external_gateway_of
+from .connections import check_connections
+from .masquerade_rules import check_masquerade, check_masquerades
+from .network_rules import check_cluster, check_network, check_ranges
+from .path_rules import check_aws_access, check_flow, check_service, reserved_address_of
+from .peering_rules import check_peering, check_peerings
+from .references import References, subnetwork_region
+from .shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
+from .shared_vpc_rules import check_shared_vpc, check_shared_vpcs
+from .values import REGION, ZONE, check_aws_settings, check_name, check_project, check_region
+from .vpn_rules import advertised_pods, check_vpn, external_gateway_of
 
 PLUGIN_NAME = "podreach.gke.topology"
 
@@ -35,7 +36,8 @@ class Kind:
     ``name_length`` is how long a name may be, with the pattern of Google's names; None where it is a mere label.
     ``from_top`` says where an input that an entry lacks comes from, if not from the same name at the top. An entry of a
     kind with ``item`` is one item of that input of the role, together with what stands at the top. ``also`` is a role
-    that runs on its hosts too, and signs in as the first one does.
+    that runs on its hosts too, and signs in as the first one does. ``own`` are keys of an entry that are no inputs of
+    the role: they become others, and cannot be templates.
     """
 
     key: str
@@ -46,6 +48,7 @@ class Kind:
     from_top: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     item: str = ""
     also: str = ""
+    own: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
 
     def source(self, name: str) -> str:
         """The key at the top that counts where an entry does not have ``name``."""
@@ -60,9 +63,14 @@ KINDS = (
     Kind("networks", "network", "network", "podreach_networks", 63),
     Kind("clusters", "cluster", "cluster", "podreach_clusters", 40, {"location": "region"}),
     # its tunnels are called NAME-1-tunnel-1 and so on
-    Kind("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1"), also="verify"),
+    Kind(
+        *("vpns", "VPN", "vpn", "podreach_vpns", 63 - len("-1-tunnel-1")),
+        also="verify",
+        own={"advertise_pods_of": {"type": "list", "elements": "str"}},
+    ),
     Kind("aws", "access", "aws_access", "podreach_aws", None, {name: f"aws_{name}" for name in AWS_ACCESS}),
     Kind("peerings", "peering", "peering", "podreach_peerings", 63),
+    Kind("shared_vpcs", "Shared VPC", "shared_vpc", "podreach_shared_vpcs", None),
     Kind("masquerades", "masquerade", "masquerade", "podreach_masquerades", None),
     # names of Services are DNS labels (RFC 1035)
     Kind("services", "Service", "internal_lb", "podreach_services", 63),
@@ -73,7 +81,8 @@ KINDS = (
 SHARED = (
     "environment", "project", "projects", "region", "profile", "auth_kind", "service_account_file",
     "service_account_contents", "service_account_email", "access_token", "scopes", "impersonate_service_account",
-    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint", "peering_limit",
+    "compute_endpoint", "container_endpoint", "iam_credentials_endpoint",
+    "resource_manager_endpoint", "peering_limit",
     *(f"aws_{name}" for name in AWS_ACCESS),
 )  # fmt: skip
 #: Inputs that no entry may have, and what to do instead.
@@ -87,7 +96,6 @@ NOT_IN_ENTRY = {
 #: Names that mean something else to Ansible.
 RESERVED_HOSTS = ("all", "ungrouped", "localhost", *(kind.group for kind in KINDS))
 HOST_NAME = re.compile(r"[A-Za-z0-9](?:[-_.A-Za-z0-9]*[A-Za-z0-9])?")
-PROJECT_ID = re.compile(r"(?:[a-z0-9][-.a-z0-9]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
 
 
 @dataclasses.dataclass
@@ -174,7 +182,7 @@ def entry_options(spec: Options, kind: Kind) -> dict[str, t.Mapping[str, t.Any]]
         if name.startswith(prefix)
     }
     if not kind.item:
-        return inputs
+        return {**inputs, **kind.own}
     shared = {name: option for name, option in inputs.items() if name in SHARED}
     return {**shared, **inputs[kind.item]["options"]}
 
@@ -213,11 +221,11 @@ def read(
     kinds: dict[str, t.Mapping[str, t.Any]] = {kind.key: {"type": "dict"} for kind in KINDS}
     top_raw = {key: value for key, value in document.items() if key not in kinds or value is not None}
     top = shape.mapping(top_raw, {**top_options(specs), **kinds}, "")
-    _check_project(report, top.get("project"), "project")
+    check_project(report, top.get("project"), "project")
     check_region(report, top, "region")
     check_aws_settings(report, top, "", "aws_")
     for index, project in enumerate(_items(top.get("projects"))):
-        _check_project(report, project, f"projects[{index}]")
+        check_project(report, project, f"projects[{index}]")
 
     entries = [entry for kind in KINDS for entry in _entries(kind, top_raw, top, specs[kind.role], shape)]
     _check_keys(entries, report)
@@ -227,11 +235,14 @@ def read(
     resolved = []
     for entry in entries:
         resolved.append(references.of(entry))
+        if entry.kind.key == "vpns":
+            resolved[-1].update(advertised_pods(entry, references.clusters, report))
         CHECKS[entry.kind.key](entry, report)
     _check_unique(entries, report)
     check_ranges(entries, report)
     check_connections(entries, report)
     check_peerings(entries, report)
+    check_shared_vpcs(entries, report)
     check_masquerades(entries, report)
 
     values = [_values(entry, specs[entry.kind.role], found) for entry, found in zip(entries, resolved, strict=True)]
@@ -267,7 +278,7 @@ def _check_keys(entries: t.Iterable[Entry], report: Report) -> None:
     """Every key becomes a host's name, and the resource's name where there is no other."""
     seen: dict[str, Entry] = {}
     for entry in entries:
-        key, example = entry.key, f"{entry.kind.noun.lower()}-1"
+        key, example = entry.key, f"{entry.kind.noun.lower().replace(' ', '-')}-1"
         if not HOST_NAME.fullmatch(key):
             report.error(
                 entry.path,
@@ -288,15 +299,6 @@ def _check_keys(entries: t.Iterable[Entry], report: Report) -> None:
         seen.setdefault(key, entry)
 
 
-def _check_project(report: Report, project: t.Any, path: str) -> None:
-    if isinstance(project, str) and not PROJECT_ID.fullmatch(project):
-        report.error(
-            path,
-            f"'{project}' is not a project's ID: write 6 to 30 lowercase letters, digits and '-', such as "
-            "'my-project-1'",
-        )
-
-
 def _check_identity(entry: Entry, report: Report) -> None:
     """Name, project, region and location of one entry."""
     if "name" in entry.clean and entry.kind.name_length:
@@ -304,8 +306,10 @@ def _check_identity(entry: Entry, report: Report) -> None:
     if entry.kind.source("region") == "aws_region":
         return  # neither in a project nor in a region of Google's
     if "project" in entry.clean:
-        _check_project(report, entry.clean["project"], entry.at("project"))
-    project, allowed = entry.effective("project"), entry.top.get("projects")
+        check_project(report, entry.clean["project"], entry.at("project"))
+    # what is written
+    key = "host_project" if "host_project" in entry.clean else "project"
+    project, allowed = entry.effective(key), entry.top.get("projects")
     if project is None and "cluster" not in entry.clean:
         report.error(
             entry.at("project"),
@@ -314,7 +318,7 @@ def _check_identity(entry: Entry, report: Report) -> None:
         )
     elif isinstance(project, str) and isinstance(allowed, list) and UNKNOWN not in allowed and project not in allowed:
         report.error(
-            entry.where_from("project"),
+            entry.where_from(key),
             f"'{project}' is not among the allowed projects ({', '.join(allowed) or 'none'}): "
             "use one of them, or add it to 'projects'",
         )
@@ -339,6 +343,7 @@ CHECKS: dict[str, t.Callable[[Entry, Report], None]] = {
     "vpns": check_vpn,
     "aws": check_aws_access,
     "peerings": check_peering,
+    "shared_vpcs": check_shared_vpc,
     "masquerades": check_masquerade,
     "services": check_service,
     "flows": check_flow,
@@ -398,6 +403,7 @@ def _values(entry: Entry, spec: Options, resolved: t.Mapping[str, t.Any]) -> dic
     beat every group_vars.
     """
     values = {**{key: resolved.get(key, value) for key, value in entry.raw.items()}, **resolved}
+    values = {key: value for key, value in values.items() if key not in entry.kind.own}
     for key in entry_options(spec, entry.kind):
         source = entry.kind.source(key)
         if source in (*SHARED, "region") and key not in values and source in entry.top_raw:

@@ -12,11 +12,11 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from . import addressing
-from ._topology_references import region_of
-from ._topology_rules import primary_range
-from ._topology_shape import UNKNOWN, Report
-from ._topology_values import (
+from .. import addressing
+from .network_rules import primary_range
+from .references import region_of
+from .shape import UNKNOWN, Report
+from .values import (
     Item,
     check_address,
     check_aws_settings,
@@ -33,7 +33,7 @@ from ._topology_values import (
 )
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 #: A tag's value.
 MAX_TAG = 255

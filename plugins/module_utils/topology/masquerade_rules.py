@@ -10,13 +10,13 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ._topology_rules import pod_ranges, primary_range, secondary_ranges
-from ._topology_shape import Report
-from ._topology_values import check_not_both, check_range_of_either_family, given, known_range, parse_range, strings
-from .kubernetes.masquerade_config import Rejected, seconds
+from ..kubernetes.masquerade_config import Rejected, seconds
+from .network_rules import pod_ranges, primary_range, secondary_ranges
+from .shape import Report
+from .values import check_not_both, check_range_of_either_family, given, known_range, parse_range, strings
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 #: The agent's limit: https://github.com/kubernetes-sigs/ip-masq-agent
 MAX_RANGES = 64

@@ -11,11 +11,12 @@ import ipaddress
 import re
 import typing as t
 
-from . import addressing
-from ._topology_references import declared_router
-from ._topology_rules import check_advertisement
-from ._topology_shape import UNKNOWN, Report
-from ._topology_values import (
+from .. import addressing
+from ..aws import tunnel_options
+from .network_rules import check_advertisement, routes_based
+from .references import declared_router
+from .shape import UNKNOWN, Report, suggest
+from .values import (
     Item,
     check_address,
     check_aws_settings,
@@ -26,14 +27,14 @@ from ._topology_values import (
     check_within,
     given,
     items,
+    known_range,
     parse_range,
     strings,
     sub,
 )
-from .aws import tunnel_options
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 #: AmazonSideAsn where nothing is said: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpnGateway.html
 AWS_ASN = 64512
@@ -61,6 +62,62 @@ def external_gateway_of(vpn: Entry) -> t.Any:
 def _named(vpn: Entry, key: str, suffix: str) -> t.Any:
     name = vpn.real_name
     return vpn.clean.get(key, f"{name}-{suffix}" if isinstance(name, str) else UNKNOWN)
+
+
+def advertised_pods(vpn: Entry, clusters: t.Mapping[str, Entry], report: Report) -> dict[str, t.Any]:
+    """What ``advertise_pods_of`` stands for: a custom advertisement of those clusters' pods besides all subnetworks. It
+    is written into what is known of the VPN as if the user had, and returned as its role must be told."""
+    names, at = vpn.clean.get("advertise_pods_of"), vpn.at("advertise_pods_of")
+    if names is UNKNOWN:
+        report.error(at, "a template cannot be looked up here: list keys of clusters")
+    if not names or not vpn.present:
+        return {}
+    if vpn.clean.get("advertise_mode") == "DEFAULT":
+        report.error(vpn.at("advertise_mode"), "'advertise_pods_of' needs CUSTOM: remove 'advertise_mode', or that")
+        return {}
+    said = vpn.clean.get("advertised_ip_ranges", [])
+    if not isinstance(said, list):
+        report.error(
+            vpn.at("advertised_ip_ranges"), "a template cannot be added to: list the ranges, or the pods there"
+        )
+        return {}
+    listed = {known_range(item.get("range")) for item, _path in items(said, "")}
+    more: list[tuple[t.Any, t.Any]] = []
+    for index, name in enumerate(names):
+        cluster = clusters.get(name) if isinstance(name, str) else None
+        problem = _not_advertised(name, cluster, clusters)
+        if problem:
+            report.error(f"{at}[{index}]", problem)
+        elif cluster and known_range(cluster.clean.get("cluster_ipv4_cidr")) not in listed - {None}:
+            item = {"description": f"Pods of {cluster.key}"}
+            known, raw = cluster.clean["cluster_ipv4_cidr"], cluster.raw["cluster_ipv4_cidr"]
+            more.append(({**item, "range": known}, {**item, "range": raw}))
+    added = {"advertise_mode": "CUSTOM", "advertised_groups": ["ALL_SUBNETS"]}
+    added = {key: value for key, value in added.items() if key not in vpn.clean}
+    vpn.clean.update(added, advertised_ip_ranges=[*said, *(known for known, _raw in more)])
+    return {
+        **added,
+        "advertised_ip_ranges": [*(vpn.raw.get("advertised_ip_ranges") or []), *(raw for _known, raw in more)],
+    }
+
+
+def _not_advertised(name: t.Any, cluster: Entry | None, clusters: t.Mapping[str, Entry]) -> str | None:
+    """Why the pods of a cluster cannot be advertised by its name, or need not be."""
+    if cluster is None and isinstance(name, str):
+        return f"'{name}' is not a key of clusters: {suggest(name, list(clusters), 'declare it')}"
+    if cluster is None:
+        return "a template cannot be looked up here: write the key of a cluster"
+    if not cluster.present:
+        return f"'{name}' is declared with state absent: remove it here, or there"
+    uses = sub(cluster.clean, "ip_allocation_policy", "use_routes")
+    if uses is not UNKNOWN and not routes_based(cluster):
+        return (
+            f"'{name}' is VPC-native: its pods are in a secondary range of its subnetwork, which is advertised with "
+            "the subnetworks, so remove it here"
+        )
+    if "cluster_ipv4_cidr" not in cluster.clean:
+        return f"the pods' range of '{name}' is not given: add it at {cluster.at('cluster_ipv4_cidr')}"
+    return None
 
 
 def check_vpn(vpn: Entry, report: Report) -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
-from . import addressing
-from ._topology_references import declared_router, region_of, subnetwork_region
-from ._topology_rules import made_ranges, network_ranges, pod_ranges, routes_based
-from ._topology_shape import UNKNOWN, Report
-from ._topology_values import Item, items, known_range, sub
-from ._topology_vpn_rules import VIRTUAL, router_of
+from .. import addressing
+from .network_rules import made_ranges, network_ranges, pod_ranges, routes_based
+from .references import declared_router, region_of, subnetwork_region
+from .shape import UNKNOWN, Report
+from .values import Item, items, known_range, sub
+from .vpn_rules import VIRTUAL, router_of
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 #: What a virtual private gateway takes: https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
 PREFIX_LIMIT = 100
@@ -110,7 +110,7 @@ def _check_way_back(vpn: Entry, clusters: list[Entry], report: Report) -> None:
             report.warning(
                 _where_ranges(vpn),
                 f"{cidr} of {cluster.path} is not among them, and as the cluster is routes-based, AWS has no way back "
-                f"to its pods: add it, with advertise_mode CUSTOM and ALL_SUBNETS, or make the cluster anew with its "
+                f"to its pods: add '{cluster.key}' to {vpn.at('advertise_pods_of')}, or make the cluster anew with its "
                 "pods in a secondary range",
             )
 

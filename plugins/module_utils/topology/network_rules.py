@@ -13,10 +13,10 @@ import dataclasses
 import re
 import typing as t
 
-from . import addressing
-from ._topology_references import region_of, subnetwork_region
-from ._topology_shape import UNKNOWN, Report, suggest
-from ._topology_values import (
+from .. import addressing
+from .references import region_of, subnetwork_region
+from .shape import UNKNOWN, Report, suggest
+from .values import (
     REGION,
     ZONE,
     Item,
@@ -36,7 +36,7 @@ from ._topology_values import (
 )
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 #: Network.mtu.
 MTUS = (1300, 8896)

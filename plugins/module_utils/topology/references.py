@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an entry of a topology stands on: the network of a cluster or VPN, both networks of a peering, the cluster of a
-Service, flow or masquerade.
+Service, flow or masquerade, the subnetworks of a Shared VPC.
 
 An entry names another one by its key. What is found becomes what the role must be told instead: the real name, the
 project where that is another one, the location.
@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._topology_shape import UNKNOWN, Report, suggest
-from ._topology_values import ZONE
+from .shape import UNKNOWN, Report, suggest
+from .values import REGION, ZONE
 
 if t.TYPE_CHECKING:
-    from .topology import Entry
+    from .reading import Entry
 
 _URL = r"(?:https?://[^/]+/(?:compute/)?[^/]+/)?"
 NETWORK_PATH = re.compile(_URL + r"projects/(?P<project>[^/]+)/global/networks/(?P<name>[^/]+)")
@@ -48,6 +48,8 @@ class References:
                 return found
             more = self._subnetwork(entry, entry.network) if entry.kind.key == "clusters" else _router(entry)
             return {**found, **more}
+        if entry.kind.key == "shared_vpcs":
+            return self._shared(entry)
         return self._cluster(entry) if entry.kind.key in ("services", "flows", "masquerades") else {}
 
     # ---- networks
@@ -187,6 +189,57 @@ class References:
             )
         return {}
 
+    def _shared(self, shared: Entry) -> Resolved:
+        """The regions of subnetworks that are named without: those of declared ones, else the one at the top."""
+        listed = shared.clean.get("subnetworks")
+        if not isinstance(listed, list) or not listed:
+            return {}
+        raw = [dict(item) if isinstance(item, t.Mapping) else item for item in shared.raw["subnetworks"]]
+        for index, item in enumerate(listed):
+            if isinstance(item, dict) and isinstance(item.get("name"), str):
+                found = self._shared_region(shared, item, shared.at(f"subnetworks[{index}]"))
+                if found is not None:
+                    raw[index]["region"] = found
+                    item["region"] = found if isinstance(found, str) and REGION.fullmatch(found) else UNKNOWN
+        return {"subnetworks": raw}
+
+    def _shared_region(self, shared: Entry, item: t.Mapping[str, t.Any], path: str) -> t.Any:
+        """The region of a subnetwork of the host project, as it is written; None where the entry tells it itself, or
+        nobody does, which is said.
+        """
+        given = SUBNETWORK_PATH.fullmatch(item["name"])
+        name, region = (given["name"], given["region"]) if given else (item["name"], item.get("region"))
+        same = list(self._declared_subnetworks(host_of(shared), name))
+        here = [found for found in same if region is None or subnetwork_region(*found) in (None, UNKNOWN, region)]
+        if here and shared.present and not any(_stays(*found) for found in here):
+            self.report.error(
+                f"{path}.name",
+                f"'{name}' is declared with state absent: take that away, or make the {shared.kind.noun} absent too",
+            )
+        if region is not None:
+            return None
+        regions = [_raw_region(*found) for found in here]
+        top = shared.top_raw.get("region")
+        told = list(dict.fromkeys(text for text in regions if isinstance(text, str)))
+        if len(told) > 1:
+            self.report.error(
+                f"{path}.region", f"'{name}' is in several regions ({', '.join(told)}): say which one, with 'region'"
+            )
+            return None
+        if not told and top is None:
+            self.report.error(f"{path}.region", "'region' is missing: add it here or at the top")
+        return told[0] if told else top
+
+    def _declared_subnetworks(self, project: t.Any, name: str) -> t.Iterator[tuple[t.Mapping[str, t.Any], Entry]]:
+        """Those of a name in declared networks of a project, each with its network."""
+        for network in self.networks.values():
+            listed = network.clean.get("subnetworks")
+            if not isinstance(project, str) or network.effective("project") != project or not isinstance(listed, list):
+                continue
+            for item in listed:
+                if isinstance(item, dict) and item.get("name") == name:
+                    yield item, network
+
     # ---- clusters
 
     def _cluster(self, entry: Entry) -> Resolved:
@@ -232,6 +285,23 @@ def _router(vpn: Entry) -> Resolved:
     asn = raw["bgp"].get("asn") if isinstance(item.get("bgp"), dict) else None
     known: Resolved = {"keep_router": True} if asn is None else {"keep_router": True, "asn": asn}
     return {key: value for key, value in known.items() if key not in vpn.raw}
+
+
+def host_of(shared: Entry) -> t.Any:
+    """The host project of a Shared VPC, UNKNOWN where it is templated."""
+    return shared.clean["host_project"] if "host_project" in shared.clean else shared.effective("project")
+
+
+def _stays(item: t.Mapping[str, t.Any], network: Entry) -> bool:
+    return network.present and item.get("state") != "absent"
+
+
+def _raw_region(item: t.Mapping[str, t.Any], network: Entry) -> t.Any:
+    """A subnetwork's region as it is written."""
+    if "region" not in item:
+        return network.effective_raw("region")
+    index = next((at for at, other in enumerate(network.clean["subnetworks"]) if other is item), 0)
+    return network.raw["subnetworks"][index]["region"]
 
 
 def _shares_project(entry: Entry, network: Entry) -> bool | None:
