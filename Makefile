@@ -74,7 +74,7 @@ LAB_TRUTH := bgp fabric fabric_aws golden_packets lab_life random_topologies sto
 CLIENTS := amazon_aws gcloud_balancers gcloud_both_ways gcloud_conformance gcloud_managed_groups gcloud_peering \
 	gcloud_shared_vpc kubectl_conformance kubernetes_core
 # What runs whole playbooks, and what it takes most time to bring up.
-PLAYBOOKS := ha_vpn installed pods_to_aws resume secrets site slices verify
+PLAYBOOKS := ha_vpn installed pods_to_aws pods_to_peer resume secrets site slices verify
 # One module at a time, by both paths.
 MODULES := aws_modules bad_calls in_process info kubernetes_modules masquerade masquerade_kernel modules
 FILES = $(patsubst %,tests/integration/test_%.py,$(1))

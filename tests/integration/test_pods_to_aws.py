@@ -114,8 +114,8 @@ class World:
         self.lab.reset()
         self.lab.preset("aws-account")
 
-    def make(self, target: str) -> Run:
-        """`make TARGET` in the copy."""
+    def make(self, *words: str) -> Run:
+        """`make WORDS` in the copy."""
         where = self.scratch / f"make-{time.monotonic_ns()}"
         where.mkdir()
         others = (*SETTINGS, "CLOUDSDK_", "MAKE", "VENV", "TOPOLOGY", "PYTHON")
@@ -123,7 +123,7 @@ class World:
         env |= {"HOME": str(where), "ANSIBLE_NOCOLOR": "1", "PODREACH_RECORD": str(where / "record")}
         env |= {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
         process = subprocess.Popen(
-            ["make", target],
+            ["make", *words],
             cwd=self.checkout,
             env=env,
             stdin=subprocess.DEVNULL,
