@@ -64,6 +64,9 @@ SPEC = ArgumentSpec(
     }
 )
 
+#: how many routes a step's summary names
+NAMED = 3
+
 
 def _off(old: t.Any, new: t.Any) -> Grade:
     """What stops crossing was perhaps used; what would newly come is judged by its routes."""
@@ -432,9 +435,8 @@ class Peering:
                 )
                 continue
             coming += news
-            problems = [f"{item.route.label}: {item.problem}" for item in news if item.problem]
-            if problems:
-                steps = _graded(steps, self._letting(networks, exporter, importer), self.sides[importer], problems)
+            if news:
+                steps = _graded(steps, self._letting(networks, exporter, importer), self.sides[importer], news)
         if self.coming is None:
             self.coming = coming
         return steps, warnings
@@ -568,10 +570,13 @@ def _peerings(shown: list[Json]) -> Json | None:
     return {"peerings": shown} if shown else None
 
 
-def _graded(steps: list[Step], letting: list[Side], taker: Side, problems: list[str]) -> list[Step]:
-    """The steps, with the last of those that let the routes come, which completes it, as a disruptive one."""
+def _graded(steps: list[Step], letting: list[Side], taker: Side, news: list[Coming]) -> list[Step]:
+    """The steps, with what comes told by the last of those that let it come, which completes it: as a disruptive one
+    if some of it takes traffic from elsewhere. What does so is told first."""
     last = [step for step in steps if step.request.side in letting][-1]
-    told = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+    problems = [f"{item.route.label}: {item.problem}" for item in news if item.problem]
+    routes = [*problems, *(item.route.dest_range for item in news if not item.problem)]
+    told = "; ".join(routes[:NAMED]) + (f"; and {len(routes) - NAMED} more" if len(routes) > NAMED else "")
     summary = f"{last.summary}, by which custom routes come to {taker.network} ({told})"
-    then = dataclasses.replace(last, grade=Grade.DISRUPTIVE, summary=summary)
+    then = dataclasses.replace(last, grade=Grade.DISRUPTIVE if problems else last.grade, summary=summary)
     return [then if step is last else step for step in steps]

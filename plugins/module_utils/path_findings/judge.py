@@ -43,9 +43,10 @@ def judge(readings: Json, asked: Asked) -> dict[str, t.Any]:
     google.judge()
     if aws is not None:
         Amazon(sheet, aws, google).judge()
-    ran = [judge_flow(sheet, item) for item in flows]
     missed = failed(flows)
     Causes(sheet, readings, google, aws).judge(missed)
+    sound = sheet.sound
+    ran = [judge_flow(sheet, item, sound=sound) for item in flows]
     return {
         **report(sheet, proven=bool(ran) and all(ran)),
         "unreached": unreached(missed),

@@ -73,6 +73,11 @@ class Sheet:
         if found not in self.findings:
             self.findings.append(found)
 
+    @property
+    def sound(self) -> bool:
+        """Whether nothing that fails was found so far."""
+        return not any(finding.fails for finding in self.findings)
+
     def warn(self, text: str) -> None:
         """Something that would have told a cause could not be read, or says no more than this."""
         self.warnings.append(text)
