@@ -11,7 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from .. import addressing
-from .network_rules import made_ranges, network_ranges, pod_ranges, routes_based
+from .cluster_rules import routes_based
+from .range_rules import made_ranges, network_ranges, pod_ranges
 from .references import declared_router, region_of, subnetwork_region
 from .shape import UNKNOWN, Report
 from .values import Item, items, known_range, sub

@@ -11,7 +11,8 @@ import ipaddress
 import typing as t
 
 from ..kubernetes.masquerade_config import Rejected, seconds
-from .network_rules import pod_ranges, primary_range, secondary_ranges
+from .cluster_rules import secondary_ranges
+from .range_rules import pod_ranges, primary_range
 from .shape import Report
 from .values import check_not_both, check_range_of_either_family, given, known_range, parse_range, strings
 

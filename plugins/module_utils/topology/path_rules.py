@@ -13,7 +13,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from .. import addressing
-from .network_rules import primary_range
+from .range_rules import primary_range
 from .references import region_of
 from .shape import UNKNOWN, Report
 from .values import (

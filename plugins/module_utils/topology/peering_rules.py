@@ -14,7 +14,8 @@ import ipaddress
 import typing as t
 
 from .. import addressing
-from .network_rules import made_ranges, network_ranges, routes_based
+from .cluster_rules import routes_based
+from .range_rules import made_ranges, network_ranges
 from .references import NETWORK_PATH
 from .shape import UNKNOWN, Report
 from .values import Item, check_name, known_range, sub

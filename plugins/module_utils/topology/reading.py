@@ -14,11 +14,13 @@ import dataclasses
 import re
 import typing as t
 
+from .cluster_rules import check_cluster
 from .connections import check_connections
 from .masquerade_rules import check_masquerade, check_masquerades
-from .network_rules import check_cluster, check_network, check_ranges
+from .network_rules import check_network
 from .path_rules import check_aws_access, check_flow, check_service, reserved_address_of
 from .peering_rules import check_peering, check_peerings
+from .range_rules import check_ranges
 from .references import References, subnetwork_region
 from .shape import UNKNOWN, Options, Problem, Report, Shape, join, kind_of
 from .shared_vpc_rules import check_shared_vpc, check_shared_vpcs

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..addressing import GKE_DEFAULT_SERVICES_RANGE
-from .network_rules import routes_based
+from .cluster_rules import routes_based
 from .references import NETWORK_PATH, SUBNETWORK_PATH, host_of, region_of
 from .shape import UNKNOWN, Report
 from .values import Item, check_name, check_project, check_region, check_there, items, strings

@@ -173,3 +173,8 @@ def check_aws_settings(report: Report, item: Item, path: str, prefix: str = "") 
         report.error(
             join(path, f"{prefix}account"), f"'{account}' is not an account's id: write its 12 digits, in quotes"
         )
+
+
+def profile_of(entry: Entry) -> str:
+    profile = entry.effective("profile")
+    return profile if isinstance(profile, str) else addressing.DEFAULT_PROFILE

@@ -13,7 +13,8 @@ import typing as t
 
 from .. import addressing
 from ..aws import tunnel_options
-from .network_rules import check_advertisement, routes_based
+from .cluster_rules import routes_based
+from .network_rules import check_advertisement
 from .references import declared_router
 from .shape import UNKNOWN, Report, suggest
 from .values import (
