@@ -273,8 +273,8 @@ class Ways:
             IMPORT_OFF,
             where,
             f"{said}, so it has no route back to {pods}",
-            "import_custom_routes: true in the peer_side of the topology's entry of peerings "
-            f"({_update(peer, name, how)}), or masquerade the pods toward there",
+            f"peer_side: {{name: {name}, import_custom_routes: true}} in the topology's entry of peerings, then "
+            f"podreach.gke.site ({_update(peer, name, how)}), or masquerade the pods toward there",
         )
 
     def _nothing_crosses(self, network: Network, peer: Network, where: str, pods: Pods) -> None:
