@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What must hold of a network in a topology, beyond the types of its keys.
 
-Rules come from Google's discovery document, https://www.googleapis.com/discovery/v1/apis/compute/v1/rest, where no other
-page is named.
+Rules come from Google's discovery document, https://www.googleapis.com/discovery/v1/apis/compute/v1/rest, where no
+other page is named.
 """
 
 from __future__ import annotations
