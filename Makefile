@@ -47,7 +47,7 @@ community: .venv-community/community.stamp ## make .venv-community, with PyPI's 
 
 .venv-community/community.stamp: requirements-community.txt
 	@python=$$(tests/tools/find-python '$(PYTHON)') && echo "Making .venv-community with $$python" && "$$python" -m venv --clear .venv-community
-	.venv-community/bin/python -m pip install --quiet -r requirements-community.txt
+	.venv-community/bin/python -m pip install --quiet --no-compile -r requirements-community.txt
 	@touch $@
 
 # --- running it ---------------------------------------------------------------------------------------------------
@@ -70,9 +70,11 @@ bench: system-packages run-venv ## measure; figures as JSON in .bench/
 
 # What holds the lab itself to the truth. It uses nothing of the collection.
 LAB_TRUTH := bgp fabric fabric_aws golden_packets lab_life random_topologies story_aws_vpn story_peered_project transit_gateway
-# So do gcloud, kubectl, kubernetes.core and amazon.aws, where they are.
-CLIENTS := amazon_aws gcloud_balancers gcloud_both_ways gcloud_conformance gcloud_managed_groups gcloud_peering \
+# So do gcloud, kubectl and kubernetes.core, where they are.
+CLIENTS := gcloud_balancers gcloud_both_ways gcloud_conformance gcloud_managed_groups gcloud_peering \
 	gcloud_shared_vpc kubectl_conformance kubernetes_core
+# So does amazon.aws, whose modules take a second each.
+BY_HAND := amazon_aws
 # What runs whole playbooks, and what it takes most time to bring up.
 PLAYBOOKS := ha_vpn installed pods_to_aws pods_to_peer resume secrets site slices verify
 # One module at a time, by both paths.
@@ -84,9 +86,10 @@ READING := yamllint ruff shellcheck mypy licence-headers antsibull-changelog act
 test: system-packages venv ## all that CI runs
 	@python tests/tools/gates.py 3 playbooks lab-truth clients integration modules sanity molecule unit importer package $(READING)
 
-# It takes minutes, most of them gcloud's; CI tells the stories from what it sent (tests/integration/data).
-test-by-hand: system-packages venv ## the stories told with gcloud, kubectl and aws, as a user would type them
+# It takes minutes, most of them the clients'; CI tells the stories from what they sent (tests/integration/data).
+test-by-hand: system-packages venv community ## the stories as a user would type them, and amazon.aws against the lab
 	$(ANSIBLE) pytest -m by_hand $(call FILES,$(LAB_TRUTH)) $(ARGS)
+	$(ANSIBLE) tests/tools/with-lab pytest $(call FILES,$(BY_HAND)) $(ARGS)
 
 # CI does so after a request of each kind (tests/integration/test_resume.py).
 test-resume: system-packages venv ## kill `make site` after every request that changes something, run it again, compare
@@ -136,7 +139,7 @@ molecule: system-packages venv ## every scenario, against a lab of its own
 
 integration: system-packages venv ## all of tests/integration that no other gate names, against a lab of its own
 	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 tests/integration \
-		$(addprefix --ignore=,$(call FILES,$(LAB_TRUTH) $(CLIENTS) $(PLAYBOOKS) $(MODULES))) $(ARGS)
+		$(addprefix --ignore=,$(call FILES,$(LAB_TRUTH) $(CLIENTS) $(BY_HAND) $(PLAYBOOKS) $(MODULES))) $(ARGS)
 
 modules: system-packages venv ## the modules one by one, against a lab of its own
 	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(call FILES,$(MODULES)) $(ARGS)
@@ -147,7 +150,7 @@ playbooks: system-packages venv ## whole playbooks, killed ones too, against a l
 lab-truth: system-packages venv ## the lab against oracles, golden vectors and what real clients sent in the stories
 	$(ANSIBLE) pytest --durations=20 -m 'not by_hand' $(call FILES,$(LAB_TRUTH)) $(ARGS)
 
-clients: system-packages venv community ## gcloud, kubectl, kubernetes.core and amazon.aws against the lab
+clients: system-packages venv community ## gcloud, kubectl and kubernetes.core against the lab
 	$(ANSIBLE) tests/tools/with-lab pytest --durations=20 $(call FILES,$(CLIENTS)) $(ARGS)
 
 package: venv ## build the tarball as a fresh clone would, install it in an empty place, try it
