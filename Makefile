@@ -82,9 +82,9 @@ MODULES := aws_modules bad_calls in_process info kubernetes_modules masquerade m
 FILES = $(patsubst %,tests/integration/test_%.py,$(1))
 READING := yamllint ruff shellcheck mypy licence-headers antsibull-changelog action-groups ansible-lint antsibull-docs
 
-# Three at a time on two cores, the long ones first: the tests on a lab wait for it half of their time.
+# Four at a time on two cores, the long ones first: the tests on a lab wait for it half of their time.
 test: system-packages venv ## all that CI runs
-	@python tests/tools/gates.py 3 playbooks lab-truth clients integration modules sanity molecule unit importer package $(READING)
+	@python tests/tools/gates.py 4 playbooks modules integration clients lab-truth sanity molecule unit importer package $(READING)
 
 # It takes minutes, most of them the clients'; CI tells the stories from what they sent (tests/integration/data).
 test-by-hand: system-packages venv community ## the stories as a user would type them, and amazon.aws against the lab
