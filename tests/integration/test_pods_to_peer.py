@@ -156,10 +156,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Peers]:
     lab.stop()
 
 
-def role(name: str, /, **inputs: t.Any) -> Json:
+def role(which: str, /, **inputs: t.Any) -> Json:
     """A task that includes a role, with inputs named without its prefix."""
-    values = {f"{name}_{key}": value for key, value in inputs.items()}
-    return {"name": f"Role {name}", "ansible.builtin.include_role": {"name": f"podreach.gke.{name}"}, "vars": values}
+    values = {f"{which}_{key}": value for key, value in inputs.items()}
+    return {"name": f"Role {which}", "ansible.builtin.include_role": {"name": f"podreach.gke.{which}"}, "vars": values}
 
 
 def peering(export: bool, imported: bool, **more: t.Any) -> Json:
