@@ -161,7 +161,7 @@ def windows(own: t.Iterable[str]) -> Effective:
 
 
 def would_masquerade(effective: Effective, destination: str, *, host_network: bool = False) -> bool | None:
-    """Whether a destination sees the node's address instead of the pod's; ``None`` where that is not known.
+    """Whether an IPv4 destination sees the node's address instead of the pod's; ``None`` where that is not known.
 
     Pods in the node's network have no other address than the node's.
     """
@@ -169,12 +169,7 @@ def would_masquerade(effective: Effective, destination: str, *, host_network: bo
         return True
     if effective.unknown:
         return None
-    address = ipaddress.ip_address(destination)
-    for chain in effective.chains:
-        networks = [ipaddress.ip_network(cidr) for cidr in chain]
-        if not any(address in network for network in networks if network.version == address.version):
-            return True
-    return False
+    return not covers(effective.kept, [destination])
 
 
 # ---- what to ask for
